@@ -1,0 +1,189 @@
+"""People, the workspaces they work in, and the keys their programs use."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from apps.core.tenancy import TenantManager
+
+
+class Plan(models.TextChoices):
+    """What a workspace pays per month; `accounts.policies` says what each one includes."""
+
+    HOBBYIST = "hobbyist", "Hobbyist"
+    DEVELOPER = "developer", "Developer"
+    PREMIUM = "premium", "Premium"
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. Signs in by e-mail, in whatever letter case they type it."""
+
+    email = models.EmailField(max_length=254)
+    name = models.CharField(max_length=100, blank=True)
+    is_staff = models.BooleanField(default=False)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_once")]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Workspace(models.Model):
+    """The tenant: wallet, keys, tasks, files and members belong to one, and nothing is shared between two."""
+
+    slug = models.SlugField(max_length=50, unique=True)
+    name = models.CharField(max_length=100)
+    plan = models.CharField(max_length=16, choices=Plan, default=Plan.HOBBYIST)
+    # A disabled workspace can be read, but nothing new starts in it.
+    is_enabled = models.BooleanField(default=True)
+    notification_hook_url = models.CharField(max_length=2048, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Membership(models.Model):
+    """A person's role in a workspace. What a role may do is in `accounts.policies`, nowhere else."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", "Owner"
+        ADMIN = "admin", "Admin"
+        DEVELOPER = "developer", "Developer"
+        BILLING = "billing", "Billing"
+        VIEWER = "viewer", "Viewer"
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=Role)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "workspace"], name="membership_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user_id} is {self.role} of {self.workspace_id}"
+
+
+class Scope(models.TextChoices):
+    """What a key may be used for. A key without scopes can do nothing."""
+
+    TASKS = "tasks", "Tasks"
+    LLM = "llm", "LLM"
+    ACCOUNT = "account", "Account"
+    FILES = "files", "Files"
+
+
+class ApiKey(models.Model):
+    """A program's credential, shown once; we keep only its SHA-256.
+
+    256 random bits need no slow hash, and a plain digest survives a change of SECRET_KEY. A key is never deleted, only
+    revoked, so that what it did stays explained.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="api_keys")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    name = models.CharField(max_length=100)
+    digest = models.BinaryField(max_length=32, unique=True)
+    prefix = models.CharField(max_length=16)
+    last_four = models.CharField(max_length=4)
+    scopes = ArrayField(models.CharField(max_length=16, choices=Scope), size=8)
+    allowed_networks = ArrayField(models.CharField(max_length=49), default=list, size=50, blank=True)
+    cap_total_points = models.BigIntegerField(null=True, blank=True)
+    cap_daily_points = models.BigIntegerField(null=True, blank=True)
+    cap_monthly_points = models.BigIntegerField(null=True, blank=True)
+    rate_limit_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_ip = models.GenericIPAddressField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+
+    objects: ClassVar[TenantManager["ApiKey"]] = TenantManager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="api_key_newest")]
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(cap_total_points__isnull=True) | Q(cap_total_points__gte=0))
+                & (Q(cap_daily_points__isnull=True) | Q(cap_daily_points__gte=0))
+                & (Q(cap_monthly_points__isnull=True) | Q(cap_monthly_points__gte=0)),
+                name="api_key_caps_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")),
+                name="api_key_expires_after_creation",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prefix}…{self.last_four}"
+
+    @property
+    def masked(self) -> str:
+        """How the key is shown after its creation."""
+        return f"{self.prefix}…{self.last_four}"
+
+    @property
+    def state(self) -> str:
+        """active, expired or revoked."""
+        if self.revoked_at is not None:
+            return "revoked"
+        if self.expires_at is not None and self.expires_at <= timezone.now():
+            return "expired"
+        return "active"
+
+
+class AuditEvent(models.Model):
+    """Who did what to a workspace's access. Rows are added, never changed (a trigger refuses it)."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="audit_events")
+    actor = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    action = models.CharField(max_length=50)
+    target = models.CharField(max_length=100)
+    detail = models.JSONField(default=dict)
+    ip = models.GenericIPAddressField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects: ClassVar[TenantManager["AuditEvent"]] = TenantManager()
+
+    class Meta:
+        indexes = [models.Index(fields=["workspace", "-created_at"], name="audit_event_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.target}"

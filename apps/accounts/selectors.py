@@ -1,0 +1,171 @@
+"""Reading accounts. A key or workspace that is not the caller's does not exist as far as the caller can tell."""
+
+import ipaddress
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import QuerySet
+
+from apps.accounts import keys
+from apps.accounts.models import ApiKey, Membership, User, Workspace
+from apps.core.errors import DomainError, NotFound
+
+
+class InvalidApiKey(DomainError):
+    """Missing, unknown, revoked or expired: one answer, so that nobody learns which."""
+
+    type = "invalid_api_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who calls, as the transports hand it to the domain.
+
+    `key_id` is None for a person in the dashboard, `user_id` is None for a key. Caps are points.
+    """
+
+    workspace_id: int
+    workspace_slug: str
+    plan: str
+    is_enabled: bool
+    key_id: int | None = None
+    user_id: int | None = None
+    scopes: frozenset[str] = frozenset()
+    networks: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...] = ()
+    rate_limit_per_minute: int | None = None
+    cap_total: int | None = None
+    cap_daily: int | None = None
+    cap_monthly: int | None = None
+    expires_at: datetime | None = None
+
+    @property
+    def has_cap(self) -> bool:
+        return not (self.cap_total is None and self.cap_daily is None and self.cap_monthly is None)
+
+    def allows_ip(self, ip: str) -> bool:
+        """True without an allow-list; an address we cannot read is outside of every list."""
+        if not self.networks:
+            return True
+        try:
+            address = ipaddress.ip_address(ip)
+        except ValueError:
+            return False
+        return any(address in network for network in self.networks)
+
+
+# A revoked key must stop within a second in every process, so no process believes a lookup for longer.
+_BELIEVED_SECONDS = 0.9
+_MAX_BELIEVED = 10_000
+_believed: dict[bytes, tuple[float, Identity]] = {}
+_believed_lock = threading.Lock()
+
+_IDENTIFY = """
+SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_points, k.cap_daily_points,
+       k.cap_monthly_points, k.expires_at, w.id, w.slug, w.plan, w.is_enabled
+  FROM accounts_apikey k JOIN accounts_workspace w ON w.id = k.workspace_id
+ WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
+"""
+
+
+def identify(*, key: str) -> Identity:
+    """The identity of a live key. Raises InvalidApiKey.
+
+    One indexed lookup, believed for under a second. The comparison is of SHA-256 digests, so its timing tells nothing
+    about the key.
+    """
+    if not keys.is_well_formed(key):
+        raise InvalidApiKey("invalid API key")
+    digest = keys.digest(key)
+    now = time.monotonic()
+    found = _believed.get(digest)
+    if found is not None and found[0] > now:
+        return found[1]
+    identity = _looked_up(digest)
+    with _believed_lock:
+        if len(_believed) >= _MAX_BELIEVED:
+            _believed.clear()
+        _believed[digest] = (now + _BELIEVED_SECONDS, identity)
+    return identity
+
+
+def forget_believed_keys() -> None:
+    """For tests, and for the process that itself revokes a key."""
+    with _believed_lock:
+        _believed.clear()
+
+
+def _looked_up(digest: bytes) -> Identity:
+    with connection.cursor() as cursor:
+        cursor.execute(_IDENTIFY, [digest])
+        row = cursor.fetchone()
+    if row is None:
+        raise InvalidApiKey("invalid API key")
+    return _identity(row)
+
+
+def _identity(row: tuple[Any, ...]) -> Identity:
+    return Identity(
+        key_id=row[0],
+        scopes=frozenset(row[1]),
+        networks=_networks(row[2]),
+        rate_limit_per_minute=row[3],
+        cap_total=row[4],
+        cap_daily=row[5],
+        cap_monthly=row[6],
+        expires_at=row[7],
+        workspace_id=row[8],
+        workspace_slug=row[9],
+        plan=row[10],
+        is_enabled=row[11],
+    )
+
+
+def _networks(
+    texts: Iterable[str],
+) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
+    return tuple(ipaddress.ip_network(text) for text in texts)
+
+
+def identity_of_member(*, workspace: Workspace, user: User) -> Identity:
+    """A person acting in a workspace through the dashboard."""
+    return Identity(
+        workspace_id=workspace.pk,
+        workspace_slug=workspace.slug,
+        plan=workspace.plan,
+        is_enabled=workspace.is_enabled,
+        user_id=user.pk,
+        scopes=frozenset({"tasks", "llm", "account", "files"}),
+    )
+
+
+def membership(*, user: User, slug: str) -> Membership:
+    """The person's membership of that workspace. Raises NotFound for everybody else's."""
+    try:
+        return Membership.objects.select_related("workspace").get(user=user, workspace__slug=slug)
+    except Membership.DoesNotExist:
+        raise NotFound(f"There is no workspace {slug}.") from None
+
+
+def memberships(*, user: User) -> QuerySet[Membership]:
+    """The person's workspaces, by name."""
+    return Membership.objects.filter(user=user).select_related("workspace").order_by("workspace__name")
+
+
+def newest_keys(*, workspace_id: int) -> QuerySet[ApiKey]:
+    return ApiKey.objects.of(workspace_id).select_related("created_by").order_by("-created_at", "-id")
+
+
+def api_key(*, workspace_id: int, key_id: int) -> ApiKey:
+    try:
+        return ApiKey.objects.of(workspace_id).select_related("created_by").get(pk=key_id)
+    except ApiKey.DoesNotExist:
+        raise NotFound("There is no such key.") from None
+
+
+def workspace_by_id(*, workspace_id: int) -> Workspace:
+    return Workspace.objects.get(pk=workspace_id)

@@ -1,0 +1,126 @@
+"""How many requests a minute: exact under any concurrency, one round trip to Valkey for each request.
+
+A window is a minute of the clock. The counter is raised first and looked at afterwards, so there is no moment between
+the look and the count in which others slip through.
+"""
+
+import ipaddress
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from functools import cache
+
+from django.conf import settings
+from limits.errors import StorageError
+from limits.storage import MemoryStorage, RedisStorage
+
+from apps.core.errors import RateLimited
+
+log = logging.getLogger("modelyard.api")
+
+WINDOW_SECONDS = 60
+# What one process lets a key spend money on per minute while nobody can count for all of them.
+ALONE_PER_MINUTE = 60
+_TIMEOUT_SECONDS = 0.25
+# Valkey is asked again this long after it failed, so that an outage does not cost every request a time-out.
+_PAUSE_SECONDS = 1.0
+_paused_until = 0.0
+_start = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """A caller's minute after a request was counted: what the standard headers say."""
+
+    limit: int
+    used: int
+    reset_seconds: int
+
+    @property
+    def headers(self) -> dict[str, str]:
+        headers = {
+            "RateLimit-Limit": str(self.limit),
+            "RateLimit-Remaining": str(max(0, self.limit - self.used)),
+            "RateLimit-Reset": str(self.reset_seconds),
+        }
+        return headers | {"Retry-After": str(self.reset_seconds)} if self.is_over else headers
+
+    @property
+    def is_over(self) -> bool:
+        return self.used > self.limit
+
+    def require(self) -> None:
+        """Raises RateLimited when the minute is used up."""
+        if self.is_over:
+            raise RateLimited(
+                f"More than {self.limit} requests in a minute. Try again in {self.reset_seconds} s.",
+                detail={"limit": self.limit, "window_seconds": WINDOW_SECONDS},
+                retry_after=self.reset_seconds,
+            )
+
+
+def count_key(*, key_id: int, limit: int | None, is_paid: bool) -> Allowance:
+    """Count a request of an API key. `is_paid`: it may cost money, so it is limited even without Valkey."""
+    return _count(f"key:{key_id}", limit or settings.API_RATE_PER_MINUTE, is_paid=is_paid)
+
+
+def count_address(*, ip: str) -> Allowance:
+    """Count a request that no valid key came with. Neighbours of an IPv6 network count as one caller."""
+    return _count(f"ip:{_network(ip)}", settings.ANONYMOUS_RATE_PER_MINUTE, is_paid=False)
+
+
+def _count(caller: str, limit: int, *, is_paid: bool) -> Allowance:
+    now = time.time()
+    window = int(now // WINDOW_SECONDS)
+    name = f"{caller}:{window}"
+    used = _shared_count(name)
+    if used is None and is_paid:
+        limit = min(limit, ALONE_PER_MINUTE)
+        used = _alone().incr(name, WINDOW_SECONDS)
+    return Allowance(limit, used or 0, max(1, int((window + 1) * WINDOW_SECONDS - now)))
+
+
+def _shared_count(name: str) -> int | None:
+    """The count over all processes, or None while Valkey cannot be asked."""
+    global _paused_until
+    if time.monotonic() < _paused_until:
+        return None
+    try:
+        return int(_shared().incr(name, WINDOW_SECONDS))
+    except StorageError as error:
+        _paused_until = time.monotonic() + _PAUSE_SECONDS
+        log.warning("rate limits not shared", extra={"error": type(error.storage_error).__name__})
+        return None
+
+
+@cache
+def _shared() -> RedisStorage:
+    return RedisStorage(
+        settings.REDIS_URL,
+        key_prefix="limit",
+        wrap_exceptions=True,
+        socket_timeout=_TIMEOUT_SECONDS,
+        socket_connect_timeout=_TIMEOUT_SECONDS,
+    )
+
+
+def _alone() -> MemoryStorage:
+    # The lock: two first callers must not count in two places.
+    with _start:
+        return _made_alone()
+
+
+@cache
+def _made_alone() -> MemoryStorage:
+    return MemoryStorage()
+
+
+def _network(ip: str) -> str:
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return "unknown"
+    if address.version == 4:
+        return ip
+    return str(ipaddress.ip_network((ip, 64), strict=False).network_address)

@@ -1,0 +1,4 @@
+"""URLs."""
+
+app_name = "api"
+urlpatterns: list[object] = []

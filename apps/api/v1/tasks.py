@@ -1,0 +1,123 @@
+"""/api/v1/task and /api/v1/tasks: create, read, cancel, list."""
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from django.http import QueryDict
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.api import parsing
+from apps.api.openapi import operations
+from apps.api.v1 import cursors, render, requests
+from apps.api.views import ApiView, answer, identity_of
+from apps.core.errors import InvalidRequest, NotFound
+from apps.tasks import selectors
+from apps.tasks.models import Status
+from apps.tasks.selectors import TaskFilter
+from apps.tasks.services import cancel, create
+
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+_UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
+_MODEL = re.compile(r"[\x21-\x7e]{1,100}")
+
+
+class TaskCollection(ApiView):
+    """POST /api/v1/task."""
+
+    scope = "tasks"
+    is_paid = True
+    operations: ClassVar[dict[str, Any]] = {"post": operations.CREATE_TASK}
+
+    def post(self, request: Request) -> Response:
+        received = requests.task_request(
+            parsing.json_object(request._request),
+            idempotency_key=requests.idempotency_key(request._request),
+        )
+        created = create.create_task(identity=identity_of(request), request=received)
+        headers = {"Idempotent-Replayed": "true"} if created.replayed else None
+        return answer(render.created_data(created), headers=headers)
+
+
+class TaskDetail(ApiView):
+    """GET and DELETE /api/v1/task/{task_id}."""
+
+    scope = "tasks"
+    operations: ClassVar[dict[str, Any]] = {
+        "get": operations.READ_TASK,
+        "delete": operations.CANCEL_TASK,
+    }
+
+    def get(self, request: Request, task_id: str) -> Response:
+        task = selectors.task(
+            workspace_id=identity_of(request).workspace_id, task_id=_task_id(task_id)
+        )
+        return answer(render.task_data(task))
+
+    def delete(self, request: Request, task_id: str) -> Response:
+        task = cancel.cancel_task(identity=identity_of(request), task_id=_task_id(task_id))
+        return answer(render.task_data(task))
+
+
+class TaskList(ApiView):
+    """GET /api/v1/tasks."""
+
+    scope = "tasks"
+    operations: ClassVar[dict[str, Any]] = {"get": operations.LIST_TASKS}
+
+    def get(self, request: Request) -> Response:
+        query = request._request.GET
+        cursor = query.get("cursor", "")
+        page = selectors.newest_tasks(
+            workspace_id=identity_of(request).workspace_id,
+            limit=_limit(query.get("limit", "")),
+            filter=_filter(query),
+            after=cursors.decoded(cursor) if cursor else None,
+        )
+        return answer(
+            {
+                "items": [render.task_data(task) for task in page.items],
+                "next_cursor": cursors.encoded(page.next),
+            }
+        )
+
+
+def _task_id(text: str) -> uuid.UUID:
+    # What is no UUID is no task of anybody's: the same answer as for one that does not exist.
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise NotFound("There is no such task.") from None
+
+
+def _limit(text: str) -> int:
+    if not text:
+        return DEFAULT_LIMIT
+    if not re.fullmatch(r"[0-9]{1,3}", text) or not 1 <= int(text) <= MAX_LIMIT:
+        raise InvalidRequest.field("limit", f"Give a number from 1 to {MAX_LIMIT}.")
+    return int(text)
+
+
+def _filter(query: QueryDict) -> TaskFilter:
+    status, model = query.get("status", ""), query.get("model", "")
+    if status and status not in Status.values:
+        raise InvalidRequest.field("status", f"Give one of {', '.join(Status.values)}.")
+    if model and not _MODEL.fullmatch(model):
+        raise InvalidRequest.field("model", "Give the name of a model.")
+    return TaskFilter(
+        status=status,
+        model=model,
+        created_after=_instant(query, "created_after"),
+        created_before=_instant(query, "created_before"),
+    )
+
+
+def _instant(query: QueryDict, name: str) -> datetime | None:
+    text = query.get(name, "")
+    if not text:
+        return None
+    if not _UNIX_SECONDS.fullmatch(text):
+        raise InvalidRequest.field(name, "Give a Unix time in whole seconds.")
+    return datetime.fromtimestamp(int(text), UTC)

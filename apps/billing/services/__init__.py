@@ -1,0 +1,1 @@
+"""Every movement of points. Nothing else writes a wallet or its ledger."""

@@ -1,0 +1,125 @@
+"""What the platform knows of one (model, task_type): a declaration, no behaviour of its own."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from pydantic import ValidationError
+
+from apps.accounts.models import Plan
+from apps.catalog.inputs import TaskInput
+from apps.core.errors import InvalidRequest
+
+
+class OutputKind(StrEnum):
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    MODEL_3D = "3d"
+    TEXT = "text"
+
+
+@dataclass(frozen=True)
+class Rate:
+    """A price per unit in US$, which an operator can override: `Rate("film", "0.10", unit="s")`."""
+
+    name: str
+    usd: str
+    unit: str = "task"
+
+
+@dataclass(frozen=True)
+class Charge:
+    """So many units at one of the spec's rates."""
+
+    rate: str
+    quantity: Decimal = Decimal(1)
+
+
+@dataclass(frozen=True)
+class Route:
+    """A way to have it made: an adapter, what it calls the job, and the Celery queue for it."""
+
+    provider: str
+    job: str
+    queue: str = "provider"
+
+
+def _one_task(_: Any) -> Sequence[Charge]:
+    return [Charge("task")]
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """One callable thing.
+
+    `charges` says which rates an input costs and how often; the sum is rounded up once (see
+    apps.catalog.pricing). `pending_output` is what `output` shows before the task is done, or a
+    function of the input that says so (`pending` asks either). `echo_defaults` are added to the
+    echoed input where absent, as clients of the original API expect. `timeout_seconds` is the
+    deadline from creation to the end.
+    `routes` in order of preference; a spec without a usable one is listed as unavailable.
+    """
+
+    model: str
+    task_type: str
+    family: str
+    title: str
+    summary: str
+    kind: OutputKind
+    input: type[TaskInput]
+    rates: tuple[Rate, ...]
+    charges: Callable[[Any], Sequence[Charge]] = _one_task
+    modes: tuple[str, ...] = ()
+    plan: Plan = Plan.HOBBYIST
+    timeout_seconds: int = 600
+    routes: tuple[Route, ...] = ()
+    pending_output: Any | Callable[[Any], Any] = None
+    echo_defaults: dict[str, Any] = field(default_factory=dict)
+    process_mode: Callable[[Any], str] | None = None
+    example: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def name(self) -> tuple[str, str]:
+        return (self.model, self.task_type)
+
+    def parse(self, raw: dict[str, Any]) -> TaskInput:
+        """The validated input. Raises InvalidRequest naming the first field that does not fit."""
+        try:
+            return self.input.model_validate(raw)
+        except ValidationError as error:
+            raise _refused(error) from None
+
+    def pending(self, values: TaskInput) -> Any:
+        """What `output` shows for this input before the task is done."""
+        shown = self.pending_output
+        return shown(values) if callable(shown) else shown
+
+    def rate(self, name: str) -> Rate:
+        return next(rate for rate in self.rates if rate.name == name)
+
+
+def _refused(error: ValidationError) -> InvalidRequest:
+    found = error.errors(include_url=False, include_input=False, include_context=True)[:20]
+    problems = [{"field": _path(one), "message": _sentence(one)} for one in found]
+    first = problems[0]
+    return InvalidRequest(
+        f"{first['field']}: {first['message']}",
+        detail={"field": first["field"], "errors": problems},
+    )
+
+
+def _path(found: Any) -> str:
+    steps = ["input", *found["loc"]]
+    if found["type"] == "rule":
+        steps.append(found["ctx"]["field"])
+    return ".".join(str(step) for step in steps)
+
+
+def _sentence(found: Any) -> str:
+    if found["type"] == "missing":
+        return "This field is required."
+    message: str = found["msg"].removeprefix("Value error, ")
+    return message if message.endswith(".") else f"{message}."

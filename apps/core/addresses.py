@@ -1,0 +1,29 @@
+"""Where a request came from, as far as we can believe it."""
+
+import ipaddress
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+
+
+def client_ip(meta: Mapping[str, Any]) -> str:
+    """The caller's IP address from a WSGI environment, or "" when there is none to believe.
+
+    Each of our own TRUSTED_PROXIES appends the address it was called from to `X-Forwarded-For`, so
+    the entry that many places from the right is the caller; what stands left of it is the caller's
+    own invention. Without trusted proxies the header is not read at all.
+    """
+    peer = str(meta.get("REMOTE_ADDR", ""))
+    if settings.TRUSTED_PROXIES:
+        entries = [entry.strip() for entry in str(meta.get("HTTP_X_FORWARDED_FOR", "")).split(",")]
+        peer = entries[-settings.TRUSTED_PROXIES :][0] or peer
+    return peer if _is_address(peer) else ""
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,110 @@
+"""Media as customers give it: a URL, a data URI or plain base64, in any media field.
+
+Nothing here opens a connection or decodes a picture: it only says what a value is. Bytes are told by their first bytes,
+never by a name or by what the customer calls them.
+"""
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+MAX_INLINE_BYTES = 20 * 1024 * 1024
+MAX_URL_LENGTH = 4096
+
+# content type, file extension, family
+_SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", 0, "image/png", "png"),
+    (b"\xff\xd8\xff", 0, "image/jpeg", "jpg"),
+    (b"GIF8", 0, "image/gif", "gif"),
+    (b"BM", 0, "image/bmp", "bmp"),
+    (b"WEBP", 8, "image/webp", "webp"),
+    (b"WAVE", 8, "audio/wav", "wav"),
+    (b"ftyp", 4, "video/mp4", "mp4"),
+    (b"\x1aE\xdf\xa3", 0, "video/webm", "webm"),
+    (b"ID3", 0, "audio/mpeg", "mp3"),
+    (b"\xff\xfb", 0, "audio/mpeg", "mp3"),
+    (b"\xff\xf3", 0, "audio/mpeg", "mp3"),
+    (b"\xff\xf2", 0, "audio/mpeg", "mp3"),
+    (b"fLaC", 0, "audio/flac", "flac"),
+    (b"OggS", 0, "audio/ogg", "ogg"),
+    (b"glTF", 0, "model/gltf-binary", "glb"),
+)
+_DATA_URI = re.compile(r"data:([\w.+/-]{0,100})((?:;[\w.+=-]{1,100}){0,5}),")
+_SPACE = re.compile(r"\s+")
+
+
+class MediaError(ValueError):
+    """The value is not media we can take; the message says why in a customer's words."""
+
+
+@dataclass(frozen=True)
+class Sniffed:
+    content_type: str
+    extension: str
+
+    @property
+    def kind(self) -> str:
+        """image, audio, video or model."""
+        return self.content_type.partition("/")[0]
+
+
+def sniff(data: bytes) -> Sniffed | None:
+    """What the bytes are, by their signature; None when we know no such format."""
+    for signature, offset, content_type, extension in _SIGNATURES:
+        if data[offset : offset + len(signature)] == signature:
+            return Sniffed(content_type, extension)
+    return None
+
+
+def is_url(value: str) -> bool:
+    return value[:8].lower().startswith(("http://", "https://"))
+
+
+def checked_url(value: str) -> str:
+    """An http(s) URL with a host and no credentials. Where it leads is checked when we connect."""
+    if len(value) > MAX_URL_LENGTH:
+        raise MediaError(f"The URL is longer than {MAX_URL_LENGTH} characters.")
+    try:
+        parts = urlsplit(value)
+        port_is_valid = parts.port is None or parts.port > 0
+    except ValueError:
+        raise MediaError("The URL cannot be read.") from None
+    if parts.scheme.lower() not in {"http", "https"} or not parts.hostname or not port_is_valid:
+        raise MediaError("The URL must start with http:// or https:// and name a host.")
+    if parts.username is not None or parts.password is not None:
+        raise MediaError("The URL must not carry a user name or password.")
+    if any(ord(c) <= 32 or ord(c) == 127 for c in value):
+        raise MediaError("The URL must not hold spaces or control characters.")
+    return value
+
+
+def inline_bytes(value: str) -> bytes:
+    """The bytes of a data URI or of plain base64. Raises MediaError."""
+    body = value
+    if value[:5].lower() == "data:":
+        match = _DATA_URI.match(value[:700])
+        if not match or ";base64" not in match.group(2).lower():
+            raise MediaError("The data URI must be base64: data:image/png;base64,…")
+        body = value[match.end() :]
+    if len(body) > MAX_INLINE_BYTES * 4 // 3 + 4:
+        raise MediaError(f"Inline media is limited to {MAX_INLINE_BYTES // 1024 // 1024} MB; give a URL instead.")
+    try:
+        data = base64.b64decode(_SPACE.sub("", body), validate=True)
+    except (binascii.Error, ValueError):
+        raise MediaError("This is neither an http(s) URL nor valid base64.") from None
+    if not data:
+        raise MediaError("The media is empty.")
+    return data
+
+
+def checked(value: str, *, kind: str) -> str:
+    """The value, if it can be media of that kind ("image", "audio", "video")."""
+    value = value.strip()
+    if is_url(value):
+        return checked_url(value)
+    found = sniff(inline_bytes(value))
+    if found is None or found.kind != kind:
+        raise MediaError(f"The data is not {'an' if kind[0] in 'aeiou' else 'a'} {kind} in a format we know.")
+    return value

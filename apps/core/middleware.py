@@ -1,0 +1,54 @@
+"""What every request gets: an id, one log line, one count in the metrics."""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from apps.core import metrics
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest, HttpResponse  # noqa: TID251 - for the annotations only
+
+log = logging.getLogger("modelyard.request")
+_OWN_ID = re.compile(r"[\w.-]{8,64}")
+
+
+class RequestContext:
+    """Gives the request an id (the caller's `X-Request-Id` when it has a sane form) and says how it ended."""
+
+    def __init__(self, get_response: "Callable[[HttpRequest], HttpResponse]") -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: "HttpRequest") -> "HttpResponse":
+        started = time.perf_counter()
+        given = request.headers.get("X-Request-Id", "")
+        request_id = given if _OWN_ID.fullmatch(given) else f"req_{uuid.uuid4().hex}"
+        request.request_id = request_id  # type: ignore[attr-defined]
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            response = self._get_response(request)
+            response["X-Request-Id"] = request_id
+            self._note(request, response, time.perf_counter() - started)
+        finally:
+            structlog.contextvars.clear_contextvars()
+        return response
+
+    def _note(self, request: "HttpRequest", response: "HttpResponse", seconds: float) -> None:
+        match = request.resolver_match
+        route = match.route if match else "(none)"
+        metrics.REQUESTS.labels(request.method or "", route, response.status_code).inc()
+        metrics.REQUEST_SECONDS.labels(route).observe(seconds)
+        log.info(
+            "request",
+            extra={
+                "method": request.method,
+                "route": route,
+                "status": response.status_code,
+                "ms": round(seconds * 1000, 1),
+            },
+        )

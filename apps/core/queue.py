@@ -1,0 +1,87 @@
+"""The one way to hand work to Celery.
+
+A message is only a hint: the row it speaks of is the truth, and a sweep finds every row whose message was lost. So a
+broker that is away costs time, never a task, and sending never raises into the caller's transaction.
+"""
+
+import logging
+import os
+import threading
+from functools import partial
+from typing import Any
+
+from celery import current_app
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+
+
+def enqueue(job: str, /, **arguments: Any) -> None:
+    """Run a job once the current transaction has committed.
+
+    Jobs are named, not imported: a service may enqueue the job that calls it back without the two modules importing each
+    other. Arguments are ids and plain values. A name that no app defines raises at once.
+    """
+    task = current_app.tasks[job]
+    transaction.on_commit(partial(_send, task, arguments))
+
+
+def send(job: str, /, *, queue: str | None = None, time_limit: int | None = None, **arguments: Any) -> bool:
+    """Send now, from code that holds no transaction. Says whether the broker took it."""
+    options = {
+        name: value
+        for name, value in (("queue", queue), ("time_limit", time_limit))
+        if value is not None
+    }
+    return _send(current_app.tasks[job], arguments, **options)
+
+
+def _send(task: Any, arguments: dict[str, Any], **options: Any) -> bool:
+    try:
+        task.apply_async(kwargs=arguments, retry=False, **options)
+    except Exception as error:
+        # kombu, redis and socket errors have no common ancestor. The sweep will send the row again.
+        if current_app.conf.task_always_eager:
+            raise
+        log.warning("job not sent", extra={"job": task.name, "error": type(error).__name__})
+        return False
+    return True
+
+
+class Wake:
+    """Wakes a job soon, off the caller's path, however often it is called.
+
+    Publishing costs the request more than its own SQL, and one dispatch serves every row that waits. So callers only set
+    a flag; a daemon thread publishes, and all calls made while it does so share the next message. A process that dies
+    with its flag set loses nothing: the sweep wakes the same job.
+    """
+
+    def __init__(self, job: str) -> None:
+        self._job = job
+        self._flag = threading.Event()
+        self._lock = threading.Lock()
+        self._owner = 0
+
+    def after_commit(self) -> None:
+        transaction.on_commit(self.now)
+
+    def now(self) -> None:
+        if current_app.conf.task_always_eager:
+            send(self._job)
+            return
+        self._flag.set()
+        if self._owner != os.getpid():
+            self._start()
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._owner == os.getpid():
+                return
+            # After a fork the parent's thread does not exist here.
+            self._owner = os.getpid()
+            threading.Thread(target=self._run, name=f"wake:{self._job}", daemon=True).start()
+
+    def _run(self) -> None:
+        while self._flag.wait():
+            self._flag.clear()
+            send(self._job)

@@ -1,0 +1,80 @@
+"""Numbers of the overview: spend by day from the usage buckets."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import orjson
+
+from apps.core.money import format_usd, usd
+from apps.tasks.models import UsageBucket
+
+_MOST_SERIES = 4
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class SpendByDay:
+    """Points per day (UTC) and family; the families in order of their total, the smallest as one "other"."""
+
+    days: Sequence[date]
+    families: Sequence[str]
+    points: dict[date, Counter[str]]
+
+    @property
+    def total(self) -> int:
+        return sum(sum(counts.values()) for counts in self.points.values())
+
+    @property
+    def rows(self) -> list[tuple[date, list[int], int]]:
+        """The chart as a table: day, points per family, sum."""
+        return [
+            (day, [self.points[day][family] for family in self.families], sum(self.points[day].values()))
+            for day in self.days
+        ]
+
+    @property
+    def summary(self) -> str:
+        """The chart in a sentence, for those who do not see it."""
+        if not self.total:
+            return "Nothing was spent in these days."
+        highest = max(self.days, key=lambda day: sum(self.points[day].values()))
+        sum_of_it = format_usd(sum(self.points[highest].values()))
+        return f"Total {format_usd(self.total)}, highest on {highest:%-d %B} with {sum_of_it}."
+
+    @property
+    def as_chart(self) -> str:
+        """What static/js/charts.js draws. Floats are for the drawing only."""
+        series = [
+            {"label": family, "data": [float(usd(self.points[day][family])) for day in self.days]}
+            for family in self.families
+        ]
+        labels = [f"{day:%-d %b}" for day in self.days]
+        return orjson.dumps({"labels": labels, "series": series, "unit": "US$"}).decode()
+
+
+def spend_by_day(buckets: Iterable[UsageBucket], *, until: date, days: int) -> SpendByDay:
+    """The last `days` days up to and including `until`; days without work are zero."""
+    span = [until - timedelta(days=back) for back in reversed(range(days))]
+    found: dict[date, Counter[str]] = defaultdict(Counter)
+    totals: Counter[str] = Counter()
+    for bucket in buckets:
+        found[bucket.starts_at.astimezone(UTC).date()][bucket.family] += bucket.cost_points
+        totals[bucket.family] += bucket.cost_points
+    named = [family for family, points in totals.most_common(_MOST_SERIES) if points]
+    return _folded(span, named, found)
+
+
+def _folded(span: Sequence[date], named: list[str], found: dict[date, Counter[str]]) -> SpendByDay:
+    points: dict[date, Counter[str]] = {}
+    for day in span:
+        points[day] = Counter()
+        for family, spent in found[day].items():
+            points[day][family if family in named else OTHER] += spent
+    has_other = any(counts[OTHER] for counts in points.values())
+    return SpendByDay(span, [*named, *([OTHER] if has_other else [])], points)
+
+
+def day_start(now: datetime) -> datetime:
+    return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

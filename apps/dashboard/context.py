@@ -1,0 +1,44 @@
+"""What every template may use. Everything that costs a query is looked up only when a template asks for it."""
+
+from typing import Any, cast
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from apps.accounts import selectors
+from apps.accounts.models import Membership, User
+from apps.accounts.policies import PERMISSIONS
+from apps.billing.models import Wallet
+
+THEMES = ("auto", "light", "dark")
+THEME_COOKIE = "theme"
+
+
+def site(request: HttpRequest) -> dict[str, Any]:
+    """The installation's name, the person's theme, and in a workspace its navigation data."""
+    theme = request.COOKIES.get(THEME_COOKIE, "auto")
+    found: dict[str, Any] = {
+        "SITE_NAME": settings.SITE_NAME,
+        "BASE_URL": settings.BASE_URL,
+        "theme": theme if theme in THEMES else "auto",
+    }
+    membership: Membership | None = getattr(request, "membership", None)
+    if membership is not None:
+        found |= _workspace(request, membership)
+    return found
+
+
+def _workspace(request: HttpRequest, membership: Membership) -> dict[str, Any]:
+    workspace = membership.workspace
+    return {
+        "workspace": workspace,
+        "membership": membership,
+        "may": dict.fromkeys(PERMISSIONS[membership.role], True),
+        "wallet": SimpleLazyObject(lambda: Wallet.objects.of(workspace.pk).get()),
+        "my_memberships": SimpleLazyObject(lambda: _memberships(request)),
+    }
+
+
+def _memberships(request: HttpRequest) -> list[Membership]:
+    return list(selectors.memberships(user=cast(User, request.user)))

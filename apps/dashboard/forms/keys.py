@@ -1,0 +1,87 @@
+"""The form of a new API key. What it may contain is the service's word; here text becomes values."""
+
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from apps.accounts.models import Scope
+from apps.accounts.services import KeyTerms
+from apps.core.money import points_from_usd
+
+_SCOPE_WORDS = {
+    Scope.TASKS: "Tasks: run models and read results",
+    Scope.LLM: "LLM: chat and text models",
+    Scope.ACCOUNT: "Account: read balance and usage",
+    Scope.FILES: "Files: upload inputs",
+}
+
+
+def _dollars(label: str) -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label, required=False, min_value=Decimal(0), max_digits=12, decimal_places=7
+    )
+
+
+class KeyForm(forms.Form):
+    name = forms.CharField(max_length=100, help_text="One key per app, so that one can be revoked alone.")
+    scopes = forms.MultipleChoiceField(
+        label="What it may do",
+        choices=list(_SCOPE_WORDS.items()),
+        initial=list(_SCOPE_WORDS),
+        widget=forms.CheckboxSelectMultiple,
+    )
+    allowed_networks = forms.CharField(
+        label="Only from these addresses",
+        required=False,
+        max_length=5000,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text="One address or range a line, such as 203.0.113.0/24. Empty: from everywhere.",
+    )
+    cap_daily_usd = _dollars("At most per day, US$")
+    cap_monthly_usd = _dollars("At most per month, US$")
+    cap_total_usd = _dollars("At most in total, US$")
+    rate_limit_per_minute = forms.IntegerField(
+        label="Requests per minute", required=False, min_value=1, max_value=1_000_000
+    )
+    expires_on = forms.DateField(
+        label="Last day it works",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}),
+        help_text="A day in UTC. Empty: it works until it is revoked.",
+    )
+
+    basic = ("name", "scopes")
+
+    @property
+    def limits(self) -> list[forms.BoundField]:
+        """The fields that fold away."""
+        return [field for field in self.visible_fields() if field.name not in self.basic]
+
+    def terms(self) -> KeyTerms:
+        """The wish in the domain's words. Only after `is_valid`."""
+        values = self.cleaned_data
+        return KeyTerms(
+            name=values["name"],
+            scopes=values["scopes"],
+            allowed_networks=values["allowed_networks"].split(),
+            cap_daily_points=_points(values["cap_daily_usd"]),
+            cap_monthly_points=_points(values["cap_monthly_usd"]),
+            cap_total_points=_points(values["cap_total_usd"]),
+            rate_limit_per_minute=values["rate_limit_per_minute"],
+            expires_at=_end_of(values["expires_on"]),
+        )
+
+    def refuse(self, *, field: str, message: str) -> None:
+        """Show the service's refusal beside the field it is about."""
+        name = {"expires_at": "expires_on"}.get(field, field.replace("_points", "_usd"))
+        self.add_error(name if name in self.fields else None, message)
+
+
+def _points(usd: Decimal | None) -> int | None:
+    return None if usd is None else points_from_usd(usd)
+
+
+def _end_of(day: Any) -> datetime | None:
+    return None if day is None else datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC)

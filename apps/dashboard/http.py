@@ -1,0 +1,56 @@
+"""What a dashboard request carries beyond Django's, and the few answers every page shares."""
+
+from typing import NoReturn
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django_htmx.middleware import HtmxDetails
+
+from apps.accounts.models import Membership, User, Workspace
+from apps.accounts.policies import Permission, may
+from apps.accounts.selectors import Identity
+
+
+class DashboardRequest(HttpRequest):
+    """A signed-in member's request; `in_workspace` sets everything below `htmx`."""
+
+    htmx: HtmxDetails
+    user: User
+    workspace: Workspace
+    membership: Membership
+    identity: Identity
+
+
+def allowed(request: DashboardRequest, permission: Permission) -> bool:
+    """Whether the person's role in this workspace includes it."""
+    return may(request.membership.role, permission)
+
+
+def require(request: DashboardRequest, permission: Permission) -> None:
+    """For actions: raises the 403 page."""
+    if not allowed(request, permission):
+        raise PermissionDenied("Your role in this workspace does not include this.")
+
+
+def missing(error: Exception) -> NoReturn:
+    """What does not exist and what is another workspace's look the same."""
+    raise Http404(str(error)) from error
+
+
+def no_store(response: HttpResponse) -> HttpResponse:
+    """For pages with a secret on them: neither the browser nor a proxy keeps a copy."""
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def client_ip(request: HttpRequest) -> str:
+    """The address the outermost of our own proxies saw.
+
+    Each trusted proxy appends the address it was called from to X-Forwarded-For, so only that many entries from the
+    right are not the client's own invention.
+    """
+    peer = str(request.META.get("REMOTE_ADDR", ""))
+    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    count = settings.TRUSTED_PROXIES
+    return hops[-count] if 0 < count <= len(hops) else peer

@@ -1,0 +1,54 @@
+"""What allauth asks us: who may call how often, and what a new person gets."""
+
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
+from allauth.socialaccount.models import SocialLogin
+from django.db import transaction
+from django.forms import BaseForm
+from django.http import HttpRequest
+
+from apps.accounts.models import User
+from apps.billing.services.onboarding import open_workspace
+from apps.dashboard.http import client_ip
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Sign-up opens a workspace in the transaction that makes the person: there is never one without the other."""
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Rate limits count per client, so they must see past our own proxies and not trust anybody else's word."""
+        return client_ip(request)
+
+    @transaction.atomic
+    def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
+        super().save_user(request, user, form, commit=commit)
+        if commit:
+            _open_workspace(user)
+        return user
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """The same for GitHub and Google."""
+
+    @transaction.atomic
+    def save_user(
+        self, request: HttpRequest, sociallogin: SocialLogin, form: BaseForm | None = None
+    ) -> User:
+        user: User = super().save_user(request, sociallogin, form)
+        if form is None:  # with a form, the account adapter has saved the person and opened it
+            _open_workspace(user)
+        return user
+
+    def populate_user(
+        self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
+    ) -> User:
+        user: User = super().populate_user(request, sociallogin, data)
+        user.name = str(data.get("name") or "")[:100]
+        return user
+
+
+def _open_workspace(user: User) -> None:
+    local_part = user.email.partition("@")[0]
+    open_workspace(owner=user, name=local_part or "My workspace")

@@ -1,0 +1,146 @@
+"""How pages write money, times, states and form fields: one way each, for every page."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import forms, template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+
+from apps.core import money
+from apps.tasks.models import Status
+
+register = template.Library()
+
+register.filter("usd", money.format_usd)
+register.filter("balance", money.format_balance)
+register.filter("credits", money.format_credits)
+
+# Status → colour word of app.css. The word beside the dot says the same, so colour is never alone.
+_TONES: dict[str, str] = {
+    Status.STAGED: "idle",
+    Status.PENDING: "run",
+    Status.PROCESSING: "run",
+    Status.COMPLETED: "ok",
+    Status.FAILED: "bad",
+    Status.CANCELLED: "idle",
+    "active": "ok",
+    "expired": "idle",
+    "revoked": "idle",
+    "available": "ok",
+    "unavailable": "idle",
+}
+
+
+@register.filter
+def tone(status: str) -> str:
+    return _TONES.get(status, "idle")
+
+
+@register.simple_tag
+def status(word: str, text: str = "") -> SafeString:
+    """A state as dot, colour and word."""
+    moving = " status-dot-animated" if word == Status.PROCESSING else ""
+    return format_html(
+        '<span class="status status-{}"><span class="status-dot{}"></span>{}</span>',
+        tone(word),
+        moving,
+        text or word,
+    )
+
+
+@register.simple_tag
+def icon(name: str, css: str = "") -> SafeString:
+    """A drawing of static/icons.svg; the text beside it says what it means."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        css,
+        static("icons.svg"),
+        name,
+    )
+
+
+@register.simple_tag
+def ago(moment: datetime | None, never: str = "never") -> SafeString:
+    """A time, relative under 24 hours; the exact one is in the element."""
+    if moment is None:
+        return format_html("{}", never)
+    exact = moment.astimezone(timezone.get_current_timezone())
+    age = timezone.now() - moment
+    if age < timedelta(minutes=1):
+        text = "just now"
+    elif age < timedelta(hours=24):
+        text = f"{timesince(moment, depth=1)} ago"
+    else:
+        text = f"{exact:%-d %b %Y, %H:%M}"
+    return _time(exact, text)
+
+
+@register.simple_tag
+def exactly(moment: datetime) -> SafeString:
+    """A time to the second, for detail pages."""
+    local = moment.astimezone(timezone.get_current_timezone())
+    return _time(local, f"{local:%-d %b %Y, %H:%M:%S}")
+
+
+def _time(moment: datetime, text: str) -> SafeString:
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="seconds"),
+        f"{moment:%Y-%m-%d %H:%M:%S %Z}",
+        text,
+    )
+
+
+@register.filter
+def duration(span: timedelta | None) -> str:
+    """"850 ms", "4.2 s", "1 min 12 s"."""
+    if span is None:
+        return "–"
+    seconds = span.total_seconds()
+    if seconds < 1:
+        return f"{max(0, round(seconds * 1000))} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"
+
+
+@register.filter
+def rate_usd(points: Decimal) -> str:
+    """A price per unit as exact dollars; rates may be fractions of a point."""
+    text = f"{Decimal(points) / money.POINTS_PER_USD:,.10f}".rstrip("0")
+    whole, _, fraction = text.partition(".")
+    return f"${whole}.{fraction.ljust(2, '0')}"
+
+
+_CONTROLS: tuple[tuple[type[forms.Widget], str], ...] = (
+    (forms.CheckboxSelectMultiple, ""),
+    (forms.RadioSelect, "form-check-input"),
+    (forms.CheckboxInput, "form-check-input"),
+    (forms.Select, "form-select"),
+    (forms.Widget, "form-control"),
+)
+
+
+@register.simple_tag
+def control(bound: forms.BoundField, extra: str = "") -> SafeString:
+    """A form field's element with the kit's class, marked when it has an error."""
+    css = next(css for kind, css in _CONTROLS if isinstance(bound.field.widget, kind))
+    attrs: dict[str, Any] = {"class": f"{css} {extra}{' is-invalid' if bound.errors else ''}".strip()}
+    # A placeholder is no label: the label above says it.
+    return bound.as_widget(attrs=attrs)
+
+
+@register.filter
+def is_switch(bound: forms.BoundField) -> bool:
+    return isinstance(bound.field.widget, forms.CheckboxInput)
+
+
+@register.filter
+def is_choices(bound: forms.BoundField) -> bool:
+    return isinstance(bound.field.widget, forms.CheckboxSelectMultiple)

@@ -1,0 +1,100 @@
+"""What a finished task has to show, read from its public output."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from apps.core import media
+from apps.tasks.models import Status, Task
+
+_KINDS = {
+    "image": ("png", "jpg", "jpeg", "webp", "gif", "bmp"),
+    "video": ("mp4", "webm", "mov"),
+    "audio": ("mp3", "wav", "ogg", "flac", "m4a"),
+    "3d": ("glb", "gltf", "obj", "ply", "stl", "zip"),
+}
+_BY_EXTENSION = {extension: kind for kind, known in _KINDS.items() for extension in known}
+# Outputs repeat a file under several names, and hold addresses that are not results.
+_MOST = 24
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One file of the output. `is_ours`: it lies on our files host, so the page may embed it."""
+
+    key: str
+    kind: str
+    url: str
+    is_ours: bool
+
+    @property
+    def name(self) -> str:
+        return urlsplit(self.url).path.rpartition("/")[2]
+
+    @property
+    def label(self) -> str:
+        return self.key.removesuffix("_url").removesuffix("_urls").replace("_", " ")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """Files, texts and plain facts of an output, in its own order."""
+
+    files: list[Artefact]
+    texts: list[tuple[str, str]]
+    facts: list[tuple[str, str]]
+
+
+def shown(task: Task) -> Shown:
+    """Nothing before the task is completed: an unfinished output only has empty places."""
+    if task.status != Status.COMPLETED:
+        return Shown([], [], [])
+    leaves = list(_leaves("", task.output))
+    strings = [(key, value) for key, value in leaves if isinstance(value, str) and value]
+    urls = dict.fromkeys((value, key) for key, value in strings if media.is_url(value))
+    files = {url: _artefact(key, url) for url, key in reversed(urls)}
+    return Shown(
+        files=[files[url] for url in dict.fromkeys(url for url, _ in urls)][:_MOST],
+        texts=[(key, value) for key, value in strings if not media.is_url(value) and _is_text(key)],
+        facts=_facts(task.output),
+    )
+
+
+def _artefact(key: str, url: str) -> Artefact:
+    extension = urlsplit(url).path.rpartition(".")[2].lower()
+    is_ours = url.startswith(f"{settings.FILES_BASE_URL}/")
+    return Artefact(key, _BY_EXTENSION.get(extension, "file"), url, is_ours)
+
+
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Every plain value with the name of the field it stands in."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _leaves(name, item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(key, item)
+    else:
+        yield key, value
+
+
+def _is_text(key: str) -> bool:
+    return key in {"text", "caption", "description", "lyrics", "transcript"}
+
+
+def _facts(output: Any) -> list[tuple[str, str]]:
+    if not isinstance(output, dict):
+        return []
+    return [
+        (name.replace("_", " "), str(value))
+        for name, value in output.items()
+        if isinstance(value, str | int | float)
+        and not isinstance(value, bool)
+        and value != ""
+        and not media.is_url(str(value))
+        and not _is_text(name)
+        and len(str(value)) <= 100
+    ]

@@ -1,0 +1,51 @@
+"""From what a customer gave as media to bytes, and from inline bytes to a file with a URL."""
+
+from datetime import datetime
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+
+from apps.core import egress, media
+from apps.core.errors import NotFound
+from apps.files import selectors
+from apps.files.models import StoredFile
+from apps.files.services import store
+
+
+class MediaUnavailable(Exception):
+    """The media cannot be had; the message says why, in words for the customer."""
+
+
+def keep_inline(*, workspace_id: int, value: str, expires_at: datetime) -> StoredFile:
+    """Base64 or a data URI as a file of the workspace. The value was checked before (`media.checked`)."""
+    data = media.inline_bytes(value)
+    found = media.sniff(data)
+    if found is None:
+        raise media.MediaError("The data is not in a format we know.")
+    return store.keep(
+        workspace_id=workspace_id,
+        kind=StoredFile.Kind.INPUT,
+        content=store.Content(data, found.content_type, found.extension),
+        expires_at=expires_at,
+    )
+
+
+def fetch(*, url: str) -> bytes:
+    """The bytes behind a URL: our own files straight from storage, all else through the egress guard."""
+    own = f"{settings.FILES_BASE_URL}/"
+    if url.startswith(own):
+        return _own_file(url.removeprefix(own))
+    try:
+        return egress.fetch(url, max_bytes=settings.MEDIA_MAX_BYTES).data
+    except egress.EgressError as error:
+        raise MediaUnavailable(str(error)) from error
+
+
+def _own_file(key: str) -> bytes:
+    try:
+        file = selectors.servable(key=key)
+    except NotFound:
+        raise MediaUnavailable("The file behind the URL does not exist any more.") from None
+    with default_storage.open(file.key) as stored:
+        data: bytes = stored.read()
+    return data

@@ -1,0 +1,112 @@
+"""Keeping bytes for a workspace, and removing them when their time is over."""
+
+import logging
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.files.models import StoredFile
+
+log = logging.getLogger(__name__)
+
+_FOLDERS = {"image": "mj", "video": "videos"}
+
+
+class CannotStore(Exception):
+    """The storage did not take the bytes. Nothing of them is left that the sweep does not find."""
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes and what they are. The type is ours (by signature or by engine), never a customer's word."""
+
+    data: bytes
+    content_type: str
+    extension: str
+
+
+def keep(
+    *,
+    workspace_id: int,
+    kind: StoredFile.Kind,
+    content: Content,
+    expires_at: datetime,
+    task_id: uuid.UUID | None = None,
+) -> StoredFile:
+    """Store the bytes under a path nobody can guess. The row is committed first: a crash leaves nothing unknown."""
+    file = StoredFile.objects.create(
+        workspace_id=workspace_id,
+        kind=kind,
+        key=f"{_folder(kind, content.content_type)}/{uuid.uuid4()}.{content.extension}",
+        content_type=content.content_type,
+        size=len(content.data),
+        task_id=task_id,
+        expires_at=expires_at,
+    )
+    try:
+        default_storage.save(file.key, ContentFile(content.data))
+    except Exception as error:
+        # Storages raise whatever their client raises.
+        log.exception("file not stored", extra={"error": type(error).__name__})
+        discard([file])
+        raise CannotStore("The file could not be stored.") from error
+    return file
+
+
+def keep_upload(*, workspace_id: int, content: Content) -> StoredFile:
+    """A customer's upload, for 24 hours."""
+    return keep(
+        workspace_id=workspace_id,
+        kind=StoredFile.Kind.UPLOAD,
+        content=content,
+        expires_at=timezone.now() + timedelta(hours=settings.UPLOAD_HOURS),
+    )
+
+
+def url_of(file: StoredFile) -> str:
+    return f"{settings.FILES_BASE_URL}/{file.key}"
+
+
+def discard(files: list[StoredFile]) -> None:
+    """Remove files that turned out not to be needed, bytes and rows."""
+    for file in files:
+        _remove_bytes(file)
+    StoredFile.objects.across_workspaces().filter(pk__in=[file.pk for file in files]).delete()
+
+
+def remove_expired(*, limit: int = 500) -> int:
+    """Remove the bytes of files whose time is over, by the database's clock. The rows stay and say when."""
+    due = list(
+        StoredFile.objects.across_workspaces()
+        .filter(expires_at__lte=Now(), deleted_at__isnull=True)
+        .order_by("expires_at")[:limit]
+    )
+    removed = [file.pk for file in due if _remove_bytes(file)]
+    return (
+        StoredFile.objects.across_workspaces()
+        .filter(pk__in=removed)
+        .update(deleted_at=Now())
+    )
+
+
+def _remove_bytes(file: StoredFile) -> bool:
+    try:
+        default_storage.delete(file.key)
+    except Exception as error:
+        log.warning("file not removed", extra={"path": file.key, "error": type(error).__name__})
+        return False
+    return True
+
+
+def _folder(kind: StoredFile.Kind, content_type: str) -> str:
+    if kind == StoredFile.Kind.UPLOAD:
+        return "ephemeral"
+    if kind == StoredFile.Kind.INPUT:
+        return "temp"
+    return _FOLDERS.get(content_type.partition("/")[0], "outputs")

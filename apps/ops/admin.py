@@ -1,0 +1,60 @@
+"""The operator's console: workspaces, people and prices. Keys, secrets, prompts and the ledger cannot be edited here."""
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.http import HttpRequest
+
+from apps.accounts.models import Membership, User, Workspace
+from apps.catalog.models import PriceOverride
+
+# The admin's own form knows no second factor; allauth's does.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.site_header = admin.site.site_title = "Operations"
+
+
+class MembershipInline(admin.TabularInline[Membership, Workspace]):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("user",)
+
+
+@admin.register(Workspace)
+class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
+    list_display = ("slug", "name", "plan", "is_enabled", "created_at")
+    list_filter = ("plan", "is_enabled")
+    search_fields = ("slug", "name", "memberships__user__email")
+    fields = ("name", "slug", "plan", "is_enabled", "created_at")
+    readonly_fields = ("created_at",)
+    inlines = (MembershipInline,)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        # A workspace without a wallet could not spend; sign-up and `manage.py demo` make both.
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Workspace | None = None) -> bool:
+        return False
+
+
+@admin.register(User)
+class UserAdmin(admin.ModelAdmin[User]):
+    list_display = ("email", "name", "is_active", "is_staff", "last_login", "created_at")
+    list_filter = ("is_active", "is_staff")
+    search_fields = ("email", "name")
+    fields = ("email", "name", "is_active", "is_staff", "last_login", "created_at")
+    readonly_fields = ("email", "last_login", "created_at")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return False
+
+
+@admin.register(PriceOverride)
+class PriceOverrideAdmin(admin.ModelAdmin[PriceOverride]):
+    list_display = (
+        "model", "task_type", "rate", "points_per_unit", "plan", "workspace", "valid_from", "valid_to",
+    )  # fmt: skip
+    list_filter = ("model", "plan")
+    search_fields = ("model", "task_type", "workspace__slug")
+    autocomplete_fields = ("workspace",)

@@ -1,0 +1,96 @@
+"""Is the process alive, and can the installation do its work?"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import redis
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+BEAT_SECONDS = 5
+# A worker that has not been heard of for this long does not count.
+_SILENCE_SECONDS = 20
+_KEY = "modelyard:worker:"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that must be well, with a sentence when it is not."""
+
+    ok: bool
+    detail: str = ""
+
+
+def valkey() -> "redis.Redis[bytes]":
+    return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=2, socket_connect_timeout=2)
+
+
+def beat(*, worker: str, queues: list[str]) -> None:
+    """A worker says that it lives. Never raises: the next beat may get through."""
+    try:
+        with valkey() as client:
+            pipe = client.pipeline()
+            for queue in queues:
+                pipe.set(f"{_KEY}{queue}:{worker}", f"{time.time():.0f}", ex=_SILENCE_SECONDS)
+            pipe.execute()
+    except redis.RedisError:
+        return
+
+
+def readiness() -> dict[str, Check]:
+    """Every check by name: database, migrations, valkey, worker."""
+    checks: dict[str, Callable[[], Check]] = {
+        "database": _database,
+        "migrations": _migrations,
+        "valkey": _valkey,
+        "worker": _worker,
+    }
+    return {name: _safely(check) for name, check in checks.items()}
+
+
+def _safely(check: Callable[[], Check]) -> Check:
+    try:
+        return check()
+    except Exception as error:
+        # The answer is read by machines and strangers: the kind of error, never its text.
+        return Check(False, type(error).__name__)
+
+
+def _database() -> Check:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return Check(True)
+
+
+_migrated = False
+
+
+def _migrations() -> Check:
+    global _migrated
+    if not _migrated:
+        executor = MigrationExecutor(connection)
+        waiting = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+        if waiting:
+            return Check(False, f"{waiting} migrations are not applied")
+        _migrated = True
+    return Check(True)
+
+
+def _valkey() -> Check:
+    with valkey() as client:
+        client.ping()
+    return Check(True)
+
+
+def _worker() -> Check:
+    with valkey() as client:
+        queues = {key.decode().split(":")[2] for key in client.scan_iter(f"{_KEY}*", count=1000)}
+    missing = sorted(needed_queues() - queues)
+    return Check(not missing, f"no worker for {', '.join(missing)}" if missing else "")
+
+
+def needed_queues() -> set[str]:
+    """The queues that must have a worker for the installation to be ready."""
+    return {"default", "local"} if settings.LOCAL_ENGINE else {"default"}

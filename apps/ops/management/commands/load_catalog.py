@@ -1,0 +1,30 @@
+"""`manage.py load_catalog`: read every spec, so that a faulty one stops a deployment and not a request."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from apps.catalog import registry
+from apps.catalog import selectors as catalog
+from apps.catalog.models import PriceOverride
+
+
+class Command(BaseCommand):
+    help = "Check all model specs and the operator's prices, and say what is available."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        specs = registry.all_specs()
+        for spec in specs.values():
+            spec.input.model_json_schema()
+        unknown = [
+            str(row)
+            for row in PriceOverride.objects.all()
+            if (spec := specs.get((row.model, row.task_type))) is None
+            or row.rate not in {rate.name for rate in spec.rates}
+        ]
+        if unknown:
+            raise CommandError(f"Prices for rates that no spec has: {', '.join(unknown)}")
+        available = sum(catalog.is_available(spec) for spec in specs.values())
+        self.stdout.write(
+            f"Catalog: {len(specs)} task types of {len(registry.models())} models, {available} available now."
+        )

@@ -1,0 +1,47 @@
+"""For machines that watch the installation."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.http import require_safe
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
+from prometheus_client import REGISTRY as PROCESS_REGISTRY
+
+from apps.ops import health, policies
+
+
+@require_safe
+def healthz(request: HttpRequest) -> JsonResponse:
+    """This process answers. Asks nothing else."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """200 when database, migrations, Valkey and workers are well, else 503 with what is not."""
+    checks = health.readiness()
+    ready = all(check.ok for check in checks.values())
+    body = {
+        "status": "ready" if ready else "not ready",
+        "checks": {
+            name: {"ok": check.ok} | ({"detail": check.detail} if check.detail else {})
+            for name, check in checks.items()
+        },
+    }
+    return JsonResponse(body, status=200 if ready else 503)
+
+
+@require_safe
+def metrics(request: HttpRequest) -> HttpResponse:
+    """Prometheus' text format, for addresses that METRICS_ALLOW names."""
+    if not policies.may_read_metrics(request.META.get("REMOTE_ADDR", "")):
+        return HttpResponse("Not found.", status=404, content_type="text/plain")
+    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+
+
+def _registry() -> CollectorRegistry:
+    """All processes' numbers when PROMETHEUS_MULTIPROC_DIR is set, else this one's."""
+    registry = CollectorRegistry()
+    try:
+        multiprocess.MultiProcessCollector(registry)
+    except ValueError:
+        return PROCESS_REGISTRY
+    return registry

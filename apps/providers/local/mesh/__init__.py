@@ -1,0 +1,1 @@
+"""A closed, textured surface from a picture and the mask of its subject."""

@@ -1,0 +1,4 @@
+"""URLs."""
+
+app_name = "site"
+urlpatterns: list[object] = []

@@ -1,0 +1,36 @@
+"""Celery entry points of tasks: each calls one service. All of them may run twice or at once."""
+
+import logging
+from uuid import UUID
+
+import structlog
+from celery import shared_task
+
+from apps.tasks.services import dispatch as dispatching
+from apps.tasks.services import execute as executing
+from apps.tasks.services import sweep as sweeping
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="tasks.dispatch", ignore_result=True)
+def dispatch() -> None:
+    dispatching.dispatch()
+
+
+@shared_task(name="tasks.execute", ignore_result=True)
+def execute(*, task_id: str) -> None:
+    with structlog.contextvars.bound_contextvars(task_id=task_id):
+        executing.execute(task_id=UUID(task_id))
+
+
+@shared_task(name="tasks.sweep", ignore_result=True)
+def sweep() -> None:
+    ended = sweeping.fail_overdue()
+    if ended:
+        log.warning("tasks past their deadline", extra={"count": ended})
+
+
+@shared_task(name="tasks.forget", ignore_result=True)
+def forget() -> None:
+    sweeping.forget_idempotency_keys()

@@ -1,0 +1,233 @@
+"""What customers ask for, and what became of it."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from apps.accounts.models import ApiKey, User, Workspace
+from apps.core.tenancy import TenantManager
+
+
+class Status(models.TextChoices):
+    """staged → pending → processing → completed | failed | cancelled; the last three are final."""
+
+    STAGED = "staged", "Staged"
+    PENDING = "pending", "Pending"
+    PROCESSING = "processing", "Processing"
+    COMPLETED = "completed", "Completed"
+    FAILED = "failed", "Failed"
+    CANCELLED = "cancelled", "Cancelled"
+
+
+UNFINISHED = (Status.STAGED, Status.PENDING, Status.PROCESSING)
+CANCELLABLE = (Status.STAGED, Status.PENDING)
+FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+
+class FailureCode(models.IntegerChoices):
+    """Why a task did not complete; 0 is no error. The numbers are the public contract's."""
+
+    NONE = 0, "none"
+    PROVIDER_FAILED = 11000, "provider_failed"
+    PROVIDER_TIMEOUT = 11001, "provider_timeout"
+    PROVIDER_MODERATED = 11002, "provider_moderated"
+    ACCOUNT_UNAVAILABLE = 11003, "account_unavailable"
+    CANCELLED = 11004, "cancelled"
+    OUTPUT_UNAVAILABLE = 11005, "output_unavailable"
+    INTERNAL_ERROR = 11006, "internal_error"
+
+
+class Task(models.Model):
+    """One piece of work a customer asked for.
+
+    The row is the truth, messages are hints. `attempt` is the fencing token: whoever claims a task raises it, and
+    nothing is written by a worker whose number is no longer the row's. `lease_until` says how long the claim holds
+    without news; `wake_at` when a message should be sent (again). State, event and money change in one transaction.
+
+    `price_points` was quoted at creation and is held from the wallet under `reference`; `cost_points` is what the
+    finished task really cost, never more.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="tasks", db_index=False)
+    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+
+    model = models.CharField(max_length=100)
+    task_type = models.CharField(max_length=100)
+    family = models.CharField(max_length=50)
+    status = models.CharField(max_length=10, choices=Status)
+    input = models.JSONField()
+    output = models.JSONField(null=True)
+    process_mode = models.CharField(max_length=16, default="", db_default="")
+    service_mode = models.CharField(max_length=8, default="public", db_default="public")
+    webhook_endpoint = models.CharField(max_length=2048, default="", db_default="")
+    # Sealed (apps.core.sealing); never shown.
+    webhook_secret = models.TextField(default="", db_default="")
+
+    price_points = models.BigIntegerField()
+    price_lines = models.JSONField()
+    cost_points = models.BigIntegerField(default=0, db_default=0)
+
+    progress = models.SmallIntegerField(default=0, db_default=0)
+    engine = models.CharField(max_length=16, default="", db_default="")
+    attempt = models.IntegerField(default=0, db_default=0)
+    sends = models.IntegerField(default=0, db_default=0)
+    wake_at = models.DateTimeField(null=True)
+    lease_until = models.DateTimeField(null=True)
+    deadline_at = models.DateTimeField()
+
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    error_code = models.IntegerField(choices=FailureCode, default=0, db_default=0)
+    error_message = models.TextField(default="", db_default="")
+    # The provider's own words, quoted to the customer as theirs.
+    error_raw = models.TextField(default="", db_default="")
+
+    objects: ClassVar[TenantManager["Task"]] = TenantManager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["workspace", "-created_at", "-id"], name="task_newest"),
+            models.Index(
+                fields=["workspace", "status", "-created_at", "-id"], name="task_newest_by_status"
+            ),
+            models.Index(
+                fields=["workspace", "model", "-created_at", "-id"], name="task_newest_by_model"
+            ),
+            models.Index(
+                fields=["wake_at"],
+                condition=Q(status__in=["pending", "processing"]),
+                name="task_waiting",
+            ),
+            models.Index(
+                fields=["deadline_at"],
+                condition=Q(status__in=["staged", "pending", "processing"]),
+                name="task_deadline",
+            ),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(price_points__gte=0, cost_points__gte=0)
+                & Q(cost_points__lte=models.F("price_points")),
+                name="task_costs_at_most_its_price",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[*UNFINISHED], ended_at__isnull=True)
+                | Q(status__in=[*FINAL], ended_at__isnull=False),
+                name="task_final_has_an_end",
+            ),
+            models.CheckConstraint(
+                condition=Q(progress__gte=0, progress__lte=100), name="task_progress_is_percent"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.task_type} {self.id}"
+
+    @property
+    def reference(self) -> str:
+        """What the ledger calls this task."""
+        return f"task:{self.id}"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.status in FINAL
+
+
+class Attempt(models.Model):
+    """One try at a task: where it ran, and what it cost us (not the customer). Failed tries stay on record."""
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", "Running"
+        SUCCEEDED = "SUCCEEDED", "Succeeded"
+        FAILED = "FAILED", "Failed"
+        LOST = "LOST", "Lost"
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="attempts")
+    number = models.IntegerField()
+    provider = models.CharField(max_length=50)
+    job = models.CharField(max_length=100)
+    state = models.CharField(max_length=10, choices=State)
+    worker = models.CharField(max_length=100, default="", db_default="")
+    cost_points = models.BigIntegerField(default=0, db_default=0)
+    error = models.TextField(default="", db_default="")
+    started_at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["task", "number"], name="attempt_number_once"),
+            models.CheckConstraint(condition=Q(cost_points__gte=0), name="attempt_cost_not_negative"),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number} of {self.task_id}"
+
+
+class TaskEvent(models.Model):
+    """A change of a task's state, written in the transaction that made it. Deliveries are derived from these rows."""
+
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="events")
+    kind = models.CharField(max_length=16)
+    data = models.JSONField(default=dict, db_default={})
+    created_at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.task_id}"
+
+
+class IdempotencyRecord(models.Model):
+    """One `Idempotency-Key` of a workspace: which request it was, and the task that answered it.
+
+    Written in the statement that makes the task, so there is never one without the other. Kept 24 hours.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    key = models.CharField(max_length=255)
+    fingerprint = models.BinaryField(max_length=32)
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
+    initial_status = models.CharField(max_length=10, choices=Status)
+    created_at = models.DateTimeField(db_default=Now(), db_index=True)
+
+    objects: ClassVar[TenantManager["IdempotencyRecord"]] = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "key"], name="idempotency_key_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} → {self.task_id}"
+
+
+class UsageBucket(models.Model):
+    """Finished work of a workspace per model in a quarter of an hour (UTC), written with each task's end.
+
+    Quarter hours add up to exact days in every time zone; pages read these rows and never count tasks.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    starts_at = models.DateTimeField()
+    family = models.CharField(max_length=50)
+    completed = models.IntegerField(default=0, db_default=0)
+    failed = models.IntegerField(default=0, db_default=0)
+    cancelled = models.IntegerField(default=0, db_default=0)
+    cost_points = models.BigIntegerField(default=0, db_default=0)
+
+    objects: ClassVar[TenantManager["UsageBucket"]] = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "starts_at", "family"], name="usage_bucket_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.starts_at:%Y-%m-%d %H:%M} {self.family}"

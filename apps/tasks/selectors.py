@@ -1,0 +1,130 @@
+"""Reading tasks. A workspace comes first everywhere; another workspace's task does not exist for the caller."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import F, Q, Sum
+from django.db.models.functions import Now
+
+from apps.core.errors import NotFound
+from apps.tasks.models import UNFINISHED, IdempotencyRecord, Status, Task, UsageBucket
+
+
+def task(*, workspace_id: int, task_id: uuid.UUID) -> Task:
+    """The workspace's task. Raises NotFound."""
+    try:
+        return Task.objects.of(workspace_id).get(id=task_id)
+    except Task.DoesNotExist:
+        raise NotFound(f"There is no task {task_id}.") from None
+
+
+def name_of(*, task_id: uuid.UUID) -> tuple[str, str]:
+    """(model, task_type) of any workspace's task, for workers."""
+    row = Task.objects.across_workspaces().values_list("model", "task_type").get(id=task_id)
+    return (row[0], row[1])
+
+
+@dataclass(frozen=True)
+class TaskFilter:
+    """What a list shows; empty means all. Times: `created_after` inclusive, `created_before` exclusive."""
+
+    status: str = ""
+    model: str = ""
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a page ends: the creation time and id of its last task."""
+
+    created_at: datetime
+    task_id: uuid.UUID
+
+
+@dataclass(frozen=True)
+class Page:
+    """Tasks, newest first, and where the next page starts (None at the end)."""
+
+    items: Sequence[Task]
+    next: Position | None
+
+
+def newest_tasks(
+    *, workspace_id: int, limit: int, filter: TaskFilter | None = None, after: Position | None = None
+) -> Page:
+    """A page of the workspace's tasks. One indexed query, however many tasks there are."""
+    rows = Task.objects.of(workspace_id).filter(_matching(filter or TaskFilter()))
+    if after is not None:
+        rows = rows.filter(
+            Q(created_at__lt=after.created_at) | Q(created_at=after.created_at, id__lt=after.task_id),
+            created_at__lte=after.created_at,
+        )
+    found = list(rows.order_by("-created_at", "-id")[: limit + 1])
+    items = found[:limit]
+    more = len(found) > limit
+    return Page(items, Position(items[-1].created_at, items[-1].id) if more else None)
+
+
+def _matching(wanted: TaskFilter) -> Q:
+    condition = Q()
+    if wanted.status:
+        condition &= Q(status=wanted.status)
+    if wanted.model:
+        condition &= Q(model=wanted.model)
+    if wanted.created_after is not None:
+        condition &= Q(created_at__gte=wanted.created_after)
+    if wanted.created_before is not None:
+        condition &= Q(created_at__lt=wanted.created_before)
+    return condition
+
+
+def idempotency_record(*, workspace_id: int, key: str) -> IdempotencyRecord | None:
+    """The record of a key, with its task; `age` is a timedelta by the database's clock."""
+    return (
+        IdempotencyRecord.objects.of(workspace_id)
+        .filter(key=key)
+        .annotate(age=Now() - F("created_at"))
+        .select_related("task")
+        .first()
+    )
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Finished work of a span: counts and what it cost."""
+
+    completed: int
+    failed: int
+    cancelled: int
+    cost_points: int
+
+
+def usage(*, workspace_id: int, since: datetime, until: datetime) -> Usage:
+    """Finished work in [since, until), to the quarter of an hour."""
+    totals = UsageBucket.objects.of(workspace_id).filter(
+        starts_at__gte=since, starts_at__lt=until
+    ).aggregate(
+        completed=Sum("completed", default=0),
+        failed=Sum("failed", default=0),
+        cancelled=Sum("cancelled", default=0),
+        cost_points=Sum("cost_points", default=0),
+    )
+    return Usage(**totals)
+
+
+def usage_buckets(*, workspace_id: int, since: datetime) -> list[UsageBucket]:
+    """Quarter hours with finished work since then, oldest first."""
+    return list(
+        UsageBucket.objects.of(workspace_id).filter(starts_at__gte=since).order_by("starts_at", "family")
+    )
+
+
+def unfinished_counts(*, workspace_id: int) -> dict[str, int]:
+    """How many tasks wait and run, by status; statuses without tasks are 0."""
+    counts = dict.fromkeys(UNFINISHED, 0)
+    for status in counts:
+        counts[status] = Task.objects.of(workspace_id).filter(status=status).count()
+    return {Status(status).value: count for status, count in counts.items()}

@@ -1,0 +1,245 @@
+"""Accepting a task: price fixed, points held, row and event written, all in one statement."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from apps.accounts.selectors import Identity
+from apps.billing.services import caps, credits
+from apps.catalog import selectors as catalog
+from apps.catalog.inputs import media_in
+from apps.core import media, metrics, sealing
+from apps.core.errors import DomainError, InvalidRequest, NotFound
+from apps.core.queue import Wake
+from apps.files.models import StoredFile
+from apps.files.services import media as media_files
+from apps.files.services import store
+from apps.tasks import selectors
+from apps.tasks.models import Status, Task
+from apps.tasks.services.request import Prepared, TaskRequest, prepare
+
+_dispatch = Wake("tasks.dispatch")
+
+
+class IdempotencyConflict(DomainError):
+    """The key was used for another request before."""
+
+    type = "idempotency_conflict"
+
+
+@dataclass(frozen=True)
+class Created:
+    """The task, and whether it was made by an earlier request with the same idempotency key.
+
+    A replayed task is shown as it was created (`initial_status`), whatever became of it since.
+    """
+
+    task: Task
+    replayed: bool = False
+    initial_status: str = Status.PENDING
+
+
+def create_task(*, identity: Identity, request: TaskRequest) -> Created:
+    """Accept a task. Repeating it with the same idempotency key gives the same task.
+
+    Raises the refusals of `prepare`, NoRoute, InsufficientCredits, SpendLimitReached or IdempotencyConflict; then
+    nothing was created, held or kept. The insert is one statement: a crash leaves all of it or nothing.
+    """
+    prepared = prepare(identity=identity, request=request)
+    if request.idempotency_key and (earlier := _replay(identity, request)):
+        return earlier
+    # Which route it takes is decided when it runs; here it only matters that there is one.
+    catalog.required_route(prepared.spec)
+    task = _unsaved(identity, request, prepared)
+    kept = _keep_inline_media(task, prepared)
+    try:
+        _insert(task, identity, request)
+    except BaseException as error:
+        store.discard(kept)
+        if isinstance(error, IntegrityError):
+            return _refused(error, identity, request, task)
+        raise
+    _dispatch.after_commit()
+    metrics.TASKS_CREATED.labels(task.family).inc()
+    return Created(task)
+
+
+def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Task:
+    spec = prepared.spec
+    task = Task(
+        id=uuid.uuid4(),
+        workspace_id=identity.workspace_id,
+        api_key_id=identity.key_id,
+        created_by_id=identity.user_id,
+        model=spec.model,
+        task_type=spec.task_type,
+        family=spec.family,
+        status=Status.PENDING,
+        input=request.input,
+        output=spec.pending(prepared.values),
+        process_mode=spec.process_mode(prepared.values) if spec.process_mode else "",
+        service_mode=prepared.service_mode,
+        webhook_endpoint=request.webhook_endpoint,
+        price_points=prepared.quote.points,
+        price_lines=prepared.quote.as_json(),
+        deadline_at=timezone.now() + timedelta(seconds=spec.timeout_seconds),
+    )
+    if request.webhook_secret:
+        task.webhook_secret = sealing.seal(request.webhook_secret, bound_to=task.reference)
+    return task
+
+
+def _keep_inline_media(task: Task, prepared: Prepared) -> list[StoredFile]:
+    """Move base64 out of the input into files, and put their URLs in its place.
+
+    Rows stay small that way, and a client that reads its task back gets a URL it can open.
+    """
+    inline = [found for found in media_in(prepared.values) if not media.is_url(found.value)]
+    if not inline:
+        return []
+    task.input = orjson.loads(orjson.dumps(task.input))
+    kept: list[StoredFile] = []
+    try:
+        for found in inline:
+            file = media_files.keep_inline(
+                workspace_id=task.workspace_id, value=found.value, expires_at=_inputs_expire_at(prepared)
+            )
+            kept.append(file)
+            _replace(task.input, found.path, store.url_of(file))
+    except media.MediaError as error:
+        store.discard(kept)
+        raise InvalidRequest.field("input", str(error)) from None
+    return kept
+
+
+def _inputs_expire_at(prepared: Prepared) -> datetime:
+    # Long enough for the task itself, and for "run again" on the next day.
+    return timezone.now() + timedelta(seconds=prepared.spec.timeout_seconds, hours=24)
+
+
+def _replace(target: Any, path: tuple[str | int, ...], value: str) -> None:
+    *steps, last = path
+    for step in steps:
+        target = target[step]
+    target[last] = value
+
+
+_IDEMPOTENCY_CTE = """
+, idempotency AS (
+    INSERT INTO tasks_idempotencyrecord (workspace_id, key, fingerprint, task_id, initial_status)
+    SELECT workspace_id, %s, %s, %s::uuid, %s FROM hold
+)
+"""
+_COLUMNS = (
+    "id", "workspace_id", "api_key_id", "created_by_id", "model", "task_type", "family", "status", "input",
+    "output", "process_mode", "service_mode", "webhook_endpoint", "webhook_secret", "price_points",
+    "price_lines",
+)  # fmt: skip
+_INSERT = f"""
+, task AS (
+    INSERT INTO tasks_task ({", ".join(_COLUMNS)}, deadline_at, wake_at)
+    SELECT %s::uuid, workspace_id, %s::bigint, %s::bigint, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s, %s, %s,
+           %s::bigint, %s::jsonb, statement_timestamp() + %s * interval '1 second', statement_timestamp()
+      FROM hold
+ RETURNING id, created_at, deadline_at
+), event AS (
+    INSERT INTO tasks_taskevent (task_id, kind) SELECT id, 'created' FROM task
+)
+SELECT created_at, deadline_at FROM task
+"""  # noqa: S608 - only the column names above are put in
+
+
+def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
+    sql, parameters = _statement(task, identity, request)
+    if identity.has_cap:
+        with transaction.atomic():
+            caps.reserve(identity=identity, points=task.price_points)
+            _run(task, sql, parameters)
+    else:
+        _run(task, sql, parameters)
+
+
+def _run(task: Task, sql: str, parameters: list[object]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound("The workspace has no wallet.")
+    task.created_at, task.deadline_at = row
+    task._state.adding = False
+
+
+def _statement(task: Task, identity: Identity, request: TaskRequest) -> tuple[str, list[object]]:
+    parameters = credits.hold_parameters(
+        workspace_id=task.workspace_id,
+        points=task.price_points,
+        reference=task.reference,
+        key_id=identity.key_id,
+    )
+    sql = f"WITH {credits.HOLD_CTE}"
+    if request.idempotency_key:
+        sql += _IDEMPOTENCY_CTE
+        parameters += [request.idempotency_key, request.fingerprint, task.id, task.status]
+    return sql + _INSERT, parameters + _row(task)
+
+
+def _row(task: Task) -> list[object]:
+    seconds = (task.deadline_at - timezone.now()).total_seconds()
+    return [
+        task.id,
+        task.api_key_id,
+        task.created_by_id,
+        task.model,
+        task.task_type,
+        task.family,
+        task.status,
+        _json(task.input),
+        None if task.output is None else _json(task.output),
+        task.process_mode,
+        task.service_mode,
+        task.webhook_endpoint,
+        task.webhook_secret,
+        task.price_points,
+        _json(task.price_lines),
+        seconds,
+    ]
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def _refused(
+    error: IntegrityError, identity: Identity, request: TaskRequest, task: Task
+) -> Created:
+    """What a constraint's refusal means to the customer: too few points, or somebody was first with the key."""
+    if credits.violates(error, "wallet_available_not_negative"):
+        raise credits.insufficient(
+            workspace_id=identity.workspace_id, points=task.price_points
+        ) from None
+    if credits.violates(error, "idempotency_key_once") and (earlier := _replay(identity, request)):
+        return earlier
+    raise error
+
+
+def _replay(identity: Identity, request: TaskRequest) -> Created | None:
+    record = selectors.idempotency_record(
+        workspace_id=identity.workspace_id, key=request.idempotency_key or ""
+    )
+    if record is None:
+        return None
+    if record.age > timedelta(hours=settings.IDEMPOTENCY_HOURS):
+        record.delete()
+        return None
+    if bytes(record.fingerprint) != request.fingerprint:
+        raise IdempotencyConflict(
+            "This Idempotency-Key was used for another request in the last 24 hours. Use a new key."
+        )
+    return Created(record.task, replayed=True, initial_status=record.initial_status)
+

@@ -1,0 +1,115 @@
+"""From a request for a task to what would be done and what it costs, before anything is written."""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from apps.accounts.selectors import Identity
+from apps.catalog import pricing, registry
+from apps.catalog import selectors as catalog
+from apps.catalog.inputs import TaskInput
+from apps.catalog.spec import TaskSpec
+from apps.core import egress, media
+from apps.core.errors import DomainError, InvalidRequest
+
+_WEBHOOK_PORTS = {None, 80, 443}
+
+
+class NoSeat(DomainError):
+    """The workspace has no seat of its own for this family."""
+
+    type = "no_seat"
+
+
+class WorkspaceSuspended(DomainError):
+    """The operator switched the workspace off: it can be read, nothing new starts."""
+
+    type = "scope_denied"
+
+
+@dataclass(frozen=True)
+class TaskRequest:
+    """What a transport received, not yet checked beyond being JSON.
+
+    `idempotency_key` and `fingerprint` (SHA-256 of the canonical body) go together.
+    """
+
+    model: object
+    task_type: object
+    input: dict[str, Any]
+    service_mode: str = ""
+    webhook_endpoint: str = ""
+    webhook_secret: str = ""
+    idempotency_key: str | None = None
+    fingerprint: bytes = b""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A request that is valid and priced for its workspace."""
+
+    spec: TaskSpec
+    values: TaskInput
+    quote: pricing.Quote
+    service_mode: str
+
+
+def prepare(*, identity: Identity, request: TaskRequest) -> Prepared:
+    """Check and price a request. Reads only; raises the refusal that a customer gets.
+
+    In this order: model, task type, input, options, plan, seat. Whether somebody can serve it now is not asked here
+    (`catalog.selectors.required_route`), so that a quote can be had for what is unavailable.
+    """
+    spec = registry.spec_of(request.model, request.task_type)
+    values = spec.parse(request.input)
+    check_webhook(request.webhook_endpoint)
+    if not identity.is_enabled:
+        raise WorkspaceSuspended("This workspace is suspended. Ask the operator why.")
+    catalog.check_plan(spec=spec, plan=identity.plan)
+    mode = _service_mode(spec, request.service_mode)
+    quote = pricing.quote(
+        spec=spec, values=values, workspace_id=identity.workspace_id, plan=identity.plan
+    )
+    return Prepared(spec, values, quote, mode)
+
+
+def _service_mode(spec: TaskSpec, asked: str) -> str:
+    if asked not in {"", "public", "private"}:
+        raise InvalidRequest.field("config.service_mode", 'Give "public", "private" or leave it empty.')
+    if asked == "private":
+        raise NoSeat(
+            f"There is no seat for {spec.family} in this workspace. Use public, or rent a seat and connect an account."
+        )
+    return "public"
+
+
+def check_webhook(endpoint: str) -> None:
+    """An http(s) URL on port 80 or 443 that is not plainly a private address. Raises InvalidRequest.
+
+    A name that resolves to a private address is refused when we connect.
+    """
+    if not endpoint:
+        return
+    field = "config.webhook_config.endpoint"
+    try:
+        host = _webhook_host(endpoint)
+    except media.MediaError as error:
+        raise InvalidRequest.field(field, str(error)) from None
+    try:
+        address = str(ipaddress.ip_address(host))
+    except ValueError:
+        is_private = host == "localhost" or host.endswith(".localhost")
+    else:
+        is_private = not egress.is_allowed(address)
+    if is_private:
+        raise InvalidRequest.field(field, "The URL leads to a private address.")
+
+
+def _webhook_host(endpoint: str) -> str:
+    if len(endpoint) > 2048:
+        raise media.MediaError("The URL is longer than 2048 characters.")
+    parts = urlsplit(media.checked_url(endpoint))
+    if parts.port not in _WEBHOOK_PORTS and not egress.has_exemptions():
+        raise media.MediaError("The URL must use port 80 or 443.")
+    return (parts.hostname or "").rstrip(".").lower()

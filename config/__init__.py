@@ -1,0 +1,1 @@
+"""The project: settings, servers and entry points. Nothing under `apps` imports it."""

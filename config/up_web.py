@@ -1,0 +1,27 @@
+"""`python -m config.up_web FD`: one web process on a socket that its parent listens on.
+
+The parent keeps the socket, so a web process that crashes is replaced without a client
+seeing a refused connection, and any number of them can share one port.
+"""
+
+import socket
+import sys
+
+import uvicorn
+
+
+def main(descriptor: int) -> None:
+    """Serve until SIGTERM; open streams are cut after two seconds."""
+    config = uvicorn.Config(
+        "config.asgi:application",
+        timeout_graceful_shutdown=2,
+        access_log=False,  # the application writes its own, with request ids
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,  # the application decides by TRUSTED_PROXIES whom to believe
+    )
+    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

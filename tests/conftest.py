@@ -1,0 +1,31 @@
+"""What every test gets: empty caches, no believed keys, no job left to itself."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+
+from apps.accounts import selectors
+from apps.accounts.models import Workspace
+from apps.catalog import pricing
+from tests.factories import WorkspaceFactory, api_key
+
+
+@pytest.fixture(autouse=True)
+def _forget() -> Iterator[None]:
+    selectors.forget_believed_keys()
+    pricing.forget_overrides()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    """A Developer workspace with one dollar."""
+    return WorkspaceFactory.create()
+
+
+@pytest.fixture
+def key(workspace: Workspace) -> str:
+    """A key of `workspace` with every scope."""
+    return api_key(workspace)

@@ -1,0 +1,32 @@
+"""The project's settings for the test suite: fast hashing, jobs run in place, nothing leaves the machine."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("APP_ENV", "local")
+os.environ.setdefault("SECRET_KEY", "tests-only-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz")
+os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="modelyard-tests-"))
+os.environ.setdefault("DATABASE_URL", "postgresql://app@127.0.0.1:5432/app")
+os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:6379/0")
+os.environ["BASE_URL"] = "http://testserver"
+
+from config.settings import *  # noqa: E402, F403
+from config.settings import DATABASES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+# Jobs do not run by themselves: a test that wants one calls its service or job.
+CELERY_TASK_ALWAYS_EAGER = False
+CELERY_BROKER_URL = "memory://"
+FILES_ROOT = Path(os.environ["DATA_DIR"]) / "test-files"
+STORAGES = {
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": str(FILES_ROOT)},
+    },
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
+# The ledger refuses TRUNCATE; tests with real commits are cleaned up by it, so their sessions may.
+DATABASES["default"]["OPTIONS"]["options"] += " -c modelyard.allow_truncate=on"
+DATABASES["default"]["CONN_MAX_AGE"] = 0
