@@ -1,4 +1,7 @@
-"""Settings, read top to bottom. What differs between machines comes from the environment; `.env.example` lists it all."""
+"""Settings, read top to bottom.
+
+What differs between machines comes from the environment; `.env.example` lists it all.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -221,6 +224,7 @@ SPECTACULAR_SETTINGS = {
     "SERVE_AUTHENTICATION": [],
     "SERVE_PERMISSIONS": [],
     "ENABLE_DJANGO_DEPLOY_CHECK": False,
+    "POSTPROCESSING_HOOKS": ["apps.api.openapi.document.finish"],
 }
 
 # ------------------------------------------------------------- outgoing traffic

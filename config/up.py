@@ -79,7 +79,7 @@ def _up(*, data_dir: Path, port: int) -> None:
         _wait_until_ready(supervisor, port)
         if _has_local_engine(environment):
             _show_task(supervisor, demo, f"http://127.0.0.1:{port}")
-        _show_addresses(supervisor, demo, f"http://127.0.0.1:{port}")
+        _show_addresses(supervisor, demo)
         _stay(supervisor)
     finally:
         _stop(supervisor, lock, listener)
@@ -223,10 +223,11 @@ def _show_task(supervisor: Supervisor, demo: Demo, url: str) -> None:
         _print(f"\n  The task failed: {error}\n{supervisor.log_tail('local', lines=5)}")
 
 
-def _show_addresses(supervisor: Supervisor, demo: Demo, url: str) -> None:
+def _show_addresses(supervisor: Supervisor, demo: Demo) -> None:
     _print(f"\n  API key    {demo['api_key']}")
-    _print(f"  Dashboard  {url}/   {demo['email']}   {demo['password']}")
-    _print(f"  API docs   {url}/docs/api")
+    home = f"{demo['base_url']}/w/{demo['workspace']}/"
+    _print(f"  Dashboard  {home}   {demo['email']}   {demo['password']}")
+    _print(f"  API docs   {demo['base_url']}/docs/api")
     _print(f"  Logs       {_short(supervisor.log_dir)}")
     _print("\n  Ctrl-C stops everything.")
 

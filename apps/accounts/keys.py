@@ -1,6 +1,7 @@
 """What an API key looks like: `my_live_` + 43 characters (256 random bits) + 6 characters of checksum.
 
-The prefix lets secret scanners find a leaked key; the checksum lets us refuse a mistyped one without asking the database.
+The prefix lets secret scanners find a leaked key; the checksum lets us refuse a mistyped one without
+asking the database.
 """
 
 import hashlib

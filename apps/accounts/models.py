@@ -1,6 +1,6 @@
 """People, the workspaces they work in, and the keys their programs use."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -122,7 +122,9 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=16)
     last_four = models.CharField(max_length=4)
     scopes = ArrayField(models.CharField(max_length=16, choices=Scope), size=8)
-    allowed_networks = ArrayField(models.CharField(max_length=49), default=list, size=50, blank=True)
+    allowed_networks = ArrayField(
+        models.CharField(max_length=49), default=list, size=50, blank=True
+    )
     cap_total_points = models.BigIntegerField(null=True, blank=True)
     cap_daily_points = models.BigIntegerField(null=True, blank=True)
     cap_monthly_points = models.BigIntegerField(null=True, blank=True)
@@ -134,7 +136,7 @@ class ApiKey(models.Model):
     revoked_at = models.DateTimeField(null=True, blank=True)
     revoked_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
 
-    objects: ClassVar[TenantManager["ApiKey"]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "-created_at"], name="api_key_newest")]
@@ -180,7 +182,7 @@ class AuditEvent(models.Model):
     ip = models.GenericIPAddressField(null=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects: ClassVar[TenantManager["AuditEvent"]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "-created_at"], name="audit_event_newest")]

@@ -24,14 +24,23 @@ class Permission(StrEnum):
 
 _VIEWER = frozenset({Permission.VIEW_TASKS, Permission.VIEW_CONTENT, Permission.VIEW_BALANCE})
 _BILLING = frozenset(
-    {Permission.VIEW_TASKS, Permission.VIEW_BALANCE, Permission.VIEW_BILLING, Permission.MANAGE_BILLING}
+    {
+        Permission.VIEW_TASKS,
+        Permission.VIEW_BALANCE,
+        Permission.VIEW_BILLING,
+        Permission.MANAGE_BILLING,
+    }
 )
 _DEVELOPER = _VIEWER | {Permission.RUN_TASKS, Permission.MANAGE_OWN_KEYS}
-_ADMIN = _DEVELOPER | _BILLING | {
-    Permission.MANAGE_KEYS,
-    Permission.MANAGE_MEMBERS,
-    Permission.MANAGE_SETTINGS,
-}
+_ADMIN = (
+    _DEVELOPER
+    | _BILLING
+    | {
+        Permission.MANAGE_KEYS,
+        Permission.MANAGE_MEMBERS,
+        Permission.MANAGE_SETTINGS,
+    }
+)
 
 PERMISSIONS: dict[str, frozenset[Permission]] = {
     Role.OWNER: _ADMIN | {Permission.DELETE_WORKSPACE},

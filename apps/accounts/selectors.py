@@ -153,11 +153,15 @@ def membership(*, user: User, slug: str) -> Membership:
 
 def memberships(*, user: User) -> QuerySet[Membership]:
     """The person's workspaces, by name."""
-    return Membership.objects.filter(user=user).select_related("workspace").order_by("workspace__name")
+    return (
+        Membership.objects.filter(user=user).select_related("workspace").order_by("workspace__name")
+    )
 
 
 def newest_keys(*, workspace_id: int) -> QuerySet[ApiKey]:
-    return ApiKey.objects.of(workspace_id).select_related("created_by").order_by("-created_at", "-id")
+    return (
+        ApiKey.objects.of(workspace_id).select_related("created_by").order_by("-created_at", "-id")
+    )
 
 
 def api_key(*, workspace_id: int, key_id: int) -> ApiKey:

@@ -17,7 +17,9 @@ from apps.core.errors import InvalidRequest
 
 MAX_KEYS_PER_WORKSPACE = 200
 # Words that URLs or people could take for something of ours.
-_RESERVED_SLUGS = frozenset({"api", "auth", "me", "ops", "docs", "static", "files", "new", "w", "v1", "account"})
+_RESERVED_SLUGS = frozenset(
+    {"api", "auth", "me", "ops", "docs", "static", "files", "new", "w", "v1", "account"}
+)
 
 
 @transaction.atomic
@@ -60,7 +62,7 @@ def create_key(
     *, workspace_id: int, terms: KeyTerms, actor: User | None, ip: str | None = None
 ) -> tuple[ApiKey, str]:
     """A new key and its secret, which exists nowhere else from here on. Raises InvalidRequest."""
-    fields = _checked(terms)
+    fields: Any = _checked(terms)
     # The lock makes the count below true until we commit.
     Workspace.objects.select_for_update().get(pk=workspace_id)
     live = ApiKey.objects.of(workspace_id).filter(revoked_at__isnull=True).count()
@@ -82,7 +84,9 @@ def create_key(
 
 
 @transaction.atomic
-def revoke_key(*, workspace_id: int, key_id: int, actor: User | None, ip: str | None = None) -> ApiKey:
+def revoke_key(
+    *, workspace_id: int, key_id: int, actor: User | None, ip: str | None = None
+) -> ApiKey:
     """End a key for good. Every process refuses it within a second. Safe to repeat."""
     key = selectors.api_key(workspace_id=workspace_id, key_id=key_id)
     changed = (
@@ -105,7 +109,12 @@ def note_key_use(*, key_id: int, ip: str | None) -> None:
 
 
 def _audit(
-    workspace_id: int, actor: User | None, action: str, target: str, ip: str | None, detail: dict[str, Any]
+    workspace_id: int,
+    actor: User | None,
+    action: str,
+    target: str,
+    ip: str | None,
+    detail: dict[str, Any],
 ) -> None:
     AuditEvent.objects.create(
         workspace_id=workspace_id, actor=actor, action=action, target=target, ip=ip, detail=detail
@@ -143,7 +152,9 @@ def _check_limits(limits: dict[str, int | None]) -> None:
         if value is not None and not 0 <= value <= highest.get(name, 10**17):
             raise InvalidRequest.field(name, "The limit must not be negative or that large.")
     if limits["rate_limit_per_minute"] == 0:
-        raise InvalidRequest.field("rate_limit_per_minute", "A key needs at least 1 request a minute.")
+        raise InvalidRequest.field(
+            "rate_limit_per_minute", "A key needs at least 1 request a minute."
+        )
 
 
 def _networks(texts: Sequence[str]) -> list[str]:

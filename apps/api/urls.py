@@ -1,4 +1,38 @@
-"""URLs."""
+"""The public API. Every route is there with and without a trailing slash."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpResponseBase
+from django.urls import URLPattern, path, re_path
+
+from apps.api import docs
+from apps.api.account.info import AccountInfo
+from apps.api.files.serve import serve
+from apps.api.files.upload import EphemeralResource
+from apps.api.v1.models import ModelList
+from apps.api.v1.quote import TaskQuote
+from apps.api.v1.tasks import TaskCollection, TaskDetail, TaskList
+from apps.api.views import UnknownRoute
+
+
+def _both(route: str, view: Callable[..., HttpResponseBase], name: str) -> list[URLPattern]:
+    return [path(route, view, name=name), path(f"{route}/", view, name=f"{name}-slash")]
+
 
 app_name = "api"
-urlpatterns: list[object] = []
+urlpatterns: list[Any] = [
+    *_both("api/v1/task", TaskCollection.as_view(), "tasks-create"),
+    *_both("api/v1/task/quote", TaskQuote.as_view(), "task-quote"),
+    *_both("api/v1/task/<str:task_id>", TaskDetail.as_view(), "task"),
+    *_both("api/v1/tasks", TaskList.as_view(), "tasks"),
+    *_both("api/v1/models", ModelList.as_view(), "models"),
+    *_both("account/info", AccountInfo.as_view(), "account-info"),
+    *_both("api/ephemeral_resource", EphemeralResource.as_view(), "upload"),
+    path("api/openapi.json", docs.openapi, name="openapi"),
+    path("docs/api", docs.swagger, name="docs"),
+    path("docs/api/", docs.swagger, name="docs-slash"),
+    path("docs/api/redoc", docs.redoc, name="redoc"),
+    path("files/<path:key>", serve, name="file"),
+    re_path(r"^(?:api|account|v1|mj)(?:/.*)?$", UnknownRoute.as_view(), name="unknown"),
+]

@@ -1,6 +1,6 @@
 """Credits: a wallet per workspace and the ledger that proves it."""
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import F, Q
@@ -25,7 +25,7 @@ class Wallet(models.Model):
     held = models.BigIntegerField(default=0, db_default=0)
     debt = models.BigIntegerField(default=0, db_default=0)
 
-    objects: ClassVar[TenantManager["Wallet"]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         constraints = [
@@ -76,7 +76,7 @@ class CreditEntry(models.Model):
     )
     created_at = models.DateTimeField(db_default=Now())
 
-    objects: ClassVar[TenantManager["CreditEntry"]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         indexes = [models.Index(fields=["workspace", "-id"], name="credit_entry_newest")]

@@ -51,9 +51,7 @@ def imbalances() -> Iterator[Imbalance]:
             ledger_held=Coalesce(Sum("entries__held_delta"), 0),
             ledger_debt=Coalesce(Sum("entries__debt_delta"), 0),
         )
-        .exclude(
-            Q(available=F("ledger_available"), held=F("ledger_held"), debt=F("ledger_debt"))
-        )
+        .exclude(Q(available=F("ledger_available"), held=F("ledger_held"), debt=F("ledger_debt")))
         .order_by("workspace_id")
     )
     for row in rows.iterator():

@@ -66,6 +66,27 @@ def shaped(pattern: str, sentence: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def _number_as_text(value: Any) -> Any:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    # Python refuses to write an integer of thousands of digits; no choice of ours is large.
+    return str(value) if is_number and abs(value) < 1_000_000 else value
+
+
+def _version_as_text(value: Any) -> Any:
+    # JavaScript writes the number 3.0 as 3.
+    text = _number_as_text(value)
+    return f"{text}.0" if isinstance(value, int) and text is not value else text
+
+
+def _text_as_number(value: Any) -> Any:
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else value
+
+
+# Before a Literal, which converts nothing by itself: 1 for "1", 3 or 3.0 for "3.0", "10" for 10.
+NumberAsText = BeforeValidator(_number_as_text)
+VersionAsText = BeforeValidator(_version_as_text)
+TextAsNumber = BeforeValidator(_text_as_number)
+
 TaskId = Annotated[
     str,
     Field(max_length=36),
@@ -77,7 +98,8 @@ TaskId = Annotated[
 # "0,1": positions of faces, at most ten. A single one often comes as a number.
 FaceIndexes = Annotated[
     str,
-    Field(max_length=29, coerce_numbers_to_str=True),
+    Field(max_length=29),
+    NumberAsText,
     shaped(
         "[0-9]{1,2}(,[0-9]{1,2}){0,9}",
         "Give up to ten positions with commas between, counted from 0, e.g. 0,1.",
@@ -99,27 +121,6 @@ def inline_limit(megabytes: int) -> AfterValidator:
         return value
 
     return AfterValidator(check)
-
-
-def _number_as_text(value: Any) -> Any:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if is_number else value
-
-
-def _version_as_text(value: Any) -> Any:
-    # JavaScript writes the number 3.0 as 3.
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    return f"{value}.0" if is_whole else _number_as_text(value)
-
-
-def _text_as_number(value: Any) -> Any:
-    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else value
-
-
-# Before a Literal, which converts nothing by itself: 1 for "1", 3 or 3.0 for "3.0", "10" for 10.
-NumberAsText = BeforeValidator(_number_as_text)
-VersionAsText = BeforeValidator(_version_as_text)
-TextAsNumber = BeforeValidator(_text_as_number)
 
 
 class Part(BaseModel):

@@ -54,7 +54,9 @@ def quote(*, spec: TaskSpec, values: TaskInput, workspace_id: int, plan: str) ->
     return Quote(points_rounded_up(sum((line.points for line in lines), Decimal(0))), lines)
 
 
-def rates_for(*, spec: TaskSpec, workspace_id: int | None = None, plan: str = "") -> dict[str, Decimal]:
+def rates_for(
+    *, spec: TaskSpec, workspace_id: int | None = None, plan: str = ""
+) -> dict[str, Decimal]:
     """Points per unit by rate name, as they are for this workspace now."""
     overrides = _overrides().get(spec.name, ())
     now = datetime.now(UTC)
@@ -67,11 +69,17 @@ def rates_for(*, spec: TaskSpec, workspace_id: int | None = None, plan: str = ""
 
 
 def _line(spec: TaskSpec, charge: Charge, rates: dict[str, Decimal]) -> Line:
-    return Line(charge.rate, spec.rate(charge.rate).unit, Decimal(charge.quantity), rates[charge.rate])
+    return Line(
+        charge.rate, spec.rate(charge.rate).unit, Decimal(charge.quantity), rates[charge.rate]
+    )
 
 
 def _override(
-    overrides: tuple[PriceOverride, ...], rate: str, workspace_id: int | None, plan: str, now: datetime
+    overrides: tuple[PriceOverride, ...],
+    rate: str,
+    workspace_id: int | None,
+    plan: str,
+    now: datetime,
 ) -> Decimal | None:
     fitting = [
         row
@@ -84,7 +92,10 @@ def _override(
     ]
     if not fitting:
         return None
-    best = max(fitting, key=lambda row: (row.workspace_id is not None, row.plan != "", row.valid_from, row.pk))
+    best = max(
+        fitting,
+        key=lambda row: (row.workspace_id is not None, row.plan != "", row.valid_from, row.pk),
+    )
     return best.points_per_unit
 
 

@@ -1,8 +1,8 @@
 """The only client for addresses that somebody else gave us.
 
 The guard sits where the connection is made: the name is resolved once, every answer is checked, and we connect to the
-checked address, so neither a second look-up (rebinding) nor a redirect leads inside. `httpx` and `httpcore` are imported
-nowhere else for such addresses (a test says so).
+checked address, so neither a second look-up (rebinding) nor a redirect leads inside. `httpx` and
+`httpcore` are imported nowhere else for such addresses (a test says so).
 """
 
 import ipaddress
@@ -84,7 +84,9 @@ class _GuardedBackend(httpcore.NetworkBackend):
         failure: Exception = httpcore.ConnectError("the name has no address")
         for address in _checked_addresses(host, port):
             try:
-                return self._real.connect_tcp(address, port, timeout=timeout, socket_options=socket_options)
+                return self._real.connect_tcp(
+                    address, port, timeout=timeout, socket_options=socket_options
+                )
             except httpcore.ConnectError as error:
                 failure = error
         raise failure
@@ -165,7 +167,9 @@ def _body(response: httpx.Response, max_bytes: int, deadline: float) -> Fetched:
     for chunk in response.iter_bytes(_CHUNK):
         size += len(chunk)
         if size > max_bytes:
-            raise EgressError(f"The file behind the URL is larger than {max_bytes // 1024 // 1024} MB.")
+            raise EgressError(
+                f"The file behind the URL is larger than {max_bytes // 1024 // 1024} MB."
+            )
         if time.monotonic() > deadline:
             raise EgressError("The URL's server sends too slowly.")
         parts.append(chunk)

@@ -25,7 +25,13 @@ _ALWAYS = frozenset({"event", "level", "logger", "timestamp", "exception"})
 _SECRETS = (
     (re.compile(r"my_(?:live|test)_[0-9A-Za-z]{8,}"), "my_live_[removed]"),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [removed]"),
-    (re.compile(r"(?i)((?:x-)?api[-_]?key|secret|password|passwd|token|authorization|cookie)(\"?\s*[:=]\s*\"?)[^\s\"',;&}]+"), r"\1\2[removed]"),
+    (
+        re.compile(
+            r"(?i)((?:x-)?api[-_]?key|secret|password|passwd|token|authorization|cookie)"
+            r"(\"?\s*[:=]\s*\"?)[^\s\"',;&}]+"
+        ),
+        r"\1\2[removed]",
+    ),
     (re.compile(r"\b(?:sk|pk|rk|whsec)_[\w]{8,}"), "[removed]"),
     (re.compile(r"//[^/\s:@]+:[^/\s@]+@"), "//[removed]@"),
     (re.compile(r"data:[\w/+.-]+;base64,[\w+/=]{16,}"), "data:[removed]"),

@@ -89,7 +89,9 @@ def inline_bytes(value: str) -> bytes:
             raise MediaError("The data URI must be base64: data:image/png;base64,…")
         body = value[match.end() :]
     if len(body) > MAX_INLINE_BYTES * 4 // 3 + 4:
-        raise MediaError(f"Inline media is limited to {MAX_INLINE_BYTES // 1024 // 1024} MB; give a URL instead.")
+        raise MediaError(
+            f"Inline media is limited to {MAX_INLINE_BYTES // 1024 // 1024} MB; give a URL instead."
+        )
     try:
         data = base64.b64decode(_SPACE.sub("", body), validate=True)
     except (binascii.Error, ValueError):
@@ -106,5 +108,7 @@ def checked(value: str, *, kind: str) -> str:
         return checked_url(value)
     found = sniff(inline_bytes(value))
     if found is None or found.kind != kind:
-        raise MediaError(f"The data is not {'an' if kind[0] in 'aeiou' else 'a'} {kind} in a format we know.")
+        raise MediaError(
+            f"The data is not {'an' if kind[0] in 'aeiou' else 'a'} {kind} in a format we know."
+        )
     return value

@@ -2,7 +2,9 @@
 
 from prometheus_client import Counter, Histogram
 
-REQUESTS = Counter("modelyard_requests_total", "Requests by route and status", ["method", "route", "status"])
+REQUESTS = Counter(
+    "modelyard_requests_total", "Requests by route and status", ["method", "route", "status"]
+)
 REQUEST_SECONDS = Histogram("modelyard_request_seconds", "Time to answer", ["route"])
 TASKS_CREATED = Counter("modelyard_tasks_created_total", "Tasks accepted", ["family"])
 TASKS_ENDED = Counter("modelyard_tasks_ended_total", "Tasks ended", ["family", "status"])

@@ -38,12 +38,12 @@ def display_credits(points: int) -> Decimal:
 
 
 def format_credits(points: int) -> str:
-    """"98" or "0.07": credits as a sentence says them."""
+    """ "98" or "0.07": credits as a sentence says them."""
     return _trimmed(display_credits(points), least_decimals=0)
 
 
 def format_usd(points: int) -> str:
-    """"$0.07", "$0.0045", "−$3.00": exact, at least two decimals, at most seven."""
+    """ "$0.07", "$0.0045", "−$3.00": exact, at least two decimals, at most seven."""
     sign = "−" if points < 0 else ""
     return f"{sign}${_trimmed(usd(abs(points)), least_decimals=2)}"
 

@@ -19,14 +19,16 @@ log = logging.getLogger(__name__)
 def enqueue(job: str, /, **arguments: Any) -> None:
     """Run a job once the current transaction has committed.
 
-    Jobs are named, not imported: a service may enqueue the job that calls it back without the two modules importing each
-    other. Arguments are ids and plain values. A name that no app defines raises at once.
+    Jobs are named, not imported: a service may enqueue the job that calls it back without the two
+    modules importing each other. Arguments are ids and plain values. A name that no app defines raises at once.
     """
     task = current_app.tasks[job]
     transaction.on_commit(partial(_send, task, arguments))
 
 
-def send(job: str, /, *, queue: str | None = None, time_limit: int | None = None, **arguments: Any) -> bool:
+def send(
+    job: str, /, *, queue: str | None = None, time_limit: int | None = None, **arguments: Any
+) -> bool:
     """Send now, from code that holds no transaction. Says whether the broker took it."""
     options = {
         name: value
@@ -52,8 +54,8 @@ class Wake:
     """Wakes a job soon, off the caller's path, however often it is called.
 
     Publishing costs the request more than its own SQL, and one dispatch serves every row that waits. So callers only set
-    a flag; a daemon thread publishes, and all calls made while it does so share the next message. A process that dies
-    with its flag set loses nothing: the sweep wakes the same job.
+    a flag; a daemon thread publishes, and all calls made while it does so share the next message. A
+    process that dies with its flag set loses nothing: the sweep wakes the same job.
     """
 
     def __init__(self, job: str) -> None:

@@ -34,14 +34,21 @@ def unseal(sealed: str, *, bound_to: str) -> str:
     for key in _keys():
         if _key_id(key) == key_id:
             try:
-                return AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], bound_to.encode()).decode()
+                return (
+                    AESGCM(key)
+                    .decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], bound_to.encode())
+                    .decode()
+                )
             except InvalidTag:
                 raise CannotOpen("The value was altered or belongs to another row.") from None
     raise CannotOpen("The key that sealed this value is not in SEALING_KEYS.")
 
 
 def _keys() -> list[bytes]:
-    return [hashlib.sha256(b"modelyard sealing:" + text.encode()).digest() for text in settings.SEALING_KEYS]
+    return [
+        hashlib.sha256(b"modelyard sealing:" + text.encode()).digest()
+        for text in settings.SEALING_KEYS
+    ]
 
 
 def _key_id(key: bytes) -> str:

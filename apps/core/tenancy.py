@@ -5,7 +5,8 @@
 `docs/decisions/0003-tenant-scope.md` says why this is not a context variable.
 """
 
-from typing import Any, Self, TypeVar
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from django.db import models
 
@@ -39,8 +40,5 @@ class TenantManager(models.Manager[Row]):
     def create(self, **values: Any) -> Row:
         return self.across_workspaces().create(**values)
 
-    def bulk_create(self, rows: Any, *args: Any, **options: Any) -> list[Row]:
-        return self.across_workspaces().bulk_create(rows, *args, **options)
-
-    def db_manager(self, using: str | None = None, hints: dict[str, Any] | None = None) -> Self:
-        return super().db_manager(using=using, hints=hints)  # type: ignore[arg-type]
+    def bulk_create(self, objs: Iterable[Row], *args: Any, **options: Any) -> list[Row]:
+        return self.across_workspaces().bulk_create(objs, *args, **options)

@@ -78,3 +78,13 @@ def _folded(span: Sequence[date], named: list[str], found: dict[date, Counter[st
 
 def day_start(now: datetime) -> datetime:
     return now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def percentage(part: int, whole: int) -> str:
+    """One decimal; never "100 %" when something is missing from it. Empty without a whole."""
+    if not whole:
+        return ""
+    if part == whole:
+        return "100 %"
+    tenths = part * 1000 // whole
+    return f"{tenths // 10}.{tenths % 10} %"

@@ -1,4 +1,24 @@
-"""URLs."""
+"""The dashboard's pages: a person's own at /me, a workspace's below /w/<slug>/."""
+
+from django.urls import path
+
+from apps.dashboard.views import home, keys, models, overview, playground, tasks
 
 app_name = "dashboard"
-urlpatterns: list[object] = []
+
+urlpatterns = [
+    path("w/", home.home, name="home"),
+    path("me", home.me, name="me"),
+    path("me/theme", home.theme, name="theme"),
+    path("w/<slug:slug>/", overview.overview, name="overview"),
+    path("w/<slug:slug>/tasks", tasks.task_list, name="tasks"),
+    path("w/<slug:slug>/tasks/<uuid:task_id>", tasks.task_detail, name="task"),
+    path("w/<slug:slug>/tasks/<uuid:task_id>/cancel", tasks.task_cancel, name="cancel"),
+    path("w/<slug:slug>/models", models.model_list, name="models"),
+    path("w/<slug:slug>/keys", keys.key_list, name="keys"),
+    path("w/<slug:slug>/keys/new", keys.key_create, name="key_create"),
+    path("w/<slug:slug>/keys/<int:key_id>/revoke", keys.key_revoke, name="key_revoke"),
+    path("w/<slug:slug>/play", playground.play_any, name="play_any"),
+    path("w/<slug:slug>/play/<path:model>/<str:task_type>", playground.play, name="play"),
+    path("w/<slug:slug>/quote/<path:model>/<str:task_type>", playground.quote, name="quote"),
+]

@@ -1,7 +1,7 @@
 """Files we keep for workspaces: outputs of tasks, media given inline, uploads."""
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -34,12 +34,14 @@ class StoredFile(models.Model):
     expires_at = models.DateTimeField()
     deleted_at = models.DateTimeField(null=True)
 
-    objects: ClassVar[TenantManager["StoredFile"]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         indexes = [
             models.Index(
-                fields=["expires_at"], condition=Q(deleted_at__isnull=True), name="stored_file_expiring"
+                fields=["expires_at"],
+                condition=Q(deleted_at__isnull=True),
+                name="stored_file_expiring",
             ),
             models.Index(fields=["workspace", "-created_at"], name="stored_file_newest"),
         ]

@@ -1,4 +1,9 @@
-"""The operator's console: workspaces, people and prices. Keys, secrets, prompts and the ledger cannot be edited here."""
+"""The operator's console: workspaces, people and prices.
+
+Keys, secrets, prompts and the ledger are not here: nobody can read or edit them by hand.
+"""
+
+from typing import TYPE_CHECKING
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
@@ -7,19 +12,28 @@ from django.http import HttpRequest
 from apps.accounts.models import Membership, User, Workspace
 from apps.catalog.models import PriceOverride
 
+if TYPE_CHECKING:
+    MembershipTable = admin.TabularInline[Membership, Workspace]
+    WorkspacePages = admin.ModelAdmin[Workspace]
+    UserPages = admin.ModelAdmin[User]
+    PriceOverridePages = admin.ModelAdmin[PriceOverride]
+else:  # generic for the type checker only
+    MembershipTable = admin.TabularInline
+    WorkspacePages = UserPages = PriceOverridePages = admin.ModelAdmin
+
 # The admin's own form knows no second factor; allauth's does.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Operations"
 
 
-class MembershipInline(admin.TabularInline[Membership, Workspace]):
+class MembershipInline(MembershipTable):
     model = Membership
     extra = 0
     autocomplete_fields = ("user",)
 
 
 @admin.register(Workspace)
-class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
+class WorkspaceAdmin(WorkspacePages):
     list_display = ("slug", "name", "plan", "is_enabled", "created_at")
     list_filter = ("plan", "is_enabled")
     search_fields = ("slug", "name", "memberships__user__email")
@@ -36,7 +50,7 @@ class WorkspaceAdmin(admin.ModelAdmin[Workspace]):
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin[User]):
+class UserAdmin(UserPages):
     list_display = ("email", "name", "is_active", "is_staff", "last_login", "created_at")
     list_filter = ("is_active", "is_staff")
     search_fields = ("email", "name")
@@ -51,7 +65,7 @@ class UserAdmin(admin.ModelAdmin[User]):
 
 
 @admin.register(PriceOverride)
-class PriceOverrideAdmin(admin.ModelAdmin[PriceOverride]):
+class PriceOverrideAdmin(PriceOverridePages):
     list_display = (
         "model", "task_type", "rate", "points_per_unit", "plan", "workspace", "valid_from", "valid_to",
     )  # fmt: skip

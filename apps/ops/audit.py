@@ -80,7 +80,11 @@ def proof() -> Proof:
 def _wallets() -> Iterator[str]:
     for found in billing.imbalances():
         pairs = (("available", found.available), ("held", found.held), ("debt", found.debt))
-        parts = [f"{name} {wallet}, ledger {ledger}" for name, (wallet, ledger) in pairs if wallet != ledger]
+        parts = [
+            f"{name} {wallet}, ledger {ledger}"
+            for name, (wallet, ledger) in pairs
+            if wallet != ledger
+        ]
         yield f"workspace {found.workspace_id}: {'; '.join(parts)}"
 
 

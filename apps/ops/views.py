@@ -41,7 +41,7 @@ def _registry() -> CollectorRegistry:
     """All processes' numbers when PROMETHEUS_MULTIPROC_DIR is set, else this one's."""
     registry = CollectorRegistry()
     try:
-        multiprocess.MultiProcessCollector(registry)
+        multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     except ValueError:
         return PROCESS_REGISTRY
     return registry

@@ -1,4 +1,13 @@
-"""URLs."""
+"""Public pages at the root."""
+
+from django.urls import path
+
+from apps.site import views
 
 app_name = "site"
-urlpatterns: list[object] = []
+
+urlpatterns = [
+    path("", views.landing, name="landing"),
+    path("robots.txt", views.robots, name="robots"),
+    path("favicon.ico", views.Favicon.as_view(), name="favicon"),
+]

@@ -1,7 +1,7 @@
 """What customers ask for, and what became of it."""
 
 import uuid
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -52,9 +52,15 @@ class Task(models.Model):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="tasks", db_index=False)
-    api_key = models.ForeignKey(ApiKey, null=True, on_delete=models.PROTECT, related_name="+", db_index=False)
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.PROTECT, related_name="tasks", db_index=False
+    )
+    api_key = models.ForeignKey(
+        ApiKey, null=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    created_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
 
     model = models.CharField(max_length=100)
     task_type = models.CharField(max_length=100)
@@ -89,7 +95,7 @@ class Task(models.Model):
     # The provider's own words, quoted to the customer as theirs.
     error_raw = models.TextField(default="", db_default="")
 
-    objects: ClassVar[TenantManager["Task"]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         indexes = [
@@ -163,7 +169,9 @@ class Attempt(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["task", "number"], name="attempt_number_once"),
-            models.CheckConstraint(condition=Q(cost_points__gte=0), name="attempt_cost_not_negative"),
+            models.CheckConstraint(
+                condition=Q(cost_points__gte=0), name="attempt_cost_not_negative"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -188,14 +196,16 @@ class IdempotencyRecord(models.Model):
     Written in the statement that makes the task, so there is never one without the other. Kept 24 hours.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     key = models.CharField(max_length=255)
     fingerprint = models.BinaryField(max_length=32)
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="+")
     initial_status = models.CharField(max_length=10, choices=Status)
     created_at = models.DateTimeField(db_default=Now(), db_index=True)
 
-    objects: ClassVar[TenantManager["IdempotencyRecord"]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         constraints = [
@@ -212,7 +222,9 @@ class UsageBucket(models.Model):
     Quarter hours add up to exact days in every time zone; pages read these rows and never count tasks.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
     starts_at = models.DateTimeField()
     family = models.CharField(max_length=50)
     completed = models.IntegerField(default=0, db_default=0)
@@ -220,7 +232,7 @@ class UsageBucket(models.Model):
     cancelled = models.IntegerField(default=0, db_default=0)
     cost_points = models.BigIntegerField(default=0, db_default=0)
 
-    objects: ClassVar[TenantManager["UsageBucket"]] = TenantManager()
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         constraints = [

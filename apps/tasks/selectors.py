@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Now
+from django.db.models import Q, Sum
 
 from apps.core.errors import NotFound
 from apps.tasks.models import UNFINISHED, IdempotencyRecord, Status, Task, UsageBucket
@@ -53,13 +52,18 @@ class Page:
 
 
 def newest_tasks(
-    *, workspace_id: int, limit: int, filter: TaskFilter | None = None, after: Position | None = None
+    *,
+    workspace_id: int,
+    limit: int,
+    filter: TaskFilter | None = None,
+    after: Position | None = None,
 ) -> Page:
     """A page of the workspace's tasks. One indexed query, however many tasks there are."""
     rows = Task.objects.of(workspace_id).filter(_matching(filter or TaskFilter()))
     if after is not None:
         rows = rows.filter(
-            Q(created_at__lt=after.created_at) | Q(created_at=after.created_at, id__lt=after.task_id),
+            Q(created_at__lt=after.created_at)
+            | Q(created_at=after.created_at, id__lt=after.task_id),
             created_at__lte=after.created_at,
         )
     found = list(rows.order_by("-created_at", "-id")[: limit + 1])
@@ -82,14 +86,8 @@ def _matching(wanted: TaskFilter) -> Q:
 
 
 def idempotency_record(*, workspace_id: int, key: str) -> IdempotencyRecord | None:
-    """The record of a key, with its task; `age` is a timedelta by the database's clock."""
-    return (
-        IdempotencyRecord.objects.of(workspace_id)
-        .filter(key=key)
-        .annotate(age=Now() - F("created_at"))
-        .select_related("task")
-        .first()
-    )
+    """The record of a key, however old, with its task."""
+    return IdempotencyRecord.objects.of(workspace_id).filter(key=key).select_related("task").first()
 
 
 @dataclass(frozen=True)
@@ -104,13 +102,15 @@ class Usage:
 
 def usage(*, workspace_id: int, since: datetime, until: datetime) -> Usage:
     """Finished work in [since, until), to the quarter of an hour."""
-    totals = UsageBucket.objects.of(workspace_id).filter(
-        starts_at__gte=since, starts_at__lt=until
-    ).aggregate(
-        completed=Sum("completed", default=0),
-        failed=Sum("failed", default=0),
-        cancelled=Sum("cancelled", default=0),
-        cost_points=Sum("cost_points", default=0),
+    totals = (
+        UsageBucket.objects.of(workspace_id)
+        .filter(starts_at__gte=since, starts_at__lt=until)
+        .aggregate(
+            completed=Sum("completed", default=0),
+            failed=Sum("failed", default=0),
+            cancelled=Sum("cancelled", default=0),
+            cost_points=Sum("cost_points", default=0),
+        )
     )
     return Usage(**totals)
 
@@ -118,7 +118,9 @@ def usage(*, workspace_id: int, since: datetime, until: datetime) -> Usage:
 def usage_buckets(*, workspace_id: int, since: datetime) -> list[UsageBucket]:
     """Quarter hours with finished work since then, oldest first."""
     return list(
-        UsageBucket.objects.of(workspace_id).filter(starts_at__gte=since).order_by("starts_at", "family")
+        UsageBucket.objects.of(workspace_id)
+        .filter(starts_at__gte=since)
+        .order_by("starts_at", "family")
     )
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import IO
 
 import psycopg
 import pytest
@@ -61,12 +62,23 @@ def answer_of(process: subprocess.Popen[str]) -> dict[str, str]:
     return answer
 
 
+def line_of(stream: IO[str] | None) -> str:
+    assert stream is not None
+    return stream.readline()
+
+
+def end_of_input(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+
+
 def processes_of(data_dir: Path) -> set[int]:
-    """Everything that works in the data directory, whatever it calls itself."""
-    found = set()
+    """Everything that was started for the data directory, whatever it calls itself."""
+    mark, found = os.fsencode(f"DATA_DIR={data_dir}\0"), set()
     for entry in Path("/proc").glob("[0-9]*"):
         try:
-            if (entry / "cwd").resolve().is_relative_to(data_dir):
+            inside = (entry / "cwd").resolve().is_relative_to(data_dir)
+            if inside or mark in (entry / "environ").read_bytes():
                 found.add(int(entry.name))
         except OSError:
             continue
@@ -103,8 +115,7 @@ def test_servers_keep_data_and_leave_no_process(data_dir: Path) -> None:
 @pytest.mark.parametrize("everything", [False, True], ids=["the supervisor", "everything"])
 def test_servers_survive_a_kill_of(data_dir: Path, everything: bool) -> None:
     process = launch(data_dir, "import sys; print('up', flush=True); sys.stdin.read()")
-    assert process.stdout is not None
-    assert process.stdout.readline() == "up\n"
+    assert line_of(process.stdout) == "up\n"
     pids = processes_of(data_dir)
     assert len(pids) > 3
     for pid in {process.pid} | (pids if everything else set()):
@@ -122,13 +133,25 @@ def test_stale_lock_file_of_a_reused_process_number_is_ignored(data_dir: Path) -
 
 def test_second_command_shares_the_servers(data_dir: Path) -> None:
     owner = launch(data_dir, "import sys; print('up', flush=True); sys.stdin.read()")
-    assert owner.stdout is not None
-    assert owner.stdout.readline() == "up\n"
+    assert line_of(owner.stdout) == "up\n"
     before = processes_of(data_dir)
     assert answer_of(launch(data_dir, READ)) == KEPT
     assert processes_of(data_dir) >= before  # nobody stopped them
     owner.communicate("", timeout=30)
     assert (owner.returncode, processes_of(data_dir)) == (0, set())
+
+
+def test_owner_that_ends_waits_for_the_other_command(data_dir: Path) -> None:
+    with launch(data_dir, "import sys; print('up', flush=True); sys.stdin.read()") as owner:
+        assert line_of(owner.stdout) == "up\n"
+        user = launch(data_dir, "import sys; print('up', flush=True); sys.stdin.read()\n" + READ)
+        assert line_of(user.stdout) == "up\n"
+        end_of_input(owner)
+        waiting = "run: waiting for another command that uses these servers.\n"
+        assert line_of(owner.stderr) == waiting
+        assert answer_of(user) == KEPT
+        assert owner.wait(30) == 0
+    assert processes_of(data_dir) == set()
 
 
 def test_exit_code_of_the_command_is_ours(data_dir: Path) -> None:

@@ -2,11 +2,11 @@ import uuid
 from typing import Any
 
 from apps.accounts.models import Workspace
+from apps.catalog.spec import Route
 from apps.tasks.models import Task
 from apps.tasks.services import claims, finish
 from apps.tasks.services.create import create_task
 from apps.tasks.services.request import TaskRequest
-from apps.catalog.spec import Route
 from tests.factories.accounts import identity
 
 # A local job that needs no media; US$0.001.
@@ -38,6 +38,8 @@ def completed(workspace: Workspace, output: dict[str, Any] | None = None) -> Tas
     assert finish.complete(
         task_id=claim.task.id,
         attempt=claim.attempt,
-        result=finish.Result(output=output or {"image_url": f"http://testserver/files/mj/{uuid.uuid4()}.png"}),
+        result=finish.Result(
+            output=output or {"image_url": f"http://testserver/files/mj/{uuid.uuid4()}.png"}
+        ),
     )
     return Task.objects.of(workspace.pk).get(id=claim.task.id)

@@ -25,7 +25,7 @@ class TaskQuote(ApiView):
         identity = identity_of(request)
         received = requests.task_request(parsing.json_object(request._request))
         prepared = prepare(identity=identity, request=received)
-        available = billing.balance(workspace_id=identity.workspace_id).available
+        available = billing.wallet(workspace_id=identity.workspace_id).available
         return answer(_quote_data(prepared, available))
 
 

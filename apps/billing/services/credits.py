@@ -8,6 +8,7 @@ triggers, whatever the code above them believes.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg.errors
 from django.db import IntegrityError, connection, transaction
@@ -47,10 +48,12 @@ hold AS (
 )
 """
 
+_HOLD = f"WITH {HOLD_CTE} SELECT 1 FROM hold"  # noqa: S608 - nothing but our own text
+
 
 def hold_parameters(
     *, workspace_id: int, points: int, reference: str, key_id: int | None
-) -> list[object]:
+) -> list[Any]:
     """What `HOLD_CTE` takes, in its order."""
     return [points, points, workspace_id, reference, key_id, points, points]
 
@@ -68,7 +71,7 @@ def hold(*, identity: Identity, points: int, reference: str) -> None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
             caps.reserve(identity=identity, points=points)
-            cursor.execute(f"WITH {HOLD_CTE} SELECT 1 FROM hold", parameters)
+            cursor.execute(_HOLD, parameters)
             if cursor.fetchone() is None:
                 raise NotFound("The workspace has no wallet.")
     except IntegrityError as error:
@@ -81,7 +84,10 @@ def hold(*, identity: Identity, points: int, reference: str) -> None:
 def violates(error: IntegrityError, constraint: str) -> bool:
     """Whether it was this constraint that refused."""
     cause = error.__cause__
-    return isinstance(cause, psycopg.errors.IntegrityError) and cause.diag.constraint_name == constraint
+    return (
+        isinstance(cause, psycopg.errors.IntegrityError)
+        and cause.diag.constraint_name == constraint
+    )
 
 
 def insufficient(*, workspace_id: int, points: int) -> InsufficientCredits:
@@ -129,9 +135,7 @@ SELECT api_key_id, points, created_at FROM held
 def _settle(workspace_id: int, kind: Kind, reference: str, cost: int) -> None:
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(
-                _SETTLE, [workspace_id, reference, cost, kind.value, reference, cost]
-            )
+            cursor.execute(_SETTLE, [workspace_id, reference, cost, kind.value, reference, cost])
             row = cursor.fetchone()
             if row is None:
                 raise NotFound(f"Nothing is held for {reference}.")
@@ -139,20 +143,23 @@ def _settle(workspace_id: int, kind: Kind, reference: str, cost: int) -> None:
             if key_id is not None and held > cost:
                 caps.give_back(key_id=key_id, points=held - cost, held_at=held_at)
     except IntegrityError as error:
-        if not violates(error, "credit_entry_settled_once") and not violates(
-            error, "credit_entry_once_per_kind"
-        ):
-            raise
-        _check_same_settlement(workspace_id, kind, reference, cost)
+        _check_same_settlement(workspace_id, kind, reference, cost, error)
 
 
-def _check_same_settlement(workspace_id: int, kind: Kind, reference: str, cost: int) -> None:
-    """A repetition is harmless; the opposite of what was done before is a fault worth hearing of."""
+def _check_same_settlement(
+    workspace_id: int, kind: Kind, reference: str, cost: int, error: IntegrityError
+) -> None:
+    """A repetition is harmless; the opposite of what was done before is a fault worth hearing of.
+
+    Which constraint refuses a second settlement depends on what else the wallet holds, so we look at the ledger.
+    """
     entry = (
         CreditEntry.objects.of(workspace_id)
         .filter(reference=reference, kind__in=[Kind.CAPTURE, Kind.RELEASE])
-        .get()
+        .first()
     )
+    if entry is None:
+        raise error
     if entry.kind != kind or -entry.held_delta - entry.available_delta != cost:
         raise AlreadySettled(f"{reference} was settled as {entry.kind} before.")
 
@@ -185,7 +192,9 @@ def grant(*, workspace_id: int, points: int, reference: str, note: str = "") -> 
     return _move(workspace_id, Movement(Kind.GRANT, points, reference, note))
 
 
-def adjust(*, workspace_id: int, points: int, reference: str, note: str, actor: User | None) -> bool:
+def adjust(
+    *, workspace_id: int, points: int, reference: str, note: str, actor: User | None
+) -> bool:
     """A correction by a person, up or down, with the reason. Raises InvalidRequest below zero or without one."""
     if not note.strip():
         raise InvalidRequest.field("note", "Say why the balance is corrected.")
@@ -210,7 +219,7 @@ def _move(workspace_id: int, movement: Movement) -> bool:
     return True
 
 
-def _move_parameters(workspace_id: int, movement: Movement) -> Sequence[object]:
+def _move_parameters(workspace_id: int, movement: Movement) -> Sequence[Any]:
     return [
         movement.points,
         workspace_id,

@@ -10,7 +10,9 @@ from apps.billing.services import credits
 
 
 @transaction.atomic
-def open_workspace(*, owner: User, name: str, slug: str | None = None, grant_points: int | None = None) -> Workspace:
+def open_workspace(
+    *, owner: User, name: str, slug: str | None = None, grant_points: int | None = None
+) -> Workspace:
     """A workspace that can spend: owner, wallet and the sign-up grant, all or nothing.
 
     `grant_points` replaces the setting's amount (0 gives none).

@@ -30,8 +30,9 @@ from apps.catalog.specs.kling import (
 )
 
 # Kling's own limits: a film that is followed from a video has at most its 30 s, one that keeps the
-# picture's pose 10 s; an avatar speaks for at most a minute.
+# picture's pose 10 s; an avatar speaks for at most a minute; version o1 makes 3 to 10 s.
 LONGEST_FROM_VIDEO, LONGEST_FROM_IMAGE, LONGEST_AVATAR = 30, 10, 60
+LONGEST_O1 = 10
 Sound = Annotated[Audio, at_most(20)]
 
 
@@ -60,6 +61,8 @@ class Omni(Shots, Look, Frames, OmniWords):
             raise broken_rule("resolution", "resolution must be 720p in version o1.")
         if self.enable_audio:
             raise broken_rule("enable_audio", "enable_audio works with version 3.0 only.")
+        if self.seconds > LONGEST_O1:
+            raise broken_rule("duration", f"Version o1 makes at most {LONGEST_O1} seconds.")
 
     @property
     def definition(self) -> str:

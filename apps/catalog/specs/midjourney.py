@@ -199,6 +199,9 @@ _UPSCALE_RATES = (
 )
 
 
+_BLEND_RATES = tuple(_rate(f"blend_{mode}", cost[1], mode) for mode, cost in CHANGE.items())
+
+
 def _charges(name: str) -> Callable[[Any], Sequence[Charge]]:
     def charges(values: Any) -> Sequence[Charge]:
         version = version_of(getattr(values, "prompt", ""))
@@ -213,6 +216,11 @@ def _upscale_charges(values: Upscale) -> Sequence[Charge]:
     if values.index in ENLARGE:
         return [Charge(f"upscale_{values.index}_{mode_of(values)}")]
     return [Charge(f"upscale_{mode_of(values)}_{_UPSCALERS[values.index]}")]
+
+
+def _blend_charges(values: Blend) -> Sequence[Charge]:
+    # It has no prompt that could name an older version.
+    return [Charge(f"blend_{mode_of(values)}")]
 
 
 def _once(name: str) -> Callable[[Any], Sequence[Charge]]:
@@ -326,7 +334,14 @@ SPECS = [
         modes=(),
         pending=lambda _: {"seed": ""},
     ),
-    _picture("blend", Blend, "blend", "Merges two to five pictures."),
+    _picture(
+        "blend",
+        Blend,
+        "blend",
+        "Merges two to five pictures.",
+        rates=_BLEND_RATES,
+        charges=_blend_charges,
+    ),
     _picture("inpaint", Inpaint, "inpaint", "Changes the masked part of a picture."),
     _picture("outpaint", Outpaint, "outpaint", "Zooms out of a picture, or makes it square."),
     _picture("pan", Pan, "pan", "Continues a picture to one side."),

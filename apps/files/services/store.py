@@ -88,11 +88,7 @@ def remove_expired(*, limit: int = 500) -> int:
         .order_by("expires_at")[:limit]
     )
     removed = [file.pk for file in due if _remove_bytes(file)]
-    return (
-        StoredFile.objects.across_workspaces()
-        .filter(pk__in=removed)
-        .update(deleted_at=Now())
-    )
+    return StoredFile.objects.across_workspaces().filter(pk__in=removed).update(deleted_at=Now())
 
 
 def _remove_bytes(file: StoredFile) -> bool:

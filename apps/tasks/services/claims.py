@@ -96,7 +96,7 @@ def renew(claimed: Claim) -> bool:
         cursor.execute(
             _RENEW, {"id": claimed.task.id, "attempt": claimed.attempt, "lease": LEASE_SECONDS}
         )
-        return cursor.rowcount == 1
+        return int(cursor.rowcount) == 1
 
 
 def report_progress(claimed: Claim, percent: int) -> None:

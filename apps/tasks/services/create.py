@@ -1,5 +1,6 @@
 """Accepting a task: price fixed, points held, row and event written, all in one statement."""
 
+import contextlib
 import uuid
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -108,7 +109,9 @@ def _keep_inline_media(task: Task, prepared: Prepared) -> list[StoredFile]:
     try:
         for found in inline:
             file = media_files.keep_inline(
-                workspace_id=task.workspace_id, value=found.value, expires_at=_inputs_expire_at(prepared)
+                workspace_id=task.workspace_id,
+                value=found.value,
+                expires_at=_inputs_expire_at(prepared),
             )
             kept.append(file)
             _replace(task.input, found.path, store.url_of(file))
@@ -165,8 +168,10 @@ def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
         _run(task, sql, parameters)
 
 
-def _run(task: Task, sql: str, parameters: list[object]) -> None:
-    with connection.cursor() as cursor:
+def _run(task: Task, sql: str, parameters: list[Any]) -> None:
+    # By itself one statement is a transaction, without the round trips of BEGIN and COMMIT.
+    atomic = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
+    with atomic, connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         row = cursor.fetchone()
     if row is None:
@@ -175,7 +180,7 @@ def _run(task: Task, sql: str, parameters: list[object]) -> None:
     task._state.adding = False
 
 
-def _statement(task: Task, identity: Identity, request: TaskRequest) -> tuple[str, list[object]]:
+def _statement(task: Task, identity: Identity, request: TaskRequest) -> tuple[str, list[Any]]:
     parameters = credits.hold_parameters(
         workspace_id=task.workspace_id,
         points=task.price_points,
@@ -189,7 +194,7 @@ def _statement(task: Task, identity: Identity, request: TaskRequest) -> tuple[st
     return sql + _INSERT, parameters + _row(task)
 
 
-def _row(task: Task) -> list[object]:
+def _row(task: Task) -> list[Any]:
     seconds = (task.deadline_at - timezone.now()).total_seconds()
     return [
         task.id,
@@ -234,7 +239,7 @@ def _replay(identity: Identity, request: TaskRequest) -> Created | None:
     )
     if record is None:
         return None
-    if record.age > timedelta(hours=settings.IDEMPOTENCY_HOURS):
+    if timezone.now() - record.created_at > timedelta(hours=settings.IDEMPOTENCY_HOURS):
         record.delete()
         return None
     if bytes(record.fingerprint) != request.fingerprint:
@@ -242,4 +247,3 @@ def _replay(identity: Identity, request: TaskRequest) -> Created | None:
             "This Idempotency-Key was used for another request in the last 24 hours. Use a new key."
         )
     return Created(record.task, replayed=True, initial_status=record.initial_status)
-

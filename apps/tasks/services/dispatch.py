@@ -49,7 +49,7 @@ def dispatch() -> int:
 def _take_due() -> list[tuple[uuid.UUID, str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_DUE, [_FIRST_RESEND_SECONDS, _LONGEST_RESEND_SECONDS, _BATCH])
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _send(task_id: uuid.UUID, model: str, task_type: str) -> bool:

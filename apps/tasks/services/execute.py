@@ -11,7 +11,7 @@ from apps.catalog import selectors as catalog
 from apps.core import metrics
 from apps.files.services.media import MediaUnavailable
 from apps.files.services.store import CannotStore
-from apps.providers.local.base import BadMedia, EngineUnavailable, LocalEngineError
+from apps.providers.local.base import EngineUnavailable, LocalEngineError
 from apps.tasks import selectors
 from apps.tasks.models import FailureCode
 from apps.tasks.services import claims, finish, local_run
@@ -35,7 +35,11 @@ def execute(*, task_id: uuid.UUID) -> None:
     if claimed is None:
         return
     if claimed.attempt > claims.MAX_ATTEMPTS:
-        _fail(claimed, FailureCode.INTERNAL_ERROR, "It could not be finished in several attempts on our side.")
+        _fail(
+            claimed,
+            FailureCode.INTERNAL_ERROR,
+            "It could not be finished in several attempts on our side.",
+        )
         return
     started = time.monotonic()
     with claims.kept_alive(claimed):
@@ -46,28 +50,39 @@ def execute(*, task_id: uuid.UUID) -> None:
 def _attempt(claimed: Claim, run: Callable[[], local_run.Finished]) -> None:
     try:
         finished = run()
-    except BadMedia as error:
-        _fail(claimed, FailureCode.PROVIDER_FAILED, str(error))
-    except MediaUnavailable as error:
-        _fail(claimed, FailureCode.PROVIDER_FAILED, f"An input could not be fetched. {error}")
-    except CannotStore as error:
-        _fail(claimed, FailureCode.OUTPUT_UNAVAILABLE, f"{error}")
-    except EngineUnavailable as error:
-        _fail(claimed, FailureCode.ACCOUNT_UNAVAILABLE, str(error))
-    except LocalEngineError as error:
-        _fail(claimed, FailureCode.PROVIDER_FAILED, str(error))
+    except (LocalEngineError, MediaUnavailable, CannotStore) as error:
+        _fail(claimed, _code(error), _sentence(error))
     except Exception as error:
         _unexpected(claimed, error)
     else:
-        if not finish.complete(task_id=claimed.task.id, attempt=claimed.attempt, result=finished.result):
+        if not finish.complete(
+            task_id=claimed.task.id, attempt=claimed.attempt, result=finished.result
+        ):
             finished.discard()
+
+
+def _code(error: Exception) -> FailureCode:
+    match error:
+        case EngineUnavailable():
+            return FailureCode.ACCOUNT_UNAVAILABLE
+        case CannotStore():
+            return FailureCode.OUTPUT_UNAVAILABLE
+        case _:
+            return FailureCode.PROVIDER_FAILED
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    if isinstance(error, MediaUnavailable):
+        text = f"An input could not be fetched. {text}"
+    return text if text.endswith(".") else f"{text}."
 
 
 def _fail(claimed: Claim, code: FailureCode, message: str) -> None:
     finish.fail(
         task_id=claimed.task.id,
         attempt=claimed.attempt,
-        failure=Failure(code, message if message.endswith(".") else f"{message}."),
+        failure=Failure(code, message),
     )
 
 
@@ -82,4 +97,3 @@ def _unexpected(claimed: Claim, error: Exception) -> None:
     claims.give_up_attempt(
         claimed, error=type(error).__name__, retry_in_seconds=2 * claimed.attempt
     )
-

@@ -45,9 +45,7 @@ def complete(*, task_id: uuid.UUID, attempt: int, result: Result) -> bool:
     task.progress = 100
     _end(task, Status.COMPLETED)
     _close_attempt(task, Attempt.State.SUCCEEDED, cost=result.provider_cost_points)
-    credits.capture(
-        workspace_id=task.workspace_id, reference=task.reference, cost=task.cost_points
-    )
+    credits.capture(workspace_id=task.workspace_id, reference=task.reference, cost=task.cost_points)
     return True
 
 
@@ -121,7 +119,9 @@ ON CONFLICT (workspace_id, starts_at, family) DO UPDATE
 
 
 def _count(task: Task) -> None:
-    ended = [int(task.status == status) for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)]
+    ended = [
+        int(task.status == status) for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+    ]
     with connection.cursor() as cursor:
         cursor.execute(_COUNT, [task.workspace_id, task.family, *ended, task.cost_points])
 

@@ -76,7 +76,9 @@ def prepare(*, identity: Identity, request: TaskRequest) -> Prepared:
 
 def _service_mode(spec: TaskSpec, asked: str) -> str:
     if asked not in {"", "public", "private"}:
-        raise InvalidRequest.field("config.service_mode", 'Give "public", "private" or leave it empty.')
+        raise InvalidRequest.field(
+            "config.service_mode", 'Give "public", "private" or leave it empty.'
+        )
     if asked == "private":
         raise NoSeat(
             f"There is no seat for {spec.family} in this workspace. Use public, or rent a seat and connect an account."

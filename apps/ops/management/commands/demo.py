@@ -14,9 +14,15 @@ class Command(BaseCommand):
     help = "Make (or show again) a demo workspace with credits and an API key. Not for a public installation."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--json", action="store_true", help="print the result as JSON, as the last line")
-        parser.add_argument("--workspace", default=demo.NAME, help="name of the workspace (default: Demo)")
-        parser.add_argument("--points", type=int, help="set the available balance to exactly so many points")
+        parser.add_argument(
+            "--json", action="store_true", help="print the result as JSON, as the last line"
+        )
+        parser.add_argument(
+            "--workspace", default=demo.NAME, help="name of the workspace (default: Demo)"
+        )
+        parser.add_argument(
+            "--points", type=int, help="set the available balance to exactly so many points"
+        )
         parser.add_argument("--plan", choices=Plan.values, default=Plan.PREMIUM.value)
 
     def handle(self, *args: Any, **options: Any) -> None:

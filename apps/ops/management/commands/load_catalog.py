@@ -19,8 +19,8 @@ class Command(BaseCommand):
         unknown = [
             str(row)
             for row in PriceOverride.objects.all()
-            if (spec := specs.get((row.model, row.task_type))) is None
-            or row.rate not in {rate.name for rate in spec.rates}
+            if (row.model, row.task_type) not in specs
+            or row.rate not in {rate.name for rate in specs[row.model, row.task_type].rates}
         ]
         if unknown:
             raise CommandError(f"Prices for rates that no spec has: {', '.join(unknown)}")

@@ -1,6 +1,7 @@
 """The sheet that is painted on, and the few brushes every scene uses."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import cv2
@@ -53,6 +54,13 @@ class Canvas:
         """Lay a colour or a whole layer over the picture where the mask says so."""
         weight = np.clip(mask, 0, 1)[..., None]
         self.pixels += (paint - self.pixels) * weight
+
+    @contextmanager
+    def drawing(self) -> Iterator[NDArray[np.uint8]]:
+        """A sheet of bytes to draw shapes on: OpenCV smooths their edges on no other kind."""
+        sheet = np.clip(self.pixels, 0, 255).astype(np.uint8)
+        yield sheet
+        self.pixels[:] = sheet
 
     def add(self, glow: Plane, colour: Colour) -> None:
         """Light added to light, as lamps and suns do."""
@@ -113,6 +121,13 @@ def perspective(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_WRAP,
     )
+
+
+def shifted(plane: Plane, right: float, down: float) -> Plane:
+    """The plane moved; what comes in at an edge repeats that edge."""
+    matrix = np.array([[1, 0, right], [0, 1, down]], np.float32)
+    size = (plane.shape[1], plane.shape[0])
+    return cv2.warpAffine(plane, matrix, size, borderMode=cv2.BORDER_REPLICATE)
 
 
 def ridge(rng: np.random.Generator, width: int, *, peaks: int, rough: float = 0.55) -> Plane:

@@ -91,26 +91,28 @@ def hills(canvas: Canvas, colour: Colour, *, layers: int = 2, tall: float = 0.2)
 
 def grass(canvas: Canvas, *, flowers: int) -> None:
     """Blades and flowers, small at the horizon and large before the viewer."""
-    sheet = np.clip(canvas.pixels, 0, 255).astype(np.uint8)
+    with canvas.drawing() as sheet:
+        for nearness in np.sort(canvas.rng.random(3600) ** 0.7):
+            _blade(canvas, sheet, float(nearness))
+        for nearness in np.sort(canvas.rng.random(flowers) ** 0.8):
+            _flower(canvas, sheet, float(nearness))
+
+
+def _blade(canvas: Canvas, sheet: NDArray[np.uint8], nearness: float) -> None:
     rng = canvas.rng
-    span = canvas.height - canvas.horizon
-    for nearness in np.sort(rng.random(3600) ** 0.7):
-        x, y = rng.integers(0, canvas.width), canvas.horizon + 6 + int(nearness * span)
-        blade = canvas.unit * (0.5 + 3.2 * nearness) * rng.uniform(0.7, 1.3)
-        lean = rng.uniform(-0.35, 0.35) * blade
-        green = canvas.lit((62 + 70 * rng.random(), 132 + 60 * rng.random(), 52))
-        width = 1 + round(nearness * canvas.unit / 9)
-        end = (int(x + lean), int(y - blade))
-        cv2.line(sheet, (int(x), y), end, green.tolist(), width, cv2.LINE_AA)
-    for nearness in np.sort(rng.random(flowers) ** 0.8):
-        _flower(canvas, sheet, float(nearness), span)
-    canvas.pixels[:] = sheet
+    x = int(rng.integers(0, canvas.width))
+    y = canvas.horizon + 6 + int(nearness * (canvas.height - canvas.horizon))
+    blade = canvas.unit * (0.5 + 3.2 * nearness) * rng.uniform(0.7, 1.3)
+    end = (int(x + rng.uniform(-0.35, 0.35) * blade), int(y - blade))
+    green = canvas.lit((62 + 70 * rng.random(), 132 + 60 * rng.random(), 52))
+    width = 1 + round(nearness * canvas.unit / 9)
+    cv2.line(sheet, (x, y), end, green.tolist(), width, cv2.LINE_AA)
 
 
-def _flower(canvas: Canvas, sheet: NDArray[np.uint8], nearness: float, span: int) -> None:
+def _flower(canvas: Canvas, sheet: NDArray[np.uint8], nearness: float) -> None:
     palette: list[Colour] = [(250, 246, 240), (250, 212, 70), (232, 92, 120), (168, 120, 226)]
     x = int(canvas.rng.integers(0, canvas.width))
-    y = canvas.horizon + 8 + int(nearness * (span - 8))
+    y = canvas.horizon + 8 + int(nearness * (canvas.height - canvas.horizon - 8))
     radius = canvas.unit * (0.18 + 0.75 * nearness)
     colour = canvas.lit(palette[int(canvas.rng.integers(len(palette)))]).tolist()
     turn = canvas.rng.random() * 6
@@ -149,29 +151,33 @@ def forest(canvas: Canvas) -> None:
 
 
 def _conifer_row(canvas: Canvas, nearness: float) -> None:
-    sheet = np.zeros((canvas.height, canvas.width), np.float32)
+    sheet = np.zeros((canvas.height, canvas.width), np.uint8)
     base = canvas.horizon + int(canvas.unit * (1 + 3 * nearness))
     tall = canvas.horizon * (0.42 + 0.36 * nearness)
     x = -canvas.unit * 4
     while x < canvas.width + canvas.unit * 4:
         height = tall * canvas.rng.uniform(0.65, 1.1)
-        _conifer(sheet, canvas.rng, x, base, height, 1.0)
+        _conifer(sheet, canvas.rng, x, base, height, 255.0, trunk=False)
         x += height * canvas.rng.uniform(0.14, 0.3)
-    sheet[base:] = 1
-    canvas.cover(sheet, hazy(canvas, (44, 84, 66), 0.72 - 0.55 * nearness))
+    sheet[base:] = 255
+    canvas.cover(sheet.astype(np.float32) / 255, hazy(canvas, (44, 84, 66), 0.72 - 0.55 * nearness))
 
 
 def _conifer(
-    sheet: NDArray[np.float32],
+    sheet: NDArray[np.uint8],
     rng: np.random.Generator,
     x: float,
     base: float,
     height: float,
     value: float | list[float],
+    *,
+    trunk: bool = True,
 ) -> None:
     """Tiers of branches with uneven tips, narrower towards the top."""
     tiers = 7
-    left, right = [], []
+    left, right = [(x - height * 0.2, base)], [(x + height * 0.2, base)]
+    if trunk:
+        left, right = [], []
     for tier in range(tiers):
         y = base - height * (0.1 + 0.9 * tier / tiers)
         reach = height * 0.2 * (1 - tier / tiers) * rng.uniform(0.85, 1.15) + height * 0.012
@@ -188,7 +194,7 @@ def _beams(canvas: Canvas) -> None:
     if canvas.light.lamp in ("none", "moon"):
         return
     x, y = canvas.sun
-    angle = np.arctan2(canvas.columns - x, np.maximum(canvas.rows - y + canvas.unit * 30, 1))
+    angle = np.arctan2(canvas.columns - x, canvas.rows + canvas.unit * 24)
     rays = np.interp(angle, np.linspace(-1.6, 1.6, 90), canvas.rng.random(90) ** 2)
     fade = np.exp(-np.hypot(canvas.columns - x, canvas.rows - y) / (canvas.unit * 60))
     canvas.add((rays * fade * 0.34).astype(np.float32), canvas.light.lamp_colour)
@@ -197,27 +203,34 @@ def _beams(canvas: Canvas) -> None:
 def trees(canvas: Canvas, *, count: int, deepest: float, snowy: bool = False) -> None:
     """Single conifers on the plain at the sides, leaving the middle free for the subject."""
     span = canvas.height - canvas.horizon
-    for nearness in np.sort(canvas.rng.random(count)) * deepest:
-        away = canvas.rng.uniform(0.16, 0.56) + nearness * 0.25
-        x = canvas.width * (0.5 + away * canvas.rng.choice([-1, 1]))
-        base = canvas.horizon + nearness * span + canvas.unit
-        height = canvas.unit * (11 + 60 * nearness) * canvas.rng.uniform(0.8, 1.25)
-        _tree(canvas, x, base, height, 0.3 * (1 - nearness / max(deepest, 1e-6)), snowy)
+    with canvas.drawing() as sheet:
+        for nearness in np.sort(canvas.rng.random(count)) * deepest:
+            away = canvas.rng.uniform(0.16, 0.56) + nearness * 0.25
+            x = canvas.width * (0.5 + away * canvas.rng.choice([-1, 1]))
+            place = (x, canvas.horizon + nearness * span + canvas.unit)
+            height = canvas.unit * (11 + 60 * nearness) * canvas.rng.uniform(0.8, 1.25)
+            _tree(canvas, sheet, place, height, 0.3 * (1 - nearness / deepest), snowy)
 
 
 def _tree(
-    canvas: Canvas, x: float, base: float, height: float, distance: float, snowy: bool
+    canvas: Canvas,
+    sheet: NDArray[np.uint8],
+    place: tuple[float, float],
+    height: float,
+    distance: float,
+    snowy: bool,
 ) -> None:
+    x, base = place
     trunk = hazy(canvas, (84, 62, 44), distance).tolist()
     start, end = (int(x), int(base)), (int(x), int(base - height * 0.2))
-    cv2.line(canvas.pixels, start, end, trunk, max(1, int(height * 0.05)), cv2.LINE_AA)
+    cv2.line(sheet, start, end, trunk, max(1, int(height * 0.05)), cv2.LINE_AA)
     dark, bright = (34, 78, 52), (62, 116, 66)
     if snowy:
         dark, bright = (96, 124, 132), (232, 240, 248)
-    _conifer(canvas.pixels, canvas.rng, x, base, height, hazy(canvas, dark, distance).tolist())
+    _conifer(sheet, canvas.rng, x, base, height, hazy(canvas, dark, distance).tolist())
     side = height * (0.035 if canvas.sun[0] > canvas.width / 2 else -0.035)
     lit = hazy(canvas, bright, distance).tolist()
-    _conifer(canvas.pixels, canvas.rng, x + side, base - height * 0.05, height * 0.86, lit)
+    _conifer(sheet, canvas.rng, x + side, base - height * 0.05, height * 0.86, lit)
 
 
 def desert(canvas: Canvas) -> None:

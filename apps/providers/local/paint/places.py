@@ -2,6 +2,7 @@
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from apps.providers.local.paint.canvas import Canvas, Plane, gradient, noise, perspective, tile
 from apps.providers.local.paint.land import hazy
@@ -118,18 +119,20 @@ def moon(canvas: Canvas) -> None:
     dust = perspective(tile(canvas.rng, cells=8, octaves=6), depth, canvas.width, across=1, along=0.6)
     plain = gradient(depth, [(112, 112, 118), (164, 164, 168)])
     canvas.pixels[canvas.horizon :] = plain + ((dust - 0.5) * 52)[..., None]
-    for near in np.sort(canvas.rng.random(26)):
-        _crater(canvas, float(near))
+    with canvas.drawing() as sheet:
+        for near in np.sort(canvas.rng.random(26)):
+            _crater(canvas, sheet, float(near))
 
 
-def _crater(canvas: Canvas, near: float) -> None:
+def _crater(canvas: Canvas, sheet: NDArray[np.uint8], near: float) -> None:
     x = int(canvas.rng.integers(0, canvas.width))
     y = int(canvas.horizon + 6 + near * (canvas.height - canvas.horizon))
     wide = canvas.unit * (0.8 + 6 * near) * canvas.rng.uniform(0.5, 1.5)
     for shift, value in ((0.16, 206.0), (-0.06, 84.0), (0.05, 128.0)):
         size = (max(1, int(wide * (1 - abs(shift)))), max(1, int(wide * 0.3)))
         place = (x, int(y + shift * wide))
-        cv2.ellipse(canvas.pixels, place, size, 0, 0, 360, (value, value, value + 4), -1, cv2.LINE_AA)
+        grey = (value, value, value + 4)
+        cv2.ellipse(sheet, place, size, 0, 0, 360, grey, -1, cv2.LINE_AA)
 
 
 def room(canvas: Canvas) -> None:
@@ -140,12 +143,13 @@ def room(canvas: Canvas) -> None:
     weave = noise(canvas.rng, canvas.height, canvas.width, cells=60, octaves=2) - 0.5
     canvas.pixels += weave[..., None] * 7
     _window(canvas, outside)
+    _wall_picture(canvas)
     _table(canvas)
 
 
 def _window(canvas: Canvas, outside: object) -> None:
     view = np.asarray(outside)
-    left = int(canvas.width * (0.1 if canvas.rng.random() < 0.5 else 0.52))
+    left = int(canvas.width * 0.1)
     right, top = left + int(canvas.width * 0.38), int(canvas.horizon * 0.12)
     bottom = int(canvas.horizon * 0.8)
     frame = max(3, int(canvas.unit * 1.5))
@@ -159,6 +163,25 @@ def _window(canvas: Canvas, outside: object) -> None:
     glow = np.zeros((canvas.height, canvas.width), np.float32)
     glow[top:bottom, left:right] = 1
     canvas.add(cv2.GaussianBlur(glow, (0, 0), canvas.unit * 7) * 0.22, canvas.light.lamp_colour)
+
+
+def _wall_picture(canvas: Canvas) -> None:
+    """A small framed landscape, so that the wall is not bare."""
+    left, right = int(canvas.width * 0.66), int(canvas.width * 0.86)
+    top, bottom = int(canvas.horizon * 0.26), int(canvas.horizon * 0.62)
+    frame = max(2, int(canvas.unit))
+    shade = np.zeros((canvas.height, canvas.width), np.float32)
+    shade[top : bottom + frame * 3, left : right + frame * 2] = 1
+    canvas.pixels *= (1 - 0.25 * cv2.GaussianBlur(shade, (0, 0), canvas.unit))[..., None]
+    edge = (slice(top - frame, bottom + frame), slice(left - frame, right + frame))
+    canvas.pixels[edge] = canvas.lit((132, 92, 60))
+    skies: list[list[Colour]] = [
+        [(120, 170, 214), (206, 226, 236), (120, 160, 110), (84, 130, 80)],
+        [(236, 150, 110), (250, 212, 150), (96, 110, 140), (60, 72, 104)],
+        [(226, 206, 170), (240, 226, 196), (190, 140, 96), (150, 100, 70)],
+    ]
+    paint = gradient(bottom - top, skies[int(canvas.rng.integers(len(skies)))])
+    canvas.pixels[top:bottom, left:right] = paint * np.array(canvas.light.tint, np.float32)
 
 
 def _table(canvas: Canvas) -> None:

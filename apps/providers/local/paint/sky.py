@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from apps.providers.local.paint.canvas import Canvas, Plane, gradient, noise, perspective, tile
+from apps.providers.local.paint.canvas import Canvas, Plane, gradient, noise, perspective, shifted, tile
 
 
 def paint_sky(canvas: Canvas) -> None:
@@ -41,7 +41,8 @@ def disc(canvas: Canvas, x: float, y: float, radius: float) -> Plane:
 def _lamp(canvas: Canvas) -> None:
     light, rng = canvas.light, canvas.rng
     low = light.lamp == "low sun"
-    x = rng.uniform(0.3, 0.7) if low else rng.choice([rng.uniform(0.12, 0.32), rng.uniform(0.68, 0.88)])
+    aside = rng.uniform(0.12, 0.32)
+    x = rng.uniform(0.3, 0.7) if low else rng.choice([aside, 1 - aside])
     y = canvas.horizon * (0.8 if low else rng.uniform(0.18, 0.34))
     canvas.sun = (int(x * canvas.width), int(y))
     if light.lamp == "none":
@@ -50,6 +51,7 @@ def _lamp(canvas: Canvas) -> None:
     reach = canvas.unit * {"sun": 16, "low sun": 34, "moon": 13}[light.lamp]
     strength = {"sun": 0.42, "low sun": 0.55, "moon": 0.22}[light.lamp]
     canvas.add(np.exp(-distance / reach) * strength, light.lamp_colour)
+    np.clip(canvas.pixels, 0, 255, out=canvas.pixels)  # or the glow would outshine the lamp
     radius = canvas.unit * {"sun": 4.2, "low sun": 7, "moon": 5.5}[light.lamp]
     face = np.array(light.lamp_colour, np.float32) * np.ones_like(canvas.pixels)
     if light.lamp == "moon":
@@ -68,7 +70,7 @@ def _clouds(canvas: Canvas) -> None:
     density = np.clip((cloud - level) * 4.2, 0, 1)
     toward = 1 if canvas.sun[0] > canvas.width / 2 else -1
     step = max(2, round(canvas.unit * 1.2))
-    shadow = np.roll(cv2.GaussianBlur(cloud, (0, 0), step), (-step, toward * step), (0, 1)) - cloud
+    shadow = shifted(cv2.GaussianBlur(cloud, (0, 0), step), toward * step, -step) - cloud
     lit = np.clip(0.62 - shadow * 3.4 - density * 0.22, 0, 1)[..., None]
     bright = np.array(canvas.light.cloud, np.float32)
     dark = np.array(canvas.light.cloud_shade, np.float32)

@@ -102,25 +102,35 @@ def _sea_floor(canvas: Canvas, dim: float) -> None:
 
 
 def _weed(canvas: Canvas, dim: float) -> None:
-    for _ in range(26):
-        side = canvas.rng.choice([canvas.rng.uniform(0, 0.26), canvas.rng.uniform(0.74, 1)])
-        x, base = side * canvas.width, canvas.height * canvas.rng.uniform(0.82, 1.02)
-        tall, sway = canvas.unit * canvas.rng.uniform(14, 40), canvas.rng.uniform(0, 6)
-        steps = np.linspace(0, 1, 24)
-        bend = np.sin(steps * 5 + sway) * canvas.unit * 2.2 * steps
-        thick = canvas.unit * 1.3 * (1 - steps) + 0.6
-        left = np.stack([x + bend - thick, base - steps * tall], 1)
-        right = np.stack([x + bend + thick, base - steps * tall], 1)[::-1]
-        colour = np.array([24, 110, 92]) * canvas.rng.uniform(0.7, 1.3) * dim
-        points = np.round(np.concatenate([left, right]) * 16).astype(np.int32)
-        cv2.fillPoly(canvas.pixels, [points], colour.tolist(), cv2.LINE_AA, 4)
+    with canvas.drawing() as sheet:
+        for _ in range(26):
+            side = canvas.rng.uniform(0, 0.26)
+            x = canvas.rng.choice([side, 1 - side]) * canvas.width
+            base = canvas.height * canvas.rng.uniform(0.82, 1.02)
+            colour = np.array([24, 110, 92]) * canvas.rng.uniform(0.7, 1.3) * dim
+            points = np.round(_frond(canvas, x, base) * 16).astype(np.int32)
+            cv2.fillPoly(sheet, [points], colour.tolist(), cv2.LINE_AA, 4)
+
+
+def _frond(canvas: Canvas, x: float, base: float) -> Plane:
+    """The outline of a swaying leaf, wide at its foot."""
+    tall, sway = canvas.unit * canvas.rng.uniform(14, 40), canvas.rng.uniform(0, 6)
+    steps = np.linspace(0, 1, 24)
+    bend = x + np.sin(steps * 5 + sway) * canvas.unit * 2.2 * steps
+    thick = canvas.unit * 1.3 * (1 - steps) + 0.6
+    left = np.stack([bend - thick, base - steps * tall], 1)
+    right = np.stack([bend + thick, base - steps * tall], 1)[::-1]
+    outline: Plane = np.concatenate([left, right]).astype(np.float32)
+    return outline
 
 
 def _bubbles(canvas: Canvas) -> None:
-    for _ in range(46):
-        x, y = canvas.rng.uniform(0, canvas.width), canvas.rng.uniform(0, canvas.height * 0.9)
-        radius = canvas.unit * canvas.rng.uniform(0.25, 1.3)
-        place = (round(x * 16), round(y * 16))
-        cv2.circle(canvas.pixels, place, round(radius * 16), (190, 236, 244), 1, cv2.LINE_AA, 4)
-        spot = (round((x - radius * 0.35) * 16), round((y - radius * 0.35) * 16))
-        cv2.circle(canvas.pixels, spot, round(radius * 4), (240, 252, 255), -1, cv2.LINE_AA, 4)
+    with canvas.drawing() as sheet:
+        for _ in range(46):
+            x = canvas.rng.uniform(0, canvas.width)
+            y = canvas.rng.uniform(0, canvas.height * 0.9)
+            radius = canvas.unit * canvas.rng.uniform(0.25, 1.3)
+            place = (round(x * 16), round(y * 16))
+            cv2.circle(sheet, place, round(radius * 16), (190, 236, 244), 1, cv2.LINE_AA, 4)
+            spot = (round((x - radius * 0.35) * 16), round((y - radius * 0.35) * 16))
+            cv2.circle(sheet, spot, round(radius * 4), (240, 252, 255), -1, cv2.LINE_AA, 4)

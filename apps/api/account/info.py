@@ -1,0 +1,138 @@
+"""GET /account/info: the workspace behind the key, in the field names that clients know.
+
+Fields for what Modelyard does not have (captcha solving) or what a workspace has none of (seats, groups) are there all
+the same, with the value that is true: false, 0 or empty.
+"""
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import orjson
+from allauth.account.models import EmailAddress
+from django.conf import settings
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from apps.accounts import policies
+from apps.accounts import selectors as accounts
+from apps.accounts.models import Membership, Workspace
+from apps.accounts.selectors import Identity
+from apps.api.openapi import operations
+from apps.api.v1.render import time_text
+from apps.api.views import ApiView, answer, identity_of
+from apps.billing import selectors as billing
+from apps.billing.models import Wallet
+from apps.core import money
+from apps.tasks import selectors as tasks
+
+_PRIVATE_POOLS = ("chat_gpt", "kling", "luma", "suno", "udio")
+_SEATS = ("chat_gpt", "hailuo", "kling", "luma", "suno", "udio")
+_FAILOVERS = ("mj", "kling", "luma", "suno")
+_LIMITED_FAMILIES = (
+    "flux", "hailuo", "image_toolkit", "internal_proxy", "kling", "luma", "suno", "trellis", "udio",
+)  # fmt: skip
+_FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+class AccountInfo(ApiView):
+    """Free, and only what belongs to the key's own workspace."""
+
+    scope = "account"
+    operations: ClassVar[dict[str, Any]] = {"get": operations.ACCOUNT_INFO}
+
+    def get(self, request: Request) -> Response:
+        identity = identity_of(request)
+        workspace = accounts.workspace_by_id(workspace_id=identity.workspace_id)
+        wallet = billing.wallet(workspace_id=identity.workspace_id)
+        data = (
+            _profile(workspace, identity)
+            | _pools()
+            | _limits(workspace)
+            | _money(wallet, spent=_spent_points(workspace))
+        )
+        return answer(dict(sorted(data.items())))
+
+
+def _profile(workspace: Workspace, identity: Identity) -> dict[str, Any]:
+    return {
+        "account_group": "default",
+        "account_mj_bot_group_relations": [],
+        "account_mj_worker_node_group_relations": [],
+        "account_tags": [],
+        "api_key": _masked_key(identity),
+        "auto_challenge_mj_verification": False,
+        "created_at": time_text(workspace.created_at),
+        "id": workspace.pk,
+        "is_enable": workspace.is_enabled,
+        "is_verified": _is_verified(workspace),
+        "name": workspace.name,
+        "notification_hook_url": workspace.notification_hook_url,
+        "plan": workspace.plan,
+        "platform": settings.SITE_NAME.lower(),
+        "skip_suno_flagged_account": False,
+        "type": "workspace",
+        "updated_at": time_text(workspace.updated_at),
+    }
+
+
+def _pools() -> dict[str, Any]:
+    """Seats and what they switch. Nobody has any until accounts can be connected."""
+    return (
+        {f"is_using_private_{name}_pool": False for name in _PRIVATE_POOLS}
+        | {f"{name}_failover_enabled": False for name in _FAILOVERS}
+        | {f"private_{name}_pool_size": 0 for name in _SEATS}
+        | {"private_pool_size": 0}
+    )
+
+
+def _limits(workspace: Workspace) -> dict[str, int]:
+    each = policies.terms(workspace.plan).concurrent_tasks
+    return {"max_concurrent_task_count": each} | {
+        f"max_{family}_concurrency": each for family in _LIMITED_FAMILIES
+    }
+
+
+def _money(wallet: Wallet, *, spent: int) -> dict[str, Any]:
+    return {
+        "credit_pack_info": {
+            "available_credits": _credits(wallet.available),
+            "used_credits": _credits(spent),
+            "total_credits": _credits(wallet.available + wallet.held + spent),
+            "frozen_credits": _credits(wallet.held),
+            "expired_credits": _credits(0),
+            "inactive_credits": _credits(0),
+        },
+        "equivalent_in_usd": _number(money.usd(wallet.available)),
+        "wallet": {"balance": wallet.available, "frozen": wallet.held, "currency": "point"},
+    }
+
+
+def _spent_points(workspace: Workspace) -> int:
+    """From the quarter-hour sums: reading every ledger line would take longer the more a customer uses us."""
+    until = datetime.now(UTC) + timedelta(days=1)
+    return tasks.usage(workspace_id=workspace.pk, since=_FIRST_DAY, until=until).cost_points
+
+
+def _credits(points: int) -> orjson.Fragment:
+    return _number(money.display_credits(points))
+
+
+def _number(amount: Decimal) -> orjson.Fragment:
+    """A JSON number with exactly these digits."""
+    return orjson.Fragment(f"{amount:f}")
+
+
+def _masked_key(identity: Identity) -> str:
+    if identity.key_id is None:
+        return ""
+    return accounts.api_key(workspace_id=identity.workspace_id, key_id=identity.key_id).masked
+
+
+def _is_verified(workspace: Workspace) -> bool:
+    """Whether an owner has proved an e-mail address."""
+    return EmailAddress.objects.filter(
+        verified=True,
+        user__memberships__workspace=workspace,
+        user__memberships__role=Membership.Role.OWNER,
+    ).exists()

@@ -1,0 +1,76 @@
+"""API keys: list, create, revoke."""
+
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from apps.accounts import selectors, services
+from apps.accounts.models import ApiKey
+from apps.accounts.policies import Permission
+from apps.core.errors import InvalidRequest, NotFound
+from apps.dashboard import snippets
+from apps.dashboard.decorators import in_workspace
+from apps.dashboard.forms.keys import KeyForm
+from apps.dashboard.http import DashboardRequest, allowed, client_ip, missing, no_store
+
+
+@require_safe
+@in_workspace(Permission.MANAGE_OWN_KEYS)
+def key_list(request: DashboardRequest) -> HttpResponse:
+    """The workspace's keys, or one's own where the role reaches no further."""
+    found = selectors.newest_keys(workspace_id=request.workspace.pk)
+    if not allowed(request, Permission.MANAGE_KEYS):
+        found = found.filter(created_by=request.user)
+    return render(request, "dashboard/keys/page.html", {"keys": found})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_workspace(Permission.MANAGE_OWN_KEYS)
+def key_create(request: DashboardRequest) -> HttpResponse:
+    """The form, and after it the secret: in this one answer and nowhere else."""
+    form = KeyForm(request.POST if request.method == "POST" else None)
+    if request.method != "POST" or not form.is_valid():
+        return _form(request, form)
+    try:
+        key, secret = services.create_key(
+            workspace_id=request.workspace.pk,
+            terms=form.terms(),
+            actor=request.user,
+            ip=client_ip(request) or None,
+        )
+    except InvalidRequest as error:
+        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        return _form(request, form)
+    context = {"key": key, "secret": secret, "curl": snippets.try_key(secret=secret)}
+    return no_store(render(request, "dashboard/keys/created.html", context))
+
+
+def _form(request: DashboardRequest, form: KeyForm) -> HttpResponse:
+    status = 422 if form.is_bound else 200
+    return render(request, "dashboard/keys/new.html", {"form": form}, status=status)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_workspace(Permission.MANAGE_OWN_KEYS)
+def key_revoke(request: DashboardRequest, key_id: int) -> HttpResponse:
+    """Ask, then end the key for good."""
+    key = _own_or_any(request, key_id)
+    if request.method != "POST":
+        return render(request, "dashboard/keys/revoke.html", {"key": key})
+    services.revoke_key(
+        workspace_id=request.workspace.pk,
+        key_id=key.pk,
+        actor=request.user,
+        ip=client_ip(request) or None,
+    )
+    return redirect("dashboard:keys", slug=request.workspace.slug)
+
+
+def _own_or_any(request: DashboardRequest, key_id: int) -> ApiKey:
+    try:
+        key = selectors.api_key(workspace_id=request.workspace.pk, key_id=key_id)
+    except NotFound as error:
+        missing(error)
+    if key.created_by_id != request.user.pk and not allowed(request, Permission.MANAGE_KEYS):
+        missing(NotFound("There is no such key."))
+    return key

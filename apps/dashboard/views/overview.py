@@ -1,0 +1,57 @@
+"""The first page of a workspace: is it working, what am I spending."""
+
+from datetime import timedelta
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from apps.accounts.policies import Permission
+from apps.billing.models import Wallet
+from apps.dashboard import charts, playground
+from apps.dashboard.decorators import in_workspace
+from apps.dashboard.http import DashboardRequest
+from apps.tasks import selectors
+
+_CHART_DAYS = 14
+_NEWEST = 8
+
+
+@require_safe
+@in_workspace(Permission.VIEW_TASKS)
+def overview(request: DashboardRequest) -> HttpResponse:
+    """Balance, spend, success and the newest tasks. htmx asks the same URL for the moving part."""
+    workspace_id = request.workspace.pk
+    page = selectors.newest_tasks(workspace_id=workspace_id, limit=_NEWEST)
+    context = {
+        "tasks": page.items,
+        "unfinished": any(not task.is_finished for task in page.items),
+        "wallet": Wallet.objects.of(workspace_id).get(),
+        "running": selectors.unfinished_counts(workspace_id=workspace_id),
+        **_usage(workspace_id),
+    }
+    if request.htmx:
+        return render(request, "dashboard/overview/_live.html", context)
+    context["first_task"] = playground.first_task() if not page.items else None
+    return render(request, "dashboard/overview/page.html", context)
+
+
+def _usage(workspace_id: int) -> dict[str, object]:
+    now = timezone.now()
+    today = charts.day_start(now)
+    buckets = selectors.usage_buckets(
+        workspace_id=workspace_id, since=today - timedelta(days=_CHART_DAYS - 1)
+    )
+    last_day = selectors.usage(
+        workspace_id=workspace_id, since=now - timedelta(hours=24), until=now
+    )
+    return {
+        "spend": charts.spend_by_day(buckets, until=today.date(), days=_CHART_DAYS),
+        "today": selectors.usage(workspace_id=workspace_id, since=today, until=now),
+        "month": selectors.usage(
+            workspace_id=workspace_id, since=today.replace(day=1), until=now
+        ),
+        "last_day": last_day,
+        "success": charts.percentage(last_day.completed, last_day.completed + last_day.failed),
+    }

@@ -1,0 +1,183 @@
+"""Trying a model: a form from its schema, the price before the click, the result beside it."""
+
+import uuid
+from dataclasses import dataclass
+
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django_htmx.http import replace_url, reswap, retarget
+
+from apps.accounts.policies import Permission
+from apps.billing.models import Wallet
+from apps.catalog import registry
+from apps.catalog.pricing import Quote
+from apps.catalog.spec import TaskSpec
+from apps.core.errors import DomainError, InvalidRequest, NotFound
+from apps.dashboard import playground, snippets
+from apps.dashboard.decorators import in_workspace
+from apps.dashboard.forms.schema import InputForm
+from apps.dashboard.http import DashboardRequest, missing
+from apps.dashboard.views.tasks import preview_context
+from apps.tasks import selectors
+from apps.tasks.models import Task
+from apps.tasks.services.create import create_task
+from apps.tasks.services.request import TaskRequest, prepare
+
+
+@require_safe
+@in_workspace(Permission.VIEW_CONTENT)
+def play_any(request: DashboardRequest) -> HttpResponse:
+    """The model that the picker asks for, or the one a newcomer should see."""
+    model, _, task_type = request.GET.get("spec", "").partition(" ")
+    spec = registry.all_specs().get((model, task_type)) or playground.first_task()
+    if spec is None:
+        return redirect("dashboard:models", slug=request.workspace.slug)
+    return redirect(_url(request, spec))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@in_workspace(Permission.VIEW_CONTENT, to_change=Permission.RUN_TASKS)
+def play(request: DashboardRequest, model: str, task_type: str) -> HttpResponse:
+    """The form of one model; POST runs it. `?task=` shows a task of this model beside the form, filled in from it."""
+    spec = _spec(model, task_type)
+    if request.method == "POST":
+        return _run(request, spec)
+    earlier = _earlier(request, spec)
+    initial = earlier.input if earlier else spec.example
+    return _page(request, spec, InputForm(spec=spec, initial=initial), task=earlier)
+
+
+def _run(request: DashboardRequest, spec: TaskSpec) -> HttpResponse:
+    form = InputForm(request.POST, request.FILES, spec=spec)
+    if not form.is_valid():
+        return _refused(request, spec, form)
+    wanted = TaskRequest(model=spec.model, task_type=spec.task_type, input=form.raw())
+    try:
+        task = create_task(identity=request.identity, request=wanted).task
+    except InvalidRequest as error:
+        form.refuse(error)
+        return _refused(request, spec, form)
+    except DomainError as error:
+        return _refused(request, spec, form, error)
+    here = f"{_url(request, spec)}?task={task.id}"
+    if not request.htmx:
+        return redirect(here)
+    answer = render(request, "dashboard/tasks/_preview.html", preview_context(request, task))
+    return replace_url(answer, here)
+
+
+def _refused(
+    request: DashboardRequest, spec: TaskSpec, form: InputForm, error: DomainError | None = None
+) -> HttpResponse:
+    """The form again with what was wrong. htmx had the result's place in mind: it gets the form's."""
+    if not request.htmx:
+        return _page(request, spec, form, error=error, status=422)
+    context = _form_context(request, spec, form, error)
+    answer = render(request, "dashboard/play/_form.html", context, status=422)
+    return reswap(retarget(answer, "#play-form"), "outerHTML")
+
+
+def _page(
+    request: DashboardRequest,
+    spec: TaskSpec,
+    form: InputForm,
+    *,
+    task: Task | None = None,
+    error: DomainError | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    context = _form_context(request, spec, form, error)
+    context["listed"] = playground.listed(identity=request.identity)
+    context["kinds"] = playground.KINDS
+    if task is not None:
+        context |= preview_context(request, task)
+    return render(request, "dashboard/play/page.html", context, status=status)
+
+
+def _form_context(
+    request: DashboardRequest, spec: TaskSpec, form: InputForm, error: DomainError | None
+) -> dict[str, object]:
+    one = playground.listed_one(spec=spec, identity=request.identity)
+    return {
+        "spec": spec,
+        "one": one,
+        "form": form,
+        "refusal": error,
+        **_price(request, spec, form),
+    }
+
+
+@require_POST
+@in_workspace(Permission.VIEW_CONTENT)
+def quote(request: DashboardRequest, model: str, task_type: str) -> HttpResponse:
+    """The price of what is in the form now, and the same call as code. Reads only."""
+    spec = _spec(model, task_type)
+    form = InputForm(request.POST, spec=spec)
+    form.is_valid()
+    context = {"spec": spec, "one": playground.listed_one(spec=spec, identity=request.identity)}
+    return render(request, "dashboard/play/_quote.html", context | _price(request, spec, form))
+
+
+@dataclass(frozen=True)
+class _Price:
+    """A quote beside the balance it would leave."""
+
+    quote: Quote
+    available: int
+    held: int
+
+    @property
+    def after(self) -> int:
+        return self.available - self.quote.points
+
+    @property
+    def is_affordable(self) -> bool:
+        return self.after >= 0
+
+
+def _price(request: DashboardRequest, spec: TaskSpec, form: InputForm) -> dict[str, object]:
+    """`price`, or `no_price` saying why there is none yet; and `code` for what is filled in so far."""
+    bound = form if form.is_bound else InputForm(_as_data(form), spec=spec)
+    bound.is_valid()
+    raw = bound.raw(for_price=True)
+    code = snippets.create_task(model=spec.model, task_type=spec.task_type, input=raw)
+    wanted = TaskRequest(model=spec.model, task_type=spec.task_type, input=raw)
+    try:
+        prepared = prepare(identity=request.identity, request=wanted)
+    except DomainError as error:
+        return {"code": code, "price": None, "no_price": error}
+    wallet = Wallet.objects.of(request.workspace.pk).get()
+    return {"code": code, "price": _Price(prepared.quote, wallet.available, wallet.held)}
+
+
+def _as_data(form: InputForm) -> dict[str, object]:
+    """The first values of a form as a browser would send them."""
+    values = {bound.name: bound.value() for bound in form}
+    return {name: value for name, value in values.items() if value not in (None, "", False)}
+
+
+def _earlier(request: DashboardRequest, spec: TaskSpec) -> Task | None:
+    wanted = request.GET.get("task", "")
+    if not wanted:
+        return None
+    try:
+        task = selectors.task(workspace_id=request.workspace.pk, task_id=uuid.UUID(wanted))
+    except (ValueError, NotFound) as error:
+        missing(error)
+    if (task.model, task.task_type) != spec.name:
+        raise Http404("The task is of another model.")
+    return task
+
+
+def _spec(model: str, task_type: str) -> TaskSpec:
+    try:
+        return registry.spec_of(model, task_type)
+    except DomainError as error:
+        missing(error)
+
+
+def _url(request: DashboardRequest, spec: TaskSpec) -> str:
+    names = {"slug": request.workspace.slug, "model": spec.model, "task_type": spec.task_type}
+    return reverse("dashboard:play", kwargs=names)

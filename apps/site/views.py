@@ -1,0 +1,89 @@
+"""Public pages."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.templatetags.static import static
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+from django.views.generic import RedirectView
+
+from apps.catalog import pricing, registry, selectors
+from apps.catalog.spec import OutputKind, TaskSpec
+
+_MOST_PRICES = 6
+_CURL = """curl {base}/api/v1/task \\
+  -H "x-api-key: $MODELYARD_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{{
+    "model": "modelyard/illustration",
+    "task_type": "text-to-image",
+    "input": {{"prompt": "a fox by a lake at sunset"}}
+  }}'"""
+_WORDS = {
+    OutputKind.IMAGE: ("Images", "photo"),
+    OutputKind.VIDEO: ("Video", "video"),
+    OutputKind.AUDIO: ("Speech and music", "music"),
+    OutputKind.MODEL_3D: ("3D", "cube"),
+    OutputKind.TEXT: ("Text", "file-text"),
+}
+
+
+@dataclass(frozen=True)
+class _Kind:
+    word: str
+    icon: str
+    total: int
+    available: int
+
+
+@require_safe
+def landing(request: HttpRequest) -> HttpResponse:
+    """What this is, in one sentence and one call, with what this installation can do and what it asks for it."""
+    specs = list(registry.all_specs().values())
+    available = [spec for spec in specs if selectors.is_available(spec)]
+    return render(
+        request,
+        "site/landing.html",
+        {
+            "curl": _CURL.format(base=settings.BASE_URL),
+            "grant_points": settings.SIGNUP_GRANT_POINTS,
+            "kinds": [_kind(kind, specs, available) for kind in OutputKind],
+            "popular": [_priced(spec) for spec in available[:_MOST_PRICES]],
+        },
+    )
+
+
+def _kind(kind: OutputKind, specs: list[TaskSpec], available: list[TaskSpec]) -> _Kind:
+    word, icon = _WORDS[kind]
+    return _Kind(
+        word,
+        icon,
+        total=sum(spec.kind == kind for spec in specs),
+        available=sum(spec.kind == kind for spec in available),
+    )
+
+
+def _priced(spec: TaskSpec) -> tuple[TaskSpec, Decimal, str]:
+    points = pricing.rates_for(spec=spec)
+    lowest, unit = min((points[rate.name], rate.unit) for rate in spec.rates)
+    return spec, lowest, unit
+
+
+@require_safe
+@cache_control(max_age=3600, public=True)
+def robots(request: HttpRequest) -> HttpResponse:
+    """Search engines may read the public pages; the rest is nobody's business but the customer's."""
+    closed = ("/w/", "/me", "/auth/", "/files/", "/api/", "/ops/")
+    lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
+    return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
+
+
+class Favicon(RedirectView):
+    """For clients that ask for the old name without reading the page."""
+
+    def get_redirect_url(self, *args: object, **kwargs: object) -> str:
+        return static("favicon.svg")
