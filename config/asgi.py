@@ -5,25 +5,33 @@ plain, and only what streams for minutes is asynchronous. `WEB_THREADS` is how m
 this process; each of them may hold a database connection.
 """
 
-from a2wsgi import WSGIMiddleware
 from starlette.types import Message, Receive, Scope, Send
 
 from config import env
-from config.wsgi import application as django
 
-_WEB_THREADS = env.number("WEB_THREADS", default=8)
-_threaded = WSGIMiddleware(django, workers=_WEB_THREADS)
+# First: it sets Django up, which everything after it needs.
+from config.wsgi import application as django  # isort: split
+
+from django.conf import settings
+
+from apps.gateway.app import app as gateway
+from config.wsgi_threads import WsgiThreads
+
+_threaded = WsgiThreads(
+    django,
+    threads=env.number("WEB_THREADS", default=8),
+    max_body=settings.API_MAX_BODY_BYTES,
+)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Route by path. Headers with an underscore are dropped: in WSGI they could pass for ones with a hyphen."""
+    """Route by path."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     elif scope["type"] == "http" and _is_streaming(scope["path"]):
         await gateway(scope, receive, send)
     elif scope["type"] == "http":
-        headers = [(name, value) for name, value in scope["headers"] if b"_" not in name]
-        await _threaded({**scope, "headers": headers}, receive, send)
+        await _threaded(scope, receive, send)
     else:
         await send({"type": "websocket.close", "code": 1000})
 
@@ -39,7 +47,3 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
-
-
-# Last: it needs Django set up, which importing the WSGI application does.
-from apps.gateway.app import app as gateway  # noqa: E402

@@ -27,11 +27,11 @@ from config.embedded_run import (
     missing_servers,
 )
 from config.supervisor import GaveUp, Program, Supervisor, die_with_parent
-from config.up_preflight import listen, look_at_machine, look_at_servers
+from config.up_preflight import has_been_migrated, listen, look_at_machine, look_at_servers
+from config.up_programs import has_local_engine, schedule, web, workers
 from config.up_task import Result, TaskFailed, dollars, run_task
 
 _PROJECT = Path(__file__).resolve().parent.parent
-_APP_STAGE = 1
 _READY_SECONDS = 120
 _LOCK_PATIENCE_SECONDS = 60
 _USERS_PATIENCE_SECONDS = 1
@@ -73,11 +73,10 @@ def _up(*, data_dir: Path, port: int) -> None:
     listener = listen(port=port)
     try:
         environment = _start_servers(supervisor, data_dir)
-        demo = _bootstrap(supervisor, environment)
-        for program in _programs(environment, listener):
-            supervisor.start(program)
+        demo = _start_processes(supervisor, environment, listener)
         _wait_until_ready(supervisor, port)
-        if _has_local_engine(environment):
+        supervisor.start(schedule(environment))
+        if has_local_engine(environment):
             _show_task(supervisor, demo, f"http://127.0.0.1:{port}")
         _show_addresses(supervisor, demo)
         _stay(supervisor)
@@ -127,6 +126,27 @@ def _start_servers(supervisor: Supervisor, data_dir: Path) -> dict[str, str]:
     return {**os.environ, **local_environment(data_dir=data_dir), **own}
 
 
+def _start_processes(supervisor: Supervisor, environment: dict[str, str], listener: socket) -> Demo:
+    """Bring the database up to date and start what works on it.
+
+    Importing everything takes each process seconds, so on a database that was in use
+    before all of them begin at once; /readyz holds the rest back until it is up to date.
+    """
+    programs = [web(environment, listener), *workers(environment)]
+    at_once = has_been_migrated(environment["DATABASE_URL"])
+    if at_once:
+        _start(supervisor, programs)
+    demo = _bootstrap(supervisor, environment)
+    if not at_once:
+        _start(supervisor, programs)
+    return demo
+
+
+def _start(supervisor: Supervisor, programs: list[Program]) -> None:
+    for program in programs:
+        supervisor.start(program)
+
+
 def _bootstrap(supervisor: Supervisor, environment: dict[str, str]) -> Demo:
     """Migrations, catalog, demo. Its last line is the demo's JSON; the others are shown."""
     with (supervisor.log_dir / "bootstrap.log").open("wb") as errors:
@@ -151,43 +171,6 @@ def _bootstrap(supervisor: Supervisor, environment: dict[str, str]) -> Demo:
     demo: Demo = json.loads(last)
     _say(f"Demo workspace “{demo['workspace']}” has credits and a key.")
     return demo
-
-
-def _programs(environment: dict[str, str], listener: socket) -> list[Program]:
-    web = ("config.up_web", str(listener.fileno()))
-    # In memory: the schedule is fixed in the settings, and a file could be spoilt by a kill.
-    beat = ("beat", "--scheduler", "celery.beat:Scheduler", "--pidfile=")
-    commands = {
-        "web": web,
-        "worker": _worker("default,provider,deliver", processes=2, name="worker"),
-        "local": _worker("local", processes=1, name="local"),
-        "beat": ("celery", "-A", "config.celery", *beat),
-    }
-    if not _has_local_engine(environment):
-        del commands["local"]
-    return [
-        Program(
-            name=name,
-            argv=(sys.executable, "-m", *arguments),
-            env=environment,
-            cwd=_PROJECT,
-            stage=_APP_STAGE,
-            # Celery's workers put unfinished work back on this one instead of waiting for it.
-            stop_signal=signal.SIGQUIT if "worker" in arguments else signal.SIGTERM,
-            pass_fds=(listener.fileno(),) if name == "web" else (),
-        )
-        for name, arguments in commands.items()
-    ]
-
-
-def _has_local_engine(environment: dict[str, str]) -> bool:
-    return environment.get("LOCAL_ENGINE", "").lower() != "false"
-
-
-def _worker(queues: str, *, processes: int, name: str) -> tuple[str, ...]:
-    options = ("-Q", queues, "-c", str(processes), "-n", f"{name}@%h")
-    quiet = ("--without-mingle", "--without-gossip")  # nothing to learn from workers next door
-    return ("celery", "-A", "config.celery", "worker", *options, *quiet)
 
 
 def _wait_until_ready(supervisor: Supervisor, port: int) -> None:

@@ -34,7 +34,7 @@ class IpNotAllowed(DomainError):
 class ApiKeyAuthentication(BaseAuthentication):
     """Sets `request.auth` to an Identity. Raises InvalidApiKey for a wrong key, nothing for none."""
 
-    def authenticate(self, request: Request) -> tuple[None, Identity] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[None, Identity] | None:
         key = given_key(request._request)
         return (None, selectors.identify(key=key)) if key else None
 

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
@@ -14,13 +14,15 @@ from apps.core import envelopes
 from apps.core.addresses import client_ip
 
 _JSON = Json()
+# Nothing of an answer is ever a page.
+_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
 class ApiView(APIView):
     """An endpoint.
 
-    `scope` is what the key must be allowed to do. With `open_to_all` a call without a key is welcome too; `request.auth`
-    is then None. `is_paid` says that a call may cost money.
+    `scope` is what the key must be allowed to do. With `open_to_all` a call without a key is welcome too;
+    `request.auth` is then None. `is_paid` says that a call may cost money.
     """
 
     scope: ClassVar[str] = ""
@@ -29,8 +31,6 @@ class ApiView(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """Identify, count, permit: in this order, so that refused calls count too."""
-        request.accepted_renderer = _JSON  # type: ignore[attr-defined]
-        request.accepted_media_type = _JSON.media_type  # type: ignore[attr-defined]
         if request.method == "OPTIONS":
             # Browsers ask without credentials, and nothing but the method names is told.
             _count_anonymous(request._request)
@@ -53,26 +53,28 @@ class ApiView(APIView):
         allowance.require()
         authentication.check_use(identity=identity, scope=self.scope, request=request)
 
-    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         return answer(None, headers={"Allow": ", ".join(self.allowed_methods)})
 
     def finalize_response(
-        self, request: Request, response: HttpResponseBase, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:
-        if isinstance(response, Response):
-            response.accepted_renderer = _JSON
-            response.accepted_media_type = _JSON.media_type
-            response.renderer_context = {}
+        self, request: Request, response: Any, *args: Any, **kwargs: Any
+    ) -> Response:
+        """Dressed for rendering. There is nothing to negotiate: every answer is JSON."""
+        answered: Response = response
+        answered.accepted_renderer = _JSON
+        answered.accepted_media_type = _JSON.media_type
+        answered.renderer_context = {}  # type: ignore[attr-defined]
         for name, value in getattr(request, "_limit_headers", {}).items():
-            response[name] = value
-        return response
+            answered[name] = value
+        answered["Content-Security-Policy"] = _POLICY
+        return answered
 
 
 class UnknownRoute(ApiView):
     """Paths below the API's roots that are none of ours: 404 in the API's own shape, for every method."""
 
     open_to_all = True
-    authentication_classes: ClassVar[list[Any]] = []
+    authentication_classes = ()
     schema = None
 
     def _unknown(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -85,7 +87,9 @@ class UnknownRoute(ApiView):
 
     get = head = post = put = patch = delete = options = trace = _unknown
 
-    def http_method_not_allowed(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+    def http_method_not_allowed(  # type: ignore[override]
+        self, request: Request, *args: Any, **kwargs: Any
+    ) -> Response:
         return self._unknown(request)
 
 

@@ -53,9 +53,10 @@ def _send(task: Any, arguments: dict[str, Any], **options: Any) -> bool:
 class Wake:
     """Wakes a job soon, off the caller's path, however often it is called.
 
-    Publishing costs the request more than its own SQL, and one dispatch serves every row that waits. So callers only set
-    a flag; a daemon thread publishes, and all calls made while it does so share the next message. A
-    process that dies with its flag set loses nothing: the sweep wakes the same job.
+    Publishing costs the request more than its own SQL, and one dispatch serves every row that waits.
+    So callers only set a flag; a daemon thread publishes, and all calls made while it does so share
+    the next message. A process that dies with its flag set loses nothing: the sweep wakes the same
+    job.
     """
 
     def __init__(self, job: str) -> None:

@@ -30,7 +30,11 @@ class SpendByDay:
     def rows(self) -> list[tuple[date, list[int], int]]:
         """The chart as a table: day, points per family, sum."""
         return [
-            (day, [self.points[day][family] for family in self.families], sum(self.points[day].values()))
+            (
+                day,
+                [self.points[day][family] for family in self.families],
+                sum(self.points[day].values()),
+            )
             for day in self.days
         ]
 

@@ -33,16 +33,20 @@ def signed_in(view: View[P]) -> Routed[P]:
     return wrapped
 
 
-def in_workspace(permission: Permission, *, to_change: Permission | None = None) -> Callable[[View[P]], Routed[P]]:
+def in_workspace(
+    permission: Permission, *, to_change: Permission | None = None
+) -> Callable[[View[P]], Routed[P]]:
     """Require a member of the workspace in the URL whose role includes `permission`.
 
-    For everybody else the page does not exist: 404. `to_change` is what any method but GET and HEAD needs on top; without
-    it they get the 403 page, since they may see the page but not press its button.
+    For everybody else the page does not exist: 404. `to_change` is what any method but GET and HEAD needs on
+    top; without it they get the 403 page, since they may see the page but not press its button.
     """
 
     def decorator(view: View[P]) -> Routed[P]:
         @wraps(view)
-        def wrapped(request: DashboardRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def wrapped(
+            request: DashboardRequest, /, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponse:
             slug = str(kwargs.pop("slug"))
             _enter(request, slug)
             if not allowed(request, permission):

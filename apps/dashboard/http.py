@@ -51,6 +51,8 @@ def client_ip(request: HttpRequest) -> str:
     right are not the client's own invention.
     """
     peer = str(request.META.get("REMOTE_ADDR", ""))
-    hops = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+    hops = [
+        hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()
+    ]
     count = settings.TRUSTED_PROXIES
     return hops[-count] if 0 < count <= len(hops) else peer

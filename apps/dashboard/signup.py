@@ -22,7 +22,9 @@ class AccountAdapter(DefaultAccountAdapter):
         return client_ip(request)
 
     @transaction.atomic
-    def save_user(self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True) -> User:
+    def save_user(
+        self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True
+    ) -> User:
         super().save_user(request, user, form, commit=commit)
         if commit:
             _open_workspace(user)

@@ -31,7 +31,9 @@ def create_task(*, model: str, task_type: str, input: dict[str, Any]) -> Snippet
             f"  -d {shlex.quote(text)}",
         )
     )
-    return Snippets(curl=curl, python=_PYTHON.format(url=url, variable=KEY_VARIABLE, body=_literal(body)))
+    return Snippets(
+        curl=curl, python=_PYTHON.format(url=url, variable=KEY_VARIABLE, body=_literal(body))
+    )
 
 
 def read_task(*, task_id: object) -> str:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from apps.core import envelopes
 
-_OWN_ID = re.compile(r"[\w.-]{8,64}")
+_OWN_ID = re.compile(r"[\w.-]{8,64}", re.ASCII)
 
 
 async def unknown(request: Request, error: Exception) -> Response:

@@ -131,8 +131,10 @@ def _masked_key(identity: Identity) -> str:
 
 def _is_verified(workspace: Workspace) -> bool:
     """Whether an owner has proved an e-mail address."""
-    return EmailAddress.objects.filter(
-        verified=True,
-        user__memberships__workspace=workspace,
-        user__memberships__role=Membership.Role.OWNER,
-    ).exists()
+    return bool(
+        EmailAddress.objects.filter(
+            verified=True,
+            user__memberships__workspace=workspace,
+            user__memberships__role=Membership.Role.OWNER,
+        ).exists()
+    )

@@ -118,7 +118,12 @@ LIST_TASKS = _operation(
             enum=["staged", "pending", "processing", "completed", "failed", "cancelled"],
         ),
         _query(
-            "model", "Only this model.", type="string", pattern="^[!-~]+$", minLength=1, maxLength=100
+            "model",
+            "Only this model.",
+            type="string",
+            pattern="^[!-~]+$",
+            minLength=1,
+            maxLength=100,
         ),
         _query("created_after", "Unix time in seconds, inclusive.", **_UNIX),
         _query("created_before", "Unix time in seconds, exclusive.", **_UNIX),

@@ -25,7 +25,9 @@ def encoded(position: Position | None) -> str | None:
 def decoded(text: str) -> Position:
     """The position. Raises InvalidRequest for what `encoded` never made."""
     try:
-        microseconds, task_id = _FORMAT.unpack(base64.b64decode(text, altchars=b"-_", validate=True))
+        microseconds, task_id = _FORMAT.unpack(
+            base64.b64decode(text, altchars=b"-_", validate=True)
+        )
         created_at = _EPOCH + timedelta(microseconds=microseconds)
     except (ValueError, OverflowError, struct.error, binascii.Error):
         raise InvalidRequest.field(

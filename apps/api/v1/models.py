@@ -12,7 +12,7 @@ from apps.api.views import ApiView, answer
 from apps.catalog import pricing, registry
 from apps.catalog import selectors as catalog
 from apps.catalog.spec import TaskSpec
-from apps.core.money import usd
+from apps.core.money import POINTS_PER_USD
 
 
 class ModelList(ApiView):
@@ -54,7 +54,7 @@ def _rates(spec: TaskSpec, identity: Identity | None) -> list[dict[str, str]]:
         {
             "rate": rate.name,
             "unit": rate.unit,
-            "usd": f"{usd(points[rate.name]).normalize():f}",
+            "usd": f"{(points[rate.name] / POINTS_PER_USD).normalize():f}",
             "points_per_unit": f"{points[rate.name].normalize():f}",
         }
         for rate in spec.rates

@@ -25,7 +25,9 @@ def _dollars(label: str) -> forms.DecimalField:
 
 
 class KeyForm(forms.Form):
-    name = forms.CharField(max_length=100, help_text="One key per app, so that one can be revoked alone.")
+    name = forms.CharField(
+        max_length=100, help_text="One key per app, so that one can be revoked alone."
+    )
     scopes = forms.MultipleChoiceField(
         label="What it may do",
         choices=list(_SCOPE_WORDS.items()),

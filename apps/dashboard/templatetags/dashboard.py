@@ -98,7 +98,7 @@ def _time(moment: datetime, text: str) -> SafeString:
 
 @register.filter
 def duration(span: timedelta | None) -> str:
-    """"850 ms", "4.2 s", "1 min 12 s"."""
+    """Such as "850 ms", "4.2 s", "1 min 12 s"."""
     if span is None:
         return "–"
     seconds = span.total_seconds()
@@ -131,7 +131,9 @@ _CONTROLS: tuple[tuple[type[forms.Widget], str], ...] = (
 def control(bound: forms.BoundField, extra: str = "") -> SafeString:
     """A form field's element with the kit's class, marked when it has an error."""
     css = next(css for kind, css in _CONTROLS if isinstance(bound.field.widget, kind))
-    attrs: dict[str, Any] = {"class": f"{css} {extra}{' is-invalid' if bound.errors else ''}".strip()}
+    attrs: dict[str, Any] = {
+        "class": f"{css} {extra}{' is-invalid' if bound.errors else ''}".strip()
+    }
     # A placeholder is no label: the label above says it.
     return bound.as_widget(attrs=attrs)
 

@@ -71,5 +71,3 @@ def _back(request: DashboardRequest) -> str:
         wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
     )
     return wanted if is_ours else "/"
-
-

@@ -49,9 +49,7 @@ def _usage(workspace_id: int) -> dict[str, object]:
     return {
         "spend": charts.spend_by_day(buckets, until=today.date(), days=_CHART_DAYS),
         "today": selectors.usage(workspace_id=workspace_id, since=today, until=now),
-        "month": selectors.usage(
-            workspace_id=workspace_id, since=today.replace(day=1), until=now
-        ),
+        "month": selectors.usage(workspace_id=workspace_id, since=today.replace(day=1), until=now),
         "last_day": last_day,
         "success": charts.percentage(last_day.completed, last_day.completed + last_day.failed),
     }

@@ -217,5 +217,3 @@ def _task(request: DashboardRequest, task_id: uuid.UUID) -> Task:
         return selectors.task(workspace_id=request.workspace.pk, task_id=task_id)
     except NotFound as error:
         missing(error)
-
-

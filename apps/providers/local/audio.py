@@ -5,12 +5,9 @@ import wave
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.providers.local.arrays import Samples
 from apps.providers.local.base import Artefact
-
-Samples = NDArray[np.float32]
-"""(n,) for one channel, (2, n) for left and right."""
 
 
 def wav(key: str, samples: Samples, rate: int) -> Artefact:
@@ -45,6 +42,6 @@ def encoded(key: str, samples: Samples, rate: int, form: str) -> Artefact:
     return mp3(key, samples, rate) if form == "mp3" else wav(key, samples, rate)
 
 
-def _pcm(samples: Samples) -> NDArray[np.int16]:
-    """Interleaved, as files want it."""
+def _pcm(samples: Samples) -> Samples:
+    """Interleaved 16-bit numbers, as files want it."""
     return (np.clip(samples, -1, 1).T * 32767).round().astype("<i2")

@@ -2,9 +2,9 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from apps.providers.local.pictures import Bytes2D, resized
+from apps.providers.local.arrays import Bytes2D, Plane
+from apps.providers.local.pictures import resized
 from apps.providers.local.sessions import Once, onnx_session
 from apps.providers.local.weightstore import WEIGHTS
 
@@ -14,7 +14,6 @@ STRIP = 512
 _MEAN = np.array([0.485, 0.456, 0.406], np.float32)  # ImageNet's, which the network was fed with
 _DEVIATION = np.array([0.229, 0.224, 0.225], np.float32)
 
-Plane = NDArray[np.float32]
 
 _session = Once(lambda: onnx_session(WEIGHTS.path("u2netp.onnx")))
 
@@ -85,7 +84,7 @@ def _applied(colours: Bytes2D, rows: slice, slope: Plane, offset: Plane) -> Byte
     value = (model[..., :3] * (colours[rows].astype(np.float32) / 255)).sum(-1) + model[..., 3]
     # Faint leftovers of the background and faint holes in the subject both go.
     value = np.clip((value - 0.08) / 0.84, 0, 1)
-    return (value * 255 + 0.5).astype(np.uint8)
+    return np.asarray((value * 255 + 0.5).astype(np.uint8))
 
 
 def _strip_of(plane: Plane, rows: slice, height: int, width: int) -> Plane:

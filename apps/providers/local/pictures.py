@@ -4,14 +4,11 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
+from apps.providers.local.arrays import Bytes2D
 from apps.providers.local.base import Artefact, BadMedia
 from apps.providers.local.decode import decode
-
-Bytes2D = NDArray[np.uint8]
-"""(height, width) or (height, width, channels), 0 to 255; colours in the order R, G, B."""
 
 
 def picture(media: Mapping[str, bytes], field: str = "image") -> tuple[Bytes2D, Bytes2D | None]:

@@ -42,6 +42,4 @@ def onnx_session(path: Path) -> Any:
     # The arena never gives memory back: four requests at once left 1.4 GB behind.
     options.enable_cpu_mem_arena = False
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(
-        str(path), options, providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

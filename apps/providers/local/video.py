@@ -6,8 +6,8 @@ from pathlib import Path
 
 import av
 
+from apps.providers.local.arrays import Bytes2D
 from apps.providers.local.base import Artefact
-from apps.providers.local.pictures import Bytes2D
 from apps.providers.local.sessions import threads
 
 

@@ -36,7 +36,9 @@ class WeightStore:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != self._sums().get(name):
-            raise EngineUnavailable(f"The local engine's weight file {name} is not the one we ship.")
+            raise EngineUnavailable(
+                f"The local engine's weight file {name} is not the one we ship."
+            )
         return path
 
     def _sums(self) -> dict[str, str]:

@@ -159,7 +159,8 @@ SELECT created_at, deadline_at FROM task
 
 
 def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
-    sql, parameters = _statement(task, identity, request)
+    seconds = (task.deadline_at - timezone.now()).total_seconds()
+    sql, parameters = insert_statement(task, identity, seconds=seconds, request=request)
     if identity.has_cap:
         with transaction.atomic():
             caps.reserve(identity=identity, points=task.price_points)
@@ -180,7 +181,10 @@ def _run(task: Task, sql: str, parameters: list[Any]) -> None:
     task._state.adding = False
 
 
-def _statement(task: Task, identity: Identity, request: TaskRequest) -> tuple[str, list[Any]]:
+def insert_statement(
+    task: Task, identity: Identity, *, seconds: float, request: TaskRequest | None = None
+) -> tuple[str, list[Any]]:
+    """The one statement that holds the price and writes task, event, ledger line and idempotency record."""
     parameters = credits.hold_parameters(
         workspace_id=task.workspace_id,
         points=task.price_points,
@@ -188,14 +192,13 @@ def _statement(task: Task, identity: Identity, request: TaskRequest) -> tuple[st
         key_id=identity.key_id,
     )
     sql = f"WITH {credits.HOLD_CTE}"
-    if request.idempotency_key:
+    if request and request.idempotency_key:
         sql += _IDEMPOTENCY_CTE
         parameters += [request.idempotency_key, request.fingerprint, task.id, task.status]
-    return sql + _INSERT, parameters + _row(task)
+    return sql + _INSERT, [*parameters, *_row(task), seconds]
 
 
 def _row(task: Task) -> list[Any]:
-    seconds = (task.deadline_at - timezone.now()).total_seconds()
     return [
         task.id,
         task.api_key_id,
@@ -212,7 +215,6 @@ def _row(task: Task) -> list[Any]:
         task.webhook_secret,
         task.price_points,
         _json(task.price_lines),
-        seconds,
     ]
 
 

@@ -1,7 +1,5 @@
 """Illustrates a prompt: a procedural picture-book scene, never the work of a diffusion model."""
 
-import hashlib
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,16 +12,17 @@ from apps.providers.local.paint.prompt import Plan, plan
 from apps.providers.local.paint.scenes import paint_scene, paint_weather
 from apps.providers.local.paint.style import finished
 from apps.providers.local.pictures import png
+from apps.providers.local.seeds import random_for, seed_from
 
 
 def run(*, input: Mapping[str, Any], media: Mapping[str, bytes], progress: Progress) -> LocalResult:
     """A PNG. The same prompt, size and seed give the same bytes."""
     prompt = str(input["prompt"])
     width, height = int(input.get("width", 768)), int(input.get("height", 768))
-    seed = _seed(input.get("seed"))
+    seed = seed_from(input.get("seed"))
     understood = plan(prompt)
     progress(25)
-    rng = _random(prompt, seed)
+    rng = random_for(prompt, seed)
     canvas = paint_scene(understood.scene, understood.light, width, height, rng)
     progress(60)
     for item in layout(understood, canvas):
@@ -34,16 +33,6 @@ def run(*, input: Mapping[str, Any], media: Mapping[str, bytes], progress: Progr
     image = png("image_url", finished(pixels, understood.style))
     progress(100)
     return LocalResult("procedural", (image,), _values(understood, width, height, seed))
-
-
-def _seed(seed: Any) -> int:
-    return secrets.randbelow(2**31) if seed is None or int(seed) < 0 else int(seed)
-
-
-def _random(prompt: str, seed: int) -> np.random.Generator:
-    """Its own stream for every prompt, so that one seed does not give every prompt one sky."""
-    digest = hashlib.sha256(prompt.encode()).digest()
-    return np.random.default_rng([seed, int.from_bytes(digest[:8], "big")])
 
 
 def _values(understood: Plan, width: int, height: int, seed: int) -> dict[str, JsonValue]:

@@ -11,12 +11,13 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from apps.providers.local.arrays import Bytes2D
 from apps.providers.local.base import LocalResult, Progress
 from apps.providers.local.matting import subject_mask
 from apps.providers.local.mesh.glb import glb
 from apps.providers.local.mesh.inflate import inflate
 from apps.providers.local.mesh.turntable import SIDE, turntable
-from apps.providers.local.pictures import Bytes2D, picture, png, shrunk
+from apps.providers.local.pictures import picture, png, shrunk
 from apps.providers.local.video import mp4
 
 TEXTURE_SIDE = 1024

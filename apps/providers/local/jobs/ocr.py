@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from rapidocr import RapidOCR
 
+from apps.providers.local.arrays import Bytes2D
 from apps.providers.local.base import JsonValue, LocalResult, Progress
-from apps.providers.local.pictures import Bytes2D, on_white, picture, resized, shrunk
+from apps.providers.local.pictures import on_white, picture, resized, shrunk
 from apps.providers.local.sessions import Once, threads
 
 LONGEST_SIDE = 2400

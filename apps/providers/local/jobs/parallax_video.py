@@ -7,19 +7,17 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.providers.local.arrays import Bytes2D, Plane
 from apps.providers.local.base import LocalResult, Progress
 from apps.providers.local.matting import subject_mask
-from apps.providers.local.pictures import Bytes2D, on_white, picture, resized
+from apps.providers.local.pictures import on_white, picture, resized
 from apps.providers.local.video import mp4
 
 RATE = 24
 LONGEST_SIDE = 960
 SHORTEST_SIDE = 64
 MARGIN = 1.05  # zoom that hides the picture's border while the camera moves
-
-Plane = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -78,7 +76,7 @@ def _without(colours: Bytes2D, hole: Bytes2D) -> Bytes2D:
     """The picture with the hole filled from around it."""
     soft = np.maximum(cv2.GaussianBlur(hole.astype(np.float32), (0, 0), 2), hole)[..., None]
     filled = colours * (1 - soft) + _spread(colours, 1 - hole) * soft
-    return (filled + 0.5).clip(0, 255).astype(np.uint8)
+    return np.asarray((filled + 0.5).clip(0, 255).astype(np.uint8))
 
 
 def _spread(colours: Bytes2D, known: Bytes2D) -> Plane:
@@ -126,6 +124,4 @@ def _moved(layer: Any, shift: Shift, border: int) -> Any:
     x = (1 - shift.zoom) * width / 2 + shift.x * width
     y = (1 - shift.zoom) * height / 2 + shift.y * width
     matrix = np.array([[shift.zoom, 0, x], [0, shift.zoom, y]], np.float32)
-    return cv2.warpAffine(
-        layer, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border
-    )
+    return cv2.warpAffine(layer, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)

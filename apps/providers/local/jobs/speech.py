@@ -1,15 +1,16 @@
 """Says English text aloud (hibari, distilled from Kokoro-82M; one American female voice)."""
 
 import re
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
 import hibari.tts
 import numpy as np
 
-from apps.providers.local.audio import Samples, encoded
+from apps.providers.local.arrays import Samples
+from apps.providers.local.audio import encoded
 from apps.providers.local.base import BadMedia, LocalResult, Progress
+from apps.providers.local.seeds import seed_from
 from apps.providers.local.sessions import Once, threads
 
 LONGEST_PIECE = 240  # characters: the network loses its breath beyond some 400 phonemes
@@ -18,7 +19,7 @@ _BREAK = re.compile(r"(?<=[,;:—])\s+|\s+")
 
 def run(*, input: Mapping[str, Any], media: Mapping[str, bytes], progress: Progress) -> LocalResult:
     """Speech at 24 kHz. The same text, speed and seed give the same samples."""
-    seed = _seed(input.get("seed"))
+    seed = seed_from(input.get("seed"))
     speed = float(input.get("speed", 1.0))
     samples = _spoken(_pieces(str(input["text"])), speed, seed, progress)
     rate = hibari.tts.SAMPLE_RATE
@@ -27,10 +28,6 @@ def run(*, input: Mapping[str, Any], media: Mapping[str, bytes], progress: Progr
     return LocalResult(
         "neural", (sound,), {"duration": round(samples.size / rate, 3), "seed": seed}
     )
-
-
-def _seed(seed: Any) -> int:
-    return secrets.randbelow(2**31) if seed is None or int(seed) < 0 else int(seed)
 
 
 def _pieces(text: str) -> list[str]:
@@ -46,10 +43,10 @@ def _cut(sentence: str) -> list[str]:
     """Cuts at a clause where there is one, else between words, else (no spaces at all) anywhere."""
     pieces: list[str] = []
     while len(sentence) > LONGEST_PIECE:
-        breaks = [found for found in _BREAK.finditer(sentence, 1) if found.end() <= LONGEST_PIECE]
-        clauses = [found for found in breaks if sentence[found.start() - 1] in ",;:—"]
-        chosen = (clauses or breaks or [None])[-1]
-        at = chosen.end() if chosen else LONGEST_PIECE
+        breaks = [gap for gap in _BREAK.finditer(sentence, 1) if gap.end() <= LONGEST_PIECE]
+        clauses = [gap for gap in breaks if sentence[gap.start() - 1] in ",;:—"]
+        found = clauses or breaks
+        at = found[-1].end() if found else LONGEST_PIECE
         pieces.append(sentence[:at].strip())
         sentence = sentence[at:]
     return [*pieces, sentence]

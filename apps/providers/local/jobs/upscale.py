@@ -6,8 +6,9 @@ from typing import Any
 import ncnn
 import numpy as np
 
+from apps.providers.local.arrays import Bytes2D
 from apps.providers.local.base import BadMedia, EngineUnavailable, LocalResult, Progress
-from apps.providers.local.pictures import Bytes2D, picture, png, resized
+from apps.providers.local.pictures import picture, png, resized
 from apps.providers.local.sessions import Once, threads
 from apps.providers.local.weightstore import WEIGHTS
 

@@ -4,19 +4,14 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.providers.local.arrays import Bytes2D, Floats, Indices, Plane
 from apps.providers.local.base import BadMedia
-from apps.providers.local.pictures import Bytes2D
 
 GRID = 192  # cells along the longer side
 DEPTH = 0.6  # thickness as a part of a round body's
 RELIEF = 0.012  # how far brightness lifts the surface, in lengths of the longer side
 MIN_CELLS = 30
-
-Floats = NDArray[np.float32]
-Indices = NDArray[np.int64]
-Cells = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -52,7 +47,7 @@ def inflate(colours: Bytes2D, mask: Bytes2D) -> Mesh:
     return Mesh(positions, _normals(positions, triangles), texture, triangles)
 
 
-def _cells(mask: Bytes2D) -> Cells:
+def _cells(mask: Bytes2D) -> Plane:
     """The grid cells that are subject, with an empty border; no two touch by a corner alone."""
     height, width = mask.shape
     factor = GRID / max(height, width)
@@ -66,16 +61,16 @@ def _cells(mask: Bytes2D) -> Cells:
     return cells
 
 
-def _without_crumbs(cells: Cells) -> Cells:
+def _without_crumbs(cells: Plane) -> Plane:
     """Only bodies of at least a fiftieth of the largest."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(cells.astype(np.uint8), connectivity=4)
     areas = stats[:, cv2.CC_STAT_AREA].copy()
     areas[0] = 0
-    kept: Cells = (areas >= max(1, areas.max() / 50))[labels]
+    kept: Plane = (areas >= max(1, areas.max() / 50))[labels]
     return kept & cells
 
 
-def _diagonals(cells: Cells) -> Cells:
+def _diagonals(cells: Plane) -> Plane:
     """Cells to fill so that none touches another by a corner alone (an edge of four triangles)."""
     a, b, c, d = cells[:-1, :-1], cells[:-1, 1:], cells[1:, :-1], cells[1:, 1:]
     gaps = np.zeros_like(cells)
@@ -87,7 +82,7 @@ def _diagonals(cells: Cells) -> Cells:
     return gaps
 
 
-def _heights(cells: Cells, colours: Bytes2D) -> Floats:
+def _heights(cells: Plane, colours: Bytes2D) -> Floats:
     """Height of the front at every corner of the grid, in lengths of the longer side."""
     rows, columns = cells.shape
     finer = cv2.resize(
@@ -111,7 +106,7 @@ def _heights(cells: Cells, colours: Bytes2D) -> Floats:
     return np.maximum(at_corners, 0.003)
 
 
-def _corners(cells: Cells) -> tuple[Indices, Indices, Indices]:
+def _corners(cells: Plane) -> tuple[Indices, Indices, Indices]:
     """The corners in use: their numbers on the grid (-1 elsewhere), their rows and columns."""
     used = np.zeros((cells.shape[0] + 1, cells.shape[1] + 1), bool)
     for down in (0, 1):
@@ -123,13 +118,13 @@ def _corners(cells: Cells) -> tuple[Indices, Indices, Indices]:
     return index, rows, columns
 
 
-def _squares(cells: Cells, index: Indices) -> tuple[Indices, Indices, Indices, Indices]:
+def _squares(cells: Plane, index: Indices) -> tuple[Indices, Indices, Indices, Indices]:
     """Corner numbers of every cell: top left, top right, bottom left, bottom right."""
     r, c = np.nonzero(cells)
     return index[r, c], index[r, c + 1], index[r + 1, c], index[r + 1, c + 1]
 
 
-def _triangles(cells: Cells, index: Indices, count: int) -> Indices:
+def _triangles(cells: Plane, index: Indices, count: int) -> Indices:
     a, b, c, d = _squares(cells, index)
     front = np.concatenate([np.stack([a, c, b], 1), np.stack([b, c, d], 1)])
     start, end = _outline(cells, index).T
@@ -142,7 +137,7 @@ def _triangles(cells: Cells, index: Indices, count: int) -> Indices:
     return np.concatenate([front, front[:, ::-1] + count, rim])
 
 
-def _outline(cells: Cells, index: Indices) -> Indices:
+def _outline(cells: Plane, index: Indices) -> Indices:
     """Edges with a cell on one side only, as (from, to), in the direction that cell walks them."""
     r, c = np.nonzero(cells)
     a, b, low, d = _squares(cells, index)
@@ -155,7 +150,7 @@ def _outline(cells: Cells, index: Indices) -> Indices:
     return np.concatenate([np.stack([f[~n], t[~n]], 1) for n, f, t in sides])
 
 
-def _smooth_outline(rows: Indices, columns: Indices, index: Indices, cells: Cells) -> Floats:
+def _smooth_outline(rows: Indices, columns: Indices, index: Indices, cells: Plane) -> Floats:
     """Corner places (row, column) after ironing the stairs out of the outline."""
     flat = np.stack([rows, columns], 1).astype(np.float32)
     edges = _outline(cells, index)
@@ -176,4 +171,6 @@ def _normals(positions: Floats, triangles: Indices) -> Floats:
     normals = np.zeros_like(positions)
     for corner in range(3):
         np.add.at(normals, triangles[:, corner], across)
-    return normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
+    return np.asarray(
+        normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12), np.float32
+    )

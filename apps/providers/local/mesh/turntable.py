@@ -5,18 +5,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.providers.local.arrays import Bytes2D, Floats, Indices
 from apps.providers.local.mesh.inflate import Mesh
-from apps.providers.local.pictures import Bytes2D
 
 SIDE = 400
 INNER = 800  # rendered at twice the size, so that points never leave gaps and edges come out soft
 STEPS = (2, 3, 4, 6, 9, 14, 24, 40, 80)
 SPACING = 1.8  # pixels between points; each fills two by two
 LIGHT = np.array([-0.35, 0.55, 0.76], np.float32)
-
-Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -57,15 +54,15 @@ def _cloud(mesh: Mesh, texture: Bytes2D) -> Cloud:
     return Cloud(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _strewn(values: Floats, triangles: NDArray[np.int64], weights: Floats) -> Floats:
+def _strewn(values: Floats, triangles: Indices, weights: Floats) -> Floats:
     mixed = np.einsum("kc,tcv->tkv", weights, values[triangles])
-    return mixed.reshape(-1, values.shape[1]).astype(np.float32)
+    return np.asarray(mixed.reshape(-1, values.shape[1]).astype(np.float32))
 
 
 def _sampled(texture: Bytes2D, place: Floats) -> Floats:
     height, width = texture.shape[:2]
     x, y = np.rint(place * [width - 1, height - 1]).astype(int).T
-    return texture[y, x].astype(np.float32)
+    return np.asarray(texture[y, x].astype(np.float32))
 
 
 def _barycentric(steps: int) -> Floats:

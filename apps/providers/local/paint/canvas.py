@@ -6,19 +6,16 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from apps.providers.local.arrays import Bytes2D, Floats, Plane
 from apps.providers.local.paint.light import Colour, Light
-
-Plane = NDArray[np.float32]
-"""(height, width), mostly 0 to 1."""
 
 
 @dataclass
 class Canvas:
     """A picture in the making. `pixels` is (height, width, 3), 0 to 255, in R, G, B."""
 
-    pixels: NDArray[np.float32]
+    pixels: Floats
     horizon: int  # the row where land or sea meets the sky
     light: Light
     rng: np.random.Generator
@@ -46,17 +43,17 @@ class Canvas:
     def columns(self) -> Plane:
         return np.arange(self.width, dtype=np.float32)[None]
 
-    def lit(self, colour: Colour) -> NDArray[np.float32]:
+    def lit(self, colour: Colour) -> Floats:
         """A daylight colour as it looks under the light of this scene."""
         return np.array(colour, np.float32) * np.array(self.light.tint, np.float32)
 
-    def cover(self, mask: Plane, paint: NDArray[np.float32]) -> None:
+    def cover(self, mask: Plane, paint: Floats) -> None:
         """Lay a colour or a whole layer over the picture where the mask says so."""
         weight = np.clip(mask, 0, 1)[..., None]
         self.pixels += (paint - self.pixels) * weight
 
     @contextmanager
-    def drawing(self) -> Iterator[NDArray[np.uint8]]:
+    def drawing(self) -> Iterator[Bytes2D]:
         """A sheet of bytes to draw shapes on: OpenCV smooths their edges on no other kind."""
         sheet = np.clip(self.pixels, 0, 255).astype(np.uint8)
         yield sheet
@@ -67,7 +64,7 @@ class Canvas:
         self.pixels += glow[..., None] * np.array(colour, np.float32)
 
 
-def gradient(length: int, colours: Sequence[Colour]) -> NDArray[np.float32]:
+def gradient(length: int, colours: Sequence[Colour]) -> Floats:
     """(length, 1, 3): colours one below the other, evenly spaced, with smooth passages."""
     stops = np.linspace(0, 1, len(colours))
     place = np.linspace(0, 1, max(1, length))
@@ -99,7 +96,7 @@ def tile(rng: np.random.Generator, *, cells: int = 8, octaves: int = 5, side: in
         grid = np.pad(rng.random((count, count), np.float32), 2, mode="wrap")
         whole = cv2.resize(grid, None, fx=step, fy=step, interpolation=cv2.INTER_CUBIC)
         total += whole[2 * step : 2 * step + side, 2 * step : 2 * step + side] / 2**octave
-    return (total - total.min()) / np.ptp(total)
+    return np.asarray((total - total.min()) / np.ptp(total), np.float32)
 
 
 def perspective(
@@ -142,4 +139,4 @@ def ridge(rng: np.random.Generator, width: int, *, peaks: int, rough: float = 0.
         spread = max(3, width // (peaks * 6)) | 1
         line = cv2.GaussianBlur(line[None].astype(np.float32), (0, 0), spread / 2)[0]
     span = float(np.ptp(line))
-    return ((line - line.min()) / max(span, 1e-6)).astype(np.float32)
+    return np.asarray(((line - line.min()) / max(span, 1e-6)).astype(np.float32))

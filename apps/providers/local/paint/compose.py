@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 
+from apps.providers.local.arrays import Floats
 from apps.providers.local.paint.canvas import Canvas
 from apps.providers.local.paint.layout import Placed
-from apps.providers.local.paint.sprites import Sticker, library, recoloured, scaled
+from apps.providers.local.paint.sprites import library, recoloured, scaled
 
 
 def set_into(canvas: Canvas, item: Placed, *, under_water: bool) -> None:
@@ -25,7 +26,7 @@ def set_into(canvas: Canvas, item: Placed, *, under_water: bool) -> None:
     _paste(canvas, _in_light(canvas, sticker, under_water), left, top)
 
 
-def _in_light(canvas: Canvas, sticker: Sticker, under_water: bool) -> Sticker:
+def _in_light(canvas: Canvas, sticker: Floats, under_water: bool) -> Floats:
     """Tinted like the scene, but never so dark that one cannot see what it is."""
     tint = 0.45 + 0.55 * np.array(canvas.light.tint, np.float32)
     lit = sticker.copy()
@@ -36,7 +37,7 @@ def _in_light(canvas: Canvas, sticker: Sticker, under_water: bool) -> Sticker:
         side = 1 if canvas.sun[0] > canvas.width / 2 else -1
         across = np.linspace(-1, 1, sticker.shape[1], dtype=np.float32)[None, :, None]
         lit[..., :3] *= 1 + 0.09 * side * across
-    result: Sticker = np.clip(lit, 0, 255)
+    result: Floats = np.clip(lit, 0, 255)
     return result
 
 
@@ -56,7 +57,7 @@ def _shadow(canvas: Canvas, item: Placed, x: float, width: int) -> None:
     canvas.pixels *= (1 - dark)[..., None]
 
 
-def _paste(canvas: Canvas, sticker: Sticker, left: int, top: int) -> None:
+def _paste(canvas: Canvas, sticker: Floats, left: int, top: int) -> None:
     height, width = sticker.shape[:2]
     x0, y0 = max(0, left), max(0, top)
     x1, y1 = min(canvas.width, left + width), min(canvas.height, top + height)

@@ -2,21 +2,13 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from apps.providers.local.paint.canvas import (
-    Canvas,
-    Plane,
-    gradient,
-    noise,
-    perspective,
-    ridge,
-    tile,
-)
+from apps.providers.local.arrays import Bytes2D, Floats, Plane
+from apps.providers.local.paint.canvas import Canvas, gradient, noise, perspective, ridge, tile
 from apps.providers.local.paint.light import Colour
 
 
-def hazy(canvas: Canvas, colour: Colour, distance: float) -> NDArray[np.float32]:
+def hazy(canvas: Canvas, colour: Colour, distance: float) -> Floats:
     """A colour as seen through the air; `distance` 0 is near, 1 is lost in the haze."""
     return canvas.lit(colour) * (1 - distance) + np.array(canvas.light.haze, np.float32) * distance
 
@@ -32,7 +24,7 @@ def mountains(canvas: Canvas, *, layers: int = 4, tall: float = 0.55, snow: bool
         _range(canvas, top, rock, nearness, snow and layer < layers - 1)
 
 
-def _range(canvas: Canvas, top: Plane, rock: NDArray[np.float32], near: float, snow: bool) -> None:
+def _range(canvas: Canvas, top: Plane, rock: Floats, near: float, snow: bool) -> None:
     body = np.clip(canvas.rows - top[None] + 0.5, 0, 1)
     depth = np.clip((canvas.rows - top[None]) / (canvas.horizon * 0.4), 0, 1)
     folds = _relief(canvas, top)
@@ -98,7 +90,7 @@ def grass(canvas: Canvas, *, flowers: int) -> None:
             _flower(canvas, sheet, float(nearness))
 
 
-def _blade(canvas: Canvas, sheet: NDArray[np.uint8], nearness: float) -> None:
+def _blade(canvas: Canvas, sheet: Bytes2D, nearness: float) -> None:
     rng = canvas.rng
     x = int(rng.integers(0, canvas.width))
     y = canvas.horizon + 6 + int(nearness * (canvas.height - canvas.horizon))
@@ -109,7 +101,7 @@ def _blade(canvas: Canvas, sheet: NDArray[np.uint8], nearness: float) -> None:
     cv2.line(sheet, (x, y), end, green.tolist(), width, cv2.LINE_AA)
 
 
-def _flower(canvas: Canvas, sheet: NDArray[np.uint8], nearness: float) -> None:
+def _flower(canvas: Canvas, sheet: Bytes2D, nearness: float) -> None:
     palette: list[Colour] = [(250, 246, 240), (250, 212, 70), (232, 92, 120), (168, 120, 226)]
     x = int(canvas.rng.integers(0, canvas.width))
     y = canvas.horizon + 8 + int(nearness * (canvas.height - canvas.horizon - 8))
@@ -164,7 +156,7 @@ def _conifer_row(canvas: Canvas, nearness: float) -> None:
 
 
 def _conifer(
-    sheet: NDArray[np.uint8],
+    sheet: Bytes2D,
     rng: np.random.Generator,
     x: float,
     base: float,
@@ -214,7 +206,7 @@ def trees(canvas: Canvas, *, count: int, deepest: float, snowy: bool = False) ->
 
 def _tree(
     canvas: Canvas,
-    sheet: NDArray[np.uint8],
+    sheet: Bytes2D,
     place: tuple[float, float],
     height: float,
     distance: float,

@@ -2,9 +2,9 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-from apps.providers.local.paint.canvas import Canvas, Plane, gradient, noise, perspective, tile
+from apps.providers.local.arrays import Bytes2D, Plane
+from apps.providers.local.paint.canvas import Canvas, gradient, noise, perspective, tile
 from apps.providers.local.paint.land import hazy
 from apps.providers.local.paint.light import Colour
 from apps.providers.local.paint.sky import disc, stars
@@ -42,9 +42,7 @@ def _house(canvas: Canvas, x: float, width: float, tall: float, wall: Colour, ne
         _windows(canvas, (left, top, right, bottom), colour, near)
 
 
-def _windows(
-    canvas: Canvas, box: tuple[int, int, int, int], wall: object, near: float
-) -> None:
+def _windows(canvas: Canvas, box: tuple[int, int, int, int], wall: object, near: float) -> None:
     left, top, right, bottom = box
     step_x, step_y = canvas.unit * (1.2 + near), canvas.unit * (1.6 + 1.2 * near)
     dark = canvas.light.lamp in ("moon", "low sun", "none")
@@ -60,7 +58,9 @@ def _windows(
 def _street(canvas: Canvas) -> None:
     """Asphalt with pavements and a broken middle line that meet at the horizon."""
     depth = canvas.height - canvas.horizon
-    grain = perspective(tile(canvas.rng, cells=16, octaves=5), depth, canvas.width, across=3, along=1)
+    grain = perspective(
+        tile(canvas.rng, cells=16, octaves=5), depth, canvas.width, across=3, along=1
+    )
     road = gradient(depth, [tuple(canvas.lit((98, 102, 112))), tuple(canvas.lit((74, 78, 88)))])
     canvas.pixels[canvas.horizon :] = road + ((grain - 0.5) * 16)[..., None]
     near = np.linspace(0, 1, depth, dtype=np.float32)[:, None]
@@ -93,7 +93,9 @@ def space(canvas: Canvas) -> None:
     stars(canvas, height, 520)
     x, y = rng.choice([0.14, 0.86]) * width, rng.uniform(0.14, 0.3) * height
     tints: list[Colour] = [(214, 150, 96), (110, 160, 216), (196, 110, 120), (140, 186, 150)]
-    _planet(canvas, float(x), float(y), canvas.unit * rng.uniform(10, 16), tints[int(rng.integers(4))])
+    _planet(
+        canvas, float(x), float(y), canvas.unit * rng.uniform(10, 16), tints[int(rng.integers(4))]
+    )
 
 
 def _planet(canvas: Canvas, x: float, y: float, radius: float, colour: Colour) -> None:
@@ -116,7 +118,9 @@ def moon(canvas: Canvas) -> None:
     side = canvas.rng.choice([0.18, 0.82])
     _planet(canvas, side * canvas.width, canvas.height * 0.2, canvas.unit * 9, (86, 142, 214))
     depth = canvas.height - canvas.horizon
-    dust = perspective(tile(canvas.rng, cells=8, octaves=6), depth, canvas.width, across=1, along=0.6)
+    dust = perspective(
+        tile(canvas.rng, cells=8, octaves=6), depth, canvas.width, across=1, along=0.6
+    )
     plain = gradient(depth, [(112, 112, 118), (164, 164, 168)])
     canvas.pixels[canvas.horizon :] = plain + ((dust - 0.5) * 52)[..., None]
     with canvas.drawing() as sheet:
@@ -124,7 +128,7 @@ def moon(canvas: Canvas) -> None:
             _crater(canvas, sheet, float(near))
 
 
-def _crater(canvas: Canvas, sheet: NDArray[np.uint8], near: float) -> None:
+def _crater(canvas: Canvas, sheet: Bytes2D, near: float) -> None:
     x = int(canvas.rng.integers(0, canvas.width))
     y = int(canvas.horizon + 6 + near * (canvas.height - canvas.horizon))
     wide = canvas.unit * (0.8 + 6 * near) * canvas.rng.uniform(0.5, 1.5)
@@ -138,7 +142,9 @@ def _crater(canvas: Canvas, sheet: NDArray[np.uint8], near: float) -> None:
 def room(canvas: Canvas) -> None:
     """A wall with a window onto the sky of the hour, and a wooden table before it."""
     outside = canvas.pixels.copy()
-    wall = gradient(canvas.horizon, [tuple(canvas.lit((236, 220, 196))), tuple(canvas.lit((214, 192, 164)))])
+    wall = gradient(
+        canvas.horizon, [tuple(canvas.lit((236, 220, 196))), tuple(canvas.lit((214, 192, 164)))]
+    )
     canvas.pixels[: canvas.horizon] = wall
     weave = noise(canvas.rng, canvas.height, canvas.width, cells=60, octaves=2) - 0.5
     canvas.pixels += weave[..., None] * 7
@@ -153,7 +159,9 @@ def _window(canvas: Canvas, outside: object) -> None:
     right, top = left + int(canvas.width * 0.38), int(canvas.horizon * 0.12)
     bottom = int(canvas.horizon * 0.8)
     frame = max(3, int(canvas.unit * 1.5))
-    canvas.pixels[top - frame : bottom + frame, left - frame : right + frame] = canvas.lit((246, 240, 230))
+    canvas.pixels[top - frame : bottom + frame, left - frame : right + frame] = canvas.lit(
+        (246, 240, 230)
+    )
     scaled = cv2.resize(view[: canvas.horizon], (right - left, bottom - top))
     canvas.pixels[top:bottom, left:right] = scaled
     bar = max(2, frame // 2)
@@ -193,7 +201,9 @@ def _table(canvas: Canvas) -> None:
     tones = canvas.rng.uniform(0.88, 1.1, 200).astype(np.float32)[plank.astype(int)]
     grain = _grain(canvas, across, near)
     seam = np.clip(1 - np.abs(across * 6 + 50 - np.round(across * 6 + 50)) * 60, 0, 1)
-    colour = canvas.lit((186, 128, 78)) * (tones * (0.86 + 0.24 * grain) * (1 - 0.55 * seam))[..., None]
+    colour = (
+        canvas.lit((186, 128, 78)) * (tones * (0.86 + 0.24 * grain) * (1 - 0.55 * seam))[..., None]
+    )
     canvas.pixels[canvas.horizon :] = colour * (0.85 + 0.2 * near)[..., None]
     edge = max(2, int(canvas.unit * 0.5))
     canvas.pixels[canvas.horizon : canvas.horizon + edge] *= 1.12

@@ -3,7 +3,8 @@
 import re
 from dataclasses import dataclass
 
-from apps.providers.local.meaning import Vectors, vectors
+from apps.providers.local.arrays import Floats
+from apps.providers.local.meaning import vectors
 from apps.providers.local.paint.light import DAY, LIGHTS, Light
 from apps.providers.local.paint.scenes import SCENES
 from apps.providers.local.paint.sprites import Sprite, library
@@ -31,16 +32,16 @@ STYLES = {
 }  # fmt: skip
 _CARRYING = re.compile(r"\b(riding|sitting on|standing on|on top of|driving|rides|sits on)\b")
 _HOLDING = re.compile(r"\b(playing|holding|reading|eating|drinking|carrying|with|wearing)\b")
-_SKIPPED = frozenset(
-    "a an the of in on at with and over under by near next to into from is are for its it their"
-    " his her my your our some very this that photo photograph picture image painting illustration"
-    " drawing style art render realistic beautiful highly detailed cute little big small large tiny"
-    " giant old young happy sad funny lovely bright colorful colourful sky sun light background"
-    " foreground view scene portrait close up top front behind between through around oil water"
-    " 4k 8k hd ultra sharp focus cinematic lighting soft warm cold two three hour golden day"
-    " watercolor watercolour pixel sketch pencil cartoon moonlight stars wearing full wide"
-    .split()
-)  # fmt: skip
+_IDLE_WORDS = """
+a an the of in on at with and over under by near next to into from is are for its it their his her
+my your our some very this that photo photograph picture image painting illustration drawing style
+art render realistic beautiful highly detailed cute little big small large tiny giant old young
+happy sad funny lovely bright colorful colourful sky sun light background foreground view scene
+portrait close up top front behind between through around oil water 4k 8k hd ultra sharp focus
+cinematic lighting soft warm cold hour day watercolor watercolour pixel sketch pencil cartoon
+moonlight stars wearing full wide
+"""
+_SKIPPED = frozenset(_IDLE_WORDS.split())
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,9 @@ def _spans(words: list[str]) -> list[_Span]:
     ]
 
 
-_PLACES = frozenset(word for scene in SCENES.values() for words in scene.words for word in words.split())
+_PLACES = frozenset(
+    word for scene in SCENES.values() for words in scene.words for word in words.split()
+)
 
 
 def _could_name(run: list[str]) -> bool:
@@ -163,7 +166,7 @@ def _singular(word: str) -> str:
     return word
 
 
-def _match(span: _Span, vector: Vectors) -> tuple[_Span, Sprite, float]:
+def _match(span: _Span, vector: Floats) -> tuple[_Span, Sprite, float]:
     sprite, score = library().best(span.words, vector)
     # A longer run that fits says more; one that only drags neighbours along fits worse anyway.
     return span, sprite, score + 0.1 * (span.stop - span.start - 1) * (score >= GOOD_MATCH)

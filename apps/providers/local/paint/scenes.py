@@ -115,6 +115,8 @@ def paint_weather(canvas: Canvas, name: str) -> None:
     """What falls in front of everything."""
     if name == "snow":
         snowfall(canvas)
-    elif canvas.light.name == "storm" and not SCENES[name].floating and name not in ("room", "moon"):
+    elif (
+        canvas.light.name == "storm" and not SCENES[name].floating and name not in ("room", "moon")
+    ):
         rain(canvas)
     np.clip(canvas.pixels, 0, 255, out=canvas.pixels)

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from apps.providers.local.paint.canvas import Canvas, Plane, gradient, noise, perspective, shifted, tile
+from apps.providers.local.arrays import Plane
+from apps.providers.local.paint.canvas import Canvas, gradient, noise, perspective, shifted, tile
 
 
 def paint_sky(canvas: Canvas) -> None:

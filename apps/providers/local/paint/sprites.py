@@ -8,18 +8,14 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from apps.providers.local.meaning import Vectors
+from apps.providers.local.arrays import Floats
 from apps.providers.local.sessions import Once
 from apps.providers.local.weightstore import WEIGHTS
 
 Habitat = Literal["ground", "air", "water", "bust", "back", "table"]
 IN_KEYWORDS = 0.16  # what a match among a sprite's keywords is worth beside likeness of meaning
-
-Sticker = NDArray[np.float32]
-"""(height, width, 4), 0 to 255, alpha last."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +31,9 @@ class Sprite:
 class Library:
     archive: zipfile.ZipFile
     sprites: tuple[Sprite, ...]
-    names: Vectors
+    names: Floats
 
-    def best(self, words: str, vector: Vectors) -> tuple[Sprite, float]:
+    def best(self, words: str, vector: Floats) -> tuple[Sprite, float]:
         """The sprite that fits some words best, and how well (1 is a perfect match)."""
         likeness = self.names @ vector
         known = np.array([words in sprite.words for sprite in self.sprites], np.float32)
@@ -46,7 +42,7 @@ class Library:
         best = int(score.argmax())
         return self.sprites[best], min(1.0, float(score[best]))
 
-    def sticker(self, sprite: Sprite) -> Sticker:
+    def sticker(self, sprite: Sprite) -> Floats:
         image = Image.open(io.BytesIO(self.archive.read(f"{sprite.number}.webp")))
         return trimmed(np.asarray(image.convert("RGBA"), dtype=np.float32))
 
@@ -65,14 +61,14 @@ def _load() -> Library:
 library = Once(_load)
 
 
-def trimmed(sticker: Sticker) -> Sticker:
+def trimmed(sticker: Floats) -> Floats:
     """Without the empty border, so that feet touch the ground."""
     rows = np.flatnonzero((sticker[..., 3] > 8).any(1))
     columns = np.flatnonzero((sticker[..., 3] > 8).any(0))
     return sticker[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
-def scaled(sticker: Sticker, height: float) -> Sticker:
+def scaled(sticker: Floats, height: float) -> Floats:
     factor = height / sticker.shape[0]
     size = (max(2, round(sticker.shape[1] * factor)), max(2, round(height)))
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
@@ -80,11 +76,11 @@ def scaled(sticker: Sticker, height: float) -> Sticker:
     weighted[..., :3] *= sticker[..., 3:] / 255  # or the colour of empty pixels bleeds in
     small = np.clip(cv2.resize(weighted, size, interpolation=how), 0, 255)
     small[..., :3] /= np.maximum(small[..., 3:], 1) / 255
-    result: Sticker = np.clip(small, 0, 255)
+    result: Floats = np.clip(small, 0, 255)
     return result
 
 
-def recoloured(sticker: Sticker, hue: float, strength: float) -> Sticker:
+def recoloured(sticker: Floats, hue: float, strength: float) -> Floats:
     """Its main colour turned to a hue (degrees); a small `strength` takes the colour out."""
     bytes_ = np.clip(sticker[..., :3], 0, 255).astype(np.uint8)
     hsv = cv2.cvtColor(bytes_, cv2.COLOR_RGB2HSV).astype(np.float32)

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from apps.providers.local.pictures import Bytes2D
+from apps.providers.local.arrays import Bytes2D
 
 
 def finished(pixels: Bytes2D, style: str) -> Bytes2D:
@@ -40,7 +40,7 @@ def _watercolour(pixels: Bytes2D) -> Bytes2D:
     wash = 1 + pools / max(float(pools.std()), 1e-9) * 0.035
     vivid = cv2.addWeighted(calm, 1.18, cv2.GaussianBlur(calm, (0, 0), 12), -0.18, 0)
     light = 255 - (255 - vivid.astype(np.float32)) * 0.9 * wash[..., None]
-    return np.clip(light + paper[..., None] * 9, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(light + paper[..., None] * 9, 0, 255).astype(np.uint8))
 
 
 def _oil(pixels: Bytes2D) -> Bytes2D:
@@ -54,4 +54,4 @@ def _oil(pixels: Bytes2D) -> Bytes2D:
     spreads = np.stack([np.roll(spread, shift, (0, 1)) for shift in shifts])
     calmest = spreads.argmin(0)[None, ..., None]
     painted = np.take_along_axis(means, calmest, 0)[0]
-    return np.clip((painted - 128) * 1.08 + 128, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((painted - 128) * 1.08 + 128, 0, 255).astype(np.uint8))

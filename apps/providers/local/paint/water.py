@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from apps.providers.local.paint.canvas import Canvas, Plane, gradient, noise, perspective, ridge, tile
+from apps.providers.local.arrays import Plane
+from apps.providers.local.paint.canvas import Canvas, gradient, noise, perspective, ridge, tile
 from apps.providers.local.paint.land import ground, mountains
 from apps.providers.local.paint.light import Colour
 
@@ -15,7 +16,9 @@ def sea(canvas: Canvas, lowest: int) -> None:
     waves = perspective(texture, depth, canvas.width, across=0.35, along=1.1, far=0.09)
     sky = np.array(canvas.light.sky[-1], np.float32)
     far = sky * 0.5 + canvas.lit((58, 140, 186)) * 0.5
-    water = gradient(depth, [tuple(far), tuple(canvas.lit((34, 122, 172))), tuple(canvas.lit((26, 104, 150)))])
+    water = gradient(
+        depth, [tuple(far), tuple(canvas.lit((34, 122, 172))), tuple(canvas.lit((26, 104, 150)))]
+    )
     shade = 1 + (waves - 0.5) * np.linspace(0.2, 0.75, depth, dtype=np.float32)[:, None]
     crest = np.clip((waves - 0.72) * 6, 0, 1) * np.linspace(0.1, 0.75, depth)[:, None]
     paint = water * shade[..., None] + crest[..., None] * canvas.lit((130, 140, 140))
@@ -94,7 +97,9 @@ def _sea_floor(canvas: Canvas, dim: float) -> None:
         body = np.clip(canvas.rows - top[None] + 0.5, 0, 1)
         colour = np.array([30, 92, 140]) * (1 - near) + np.array([176, 180, 150]) * near
         depth = canvas.height - canvas.horizon
-        net = perspective(tile(canvas.rng, cells=8, octaves=3), depth, canvas.width, across=0.8, along=0.7)
+        net = perspective(
+            tile(canvas.rng, cells=8, octaves=3), depth, canvas.width, across=0.8, along=0.7
+        )
         caustic = np.zeros((canvas.height, canvas.width), np.float32)
         caustic[canvas.horizon :] = np.clip(1 - np.abs(net - 0.5) * 9, 0, 1) * 0.4 * near
         paint = colour * (0.82 + caustic[..., None]) * dim

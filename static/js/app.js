@@ -1,0 +1,80 @@
+// Small helps for pages that work without them: copying, ticking while something runs, submitting selects, messages.
+(function () {
+  "use strict";
+
+  function say(text, tone) {
+    var box = document.getElementById("toasts");
+    if (!box) return;
+    var line = document.createElement("p");
+    line.className = "note status-" + (tone || "run");
+    line.textContent = text;
+    box.appendChild(line);
+    window.setTimeout(function () { line.remove(); }, 6000);
+  }
+
+  // ------------------------------------------------------------------ copying
+  function textOf(element) {
+    return "value" in element ? element.value : element.textContent;
+  }
+
+  document.addEventListener("click", function (event) {
+    var button = event.target.closest("[data-copy]");
+    if (!button) return;
+    var source = document.querySelector(button.dataset.copy);
+    if (!source) return;
+    copy(source).then(
+      function () { say("Copied.", "ok"); },
+      function () { say("The browser does not allow copying: select the text and copy it.", "warn"); }
+    );
+  });
+
+  function copy(source) {
+    if (navigator.clipboard) return navigator.clipboard.writeText(textOf(source));
+    // Plain http on another machine's address has no clipboard; the old way still works there.
+    if ("select" in source) source.select();
+    else window.getSelection().selectAllChildren(source);
+    return document.execCommand("copy") ? Promise.resolve() : Promise.reject();
+  }
+
+  // ------------------------------------------------------------------- ticking
+  // Parts that wait for something listen to these; a hidden tab asks for nothing.
+  function tick(name, milliseconds) {
+    window.setInterval(function () {
+      if (!document.hidden) document.body.dispatchEvent(new Event(name));
+    }, milliseconds);
+  }
+  tick("tick-fast", 1500);
+  tick("tick", 4000);
+
+  // --------------------------------------------------------------------- forms
+  document.addEventListener("change", function (event) {
+    if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
+  });
+
+  // A second click must not send a form twice. htmx disables its own buttons.
+  document.addEventListener("submit", function (event) {
+    var form = event.target;
+    if (event.defaultPrevented || form.hasAttribute("hx-post") || form.method !== "post") return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", function () {
+    document.querySelectorAll("form[data-sent]").forEach(function (form) { delete form.dataset.sent; });
+  });
+
+  function focusNews(root) {
+    var first = root.querySelector("[data-focus]");
+    if (first) first.focus();
+  }
+  focusNews(document);
+
+  // ---------------------------------------------------------------------- htmx
+  document.addEventListener("htmx:afterSettle", function (event) { focusNews(event.target); });
+  document.addEventListener("htmx:responseError", function (event) {
+    var id = event.detail.xhr.getResponseHeader("X-Request-Id");
+    say("That did not work" + (id ? " (request " + id + ")" : "") + ". Reload the page and try again.", "bad");
+  });
+  document.addEventListener("htmx:sendError", function () {
+    say("No connection. What you see may be old.", "warn");
+  });
+})();

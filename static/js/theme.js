@@ -1,0 +1,15 @@
+// Runs before the page is drawn, so that nothing flashes. The server renders a chosen theme; only "as the device" needs us.
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  var dark = window.matchMedia("(prefers-color-scheme: dark)");
+  root.classList.add("js");
+  function apply() {
+    if (root.dataset.theme === "auto") {
+      root.setAttribute("data-bs-theme", dark.matches ? "dark" : "light");
+      document.dispatchEvent(new Event("themechange"));
+    }
+  }
+  dark.addEventListener("change", apply);
+  apply();
+})();
