@@ -1,19 +1,26 @@
 """Keeps a set of processes running, and takes them along when it ends.
 
+A process is another program, or a function of this one in a fork: whatever was imported
+before the fork costs the child neither time nor memory.
+
 One thread, no threads of its own: the kernel ties a child's life to the *thread* that
 started it (PR_SET_PDEATHSIG), so programs are started from the main thread only.
 """
 
 import ctypes
+import multiprocessing
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from setproctitle import setproctitle
 
 _PR_SET_PDEATHSIG = 1
 _LONGEST_BACK_OFF_SECONDS = 30
@@ -39,14 +46,14 @@ class Program:
     """
 
     name: str
-    argv: tuple[str, ...]
-    env: Mapping[str, str]
     stage: int
     cwd: Path
+    argv: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=dict)
+    call: Callable[[], object] | None = None  # run in a fork, instead of argv
     stop_signal: signal.Signals = signal.SIGTERM
     patience_seconds: float = 4  # after the stop signal; then it is killed
     death_signal: signal.Signals = signal.SIGKILL
-    pass_fds: tuple[int, ...] = ()
     uid: int | None = None
     before_start: Callable[[], None] = lambda: None
 
@@ -54,7 +61,7 @@ class Program:
 @dataclass(kw_only=True)
 class _Child:
     program: Program
-    process: subprocess.Popen[bytes]
+    process: "subprocess.Popen[bytes] | _Fork"
     crashes: list[float] = field(default_factory=list)
     restart_at: float | None = None
 
@@ -110,21 +117,13 @@ class Supervisor:
             _stop_together(members)
         self._children.clear()
 
-    def _spawn(self, program: Program) -> subprocess.Popen[bytes]:
+    def _spawn(self, program: Program) -> "subprocess.Popen[bytes] | _Fork":
         program.before_start()
         with (self.log_dir / f"{program.name}.log").open("ab") as log:
+            if program.call is not None:
+                return _Fork(program, program.call, log.fileno())
             try:
-                return subprocess.Popen(
-                    program.argv,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    env=dict(program.env),
-                    cwd=program.cwd,
-                    pass_fds=program.pass_fds,
-                    preexec_fn=die_with_parent(program.death_signal),
-                    **_identity(program.uid),
-                )
+                return _execute(program, log)
             except OSError as error:
                 raise GaveUp(f"{program.name} cannot be started: {error}.") from error
 
@@ -154,6 +153,39 @@ class Supervisor:
             rotate_log(self.log_dir / f"{child.program.name}.log", limit=_LARGEST_LOG_BYTES)
 
 
+class _Fork:
+    """A function in a child process, with as much of Popen's ways as the supervisor needs."""
+
+    def __init__(self, program: Program, call: Callable[[], object], log: int) -> None:
+        prepare = die_with_parent(program.death_signal)
+
+        def run() -> None:
+            prepare()
+            for descriptor in (sys.stdout.fileno(), sys.stderr.fileno()):
+                os.dup2(log, descriptor)
+            os.chdir(program.cwd)
+            setproctitle(f"modelyard {program.name}")
+            call()
+
+        self._process = multiprocessing.get_context("fork").Process(target=run)
+        self._process.start()
+        self.pid = self._process.pid or 0
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self, timeout: float | None = None) -> None:
+        self._process.join(timeout)
+        if timeout is not None and self._process.exitcode is None:
+            raise subprocess.TimeoutExpired("fork", timeout)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self._process.kill()
+
+
 def rotate_log(path: Path, *, limit: int) -> None:
     """Move the content of a log over `limit` bytes to `<name>.1`, keeping the file itself.
 
@@ -176,7 +208,8 @@ def die_with_parent(
     parent = os.getpid()
 
     def prepare() -> None:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
         if new_session:
             os.setsid()
         _libc.prctl(_PR_SET_PDEATHSIG, int(death_signal))
@@ -184,6 +217,19 @@ def die_with_parent(
             os._exit(1)
 
     return prepare
+
+
+def _execute(program: Program, log: BinaryIO) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        program.argv,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        env=dict(program.env),
+        cwd=program.cwd,
+        preexec_fn=die_with_parent(program.death_signal),
+        **_identity(program.uid),
+    )
 
 
 def _identity(uid: int | None) -> dict[str, Any]:
@@ -205,7 +251,7 @@ def _stop_together(children: list[_Child]) -> None:
         child.process.wait()
 
 
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: "subprocess.Popen[bytes] | _Fork") -> None:
     try:
         os.killpg(process.pid, signal.SIGKILL)
     except ProcessLookupError:

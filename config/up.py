@@ -4,19 +4,17 @@ Servers, database, web, workers and schedule under one supervisor; one real task
 HTTP to show that all of it works; then it stays until Ctrl-C and takes everything along.
 """
 
-import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 import time
 from contextlib import suppress
 from pathlib import Path
 from socket import socket
-from typing import TypedDict
 
 import httpx
+from django.core.exceptions import ImproperlyConfigured
 
 from config.embedded_binaries import CannotStart
 from config.embedded_lock import DataDirLock
@@ -26,8 +24,9 @@ from config.embedded_run import (
     local_environment,
     missing_servers,
 )
-from config.supervisor import GaveUp, Program, Supervisor, die_with_parent
-from config.up_preflight import has_been_migrated, listen, look_at_machine, look_at_servers
+from config.supervisor import GaveUp, Supervisor
+from config.up_bootstrap import Demo, Unprepared, load, prepare
+from config.up_preflight import listen, look_at_machine, look_at_servers
 from config.up_programs import has_local_engine, schedule, web, workers
 from config.up_task import Result, TaskFailed, dollars, run_task
 
@@ -38,16 +37,6 @@ _USERS_PATIENCE_SECONDS = 1
 _TICK_SECONDS = 0.2
 _OPEN_FILES = 65_536
 _began = time.monotonic()
-
-
-class Demo(TypedDict):
-    """What `manage.py demo --json` prints."""
-
-    base_url: str
-    api_key: str
-    workspace: str
-    email: str
-    password: str
 
 
 def main() -> int:
@@ -68,15 +57,17 @@ def _up(*, data_dir: Path, port: int) -> None:
     look_at_machine(data_dir=data_dir)
     _allow_open_files()
     lock = DataDirLock(data_dir=data_dir)
+    os.register_at_fork(after_in_child=lock.release)  # the lock is ours, not our children's
     supervisor = Supervisor(log_dir=data_dir / "log")
     _own(lock, data_dir, f"http://127.0.0.1:{port}")
     listener = listen(port=port)
     try:
-        environment = _start_servers(supervisor, data_dir)
-        demo = _start_processes(supervisor, environment, listener)
+        os.environ.update(_start_servers(supervisor, data_dir))
+        demo = _bootstrap(supervisor)
+        for program in (web(listener), *workers(), schedule()):
+            supervisor.start(program)
         _wait_until_ready(supervisor, port)
-        supervisor.start(schedule(environment))
-        if has_local_engine(environment):
+        if has_local_engine():
             _show_task(supervisor, demo, f"http://127.0.0.1:{port}")
         _show_addresses(supervisor, demo)
         _stay(supervisor)
@@ -122,53 +113,22 @@ def _start_servers(supervisor: Supervisor, data_dir: Path) -> dict[str, str]:
     where = {True: f"embedded, in {_short(data_dir)}", False: "as the environment says"}
     _say(f"PostgreSQL answers ({where[servers.postgres]}).")
     _say(f"Valkey answers ({where[servers.valkey]}).")
-    own = given | servers.environment()
-    return {**os.environ, **local_environment(data_dir=data_dir), **own}
+    return local_environment(data_dir=data_dir) | given | servers.environment()
 
 
-def _start_processes(supervisor: Supervisor, environment: dict[str, str], listener: socket) -> Demo:
-    """Bring the database up to date and start what works on it.
-
-    Importing everything takes each process seconds, so on a database that was in use
-    before all of them begin at once; /readyz holds the rest back until it is up to date.
-    """
-    programs = [web(environment, listener), *workers(environment)]
-    at_once = has_been_migrated(environment["DATABASE_URL"])
-    if at_once:
-        _start(supervisor, programs)
-    demo = _bootstrap(supervisor, environment)
-    if not at_once:
-        _start(supervisor, programs)
-    return demo
-
-
-def _start(supervisor: Supervisor, programs: list[Program]) -> None:
-    for program in programs:
-        supervisor.start(program)
-
-
-def _bootstrap(supervisor: Supervisor, environment: dict[str, str]) -> Demo:
-    """Migrations, catalog, demo. Its last line is the demo's JSON; the others are shown."""
-    with (supervisor.log_dir / "bootstrap.log").open("wb") as errors:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "config.bootstrap"],
-            env=environment,
-            cwd=_PROJECT,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            text=True,
-            preexec_fn=die_with_parent(signal.SIGKILL),
-        )
-    last = ""
-    with process:
-        for line in process.stdout or ():
-            last = line.strip()
-            if last and not last.startswith("{"):
-                _say(last)
-    if process.returncode or not last:
-        tail = supervisor.log_tail("bootstrap")
-        raise CannotStart(f"The database could not be prepared:\n{tail}")
-    demo: Demo = json.loads(last)
+def _bootstrap(supervisor: Supervisor) -> Demo:
+    """Load everything and prepare the database, or say in a sentence why that failed."""
+    try:
+        load()
+        demo = prepare(say=_say)
+    except ImproperlyConfigured as error:
+        raise CannotStart(f"A setting is wrong: {error}") from error
+    except Unprepared as error:
+        log = supervisor.log_dir / "bootstrap.log"
+        log.write_text(error.traceback)
+        raise CannotStart(
+            f"The database could not be prepared: {error} ({_short(log)} has the rest)"
+        ) from error
     _say(f"Demo workspace “{demo['workspace']}” has credits and a key.")
     return demo
 

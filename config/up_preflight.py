@@ -94,12 +94,5 @@ def look_at_servers(given: dict[str, str]) -> None:
         raise CannotStart(f"REDIS_URL: the server does not answer: {_line(error)}") from error
 
 
-def has_been_migrated(database_url: str) -> bool:
-    """Whether Django has worked on this database before, perhaps with older migrations."""
-    with psycopg.connect(database_url, connect_timeout=10) as connection:
-        found = connection.execute("SELECT to_regclass('django_migrations') IS NOT NULL")
-        return found.fetchone() == (True,)
-
-
 def _line(error: Exception) -> str:
     return " ".join(str(error).split())

@@ -1,16 +1,15 @@
-"""`python -m config.up_web FD`: one web process on a socket that its parent listens on.
+"""One web process, on a socket that its parent listens on.
 
 The parent keeps the socket, so a web process that crashes is replaced without a client
-seeing a refused connection, and any number of them can share one port.
+seeing a refused connection.
 """
 
-import socket
-import sys
+from socket import socket
 
 import uvicorn
 
 
-def main(descriptor: int) -> None:
+def serve(listener: socket) -> None:
     """Serve until SIGTERM; open streams are cut after two seconds."""
     config = uvicorn.Config(
         "config.asgi:application",
@@ -20,8 +19,4 @@ def main(descriptor: int) -> None:
         server_header=False,
         proxy_headers=False,  # the application decides by TRUSTED_PROXIES whom to believe
     )
-    uvicorn.Server(config).run(sockets=[socket.socket(fileno=descriptor)])
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    uvicorn.Server(config).run(sockets=[listener])

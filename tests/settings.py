@@ -20,6 +20,9 @@ EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 CELERY_TASK_ALWAYS_EAGER = False
 CELERY_BROKER_URL = "memory://"
 FILES_ROOT = Path(os.environ["DATA_DIR"]) / "test-files"
+# WhiteNoise warns of a folder that is not there.
+STATIC_ROOT = Path(os.environ["DATA_DIR"]) / "test-static"
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",

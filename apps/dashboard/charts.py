@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import orjson
 
-from apps.core.money import format_usd, usd
+from apps.core.money import usd
+from apps.dashboard.templatetags.dashboard import sum_usd
 from apps.tasks.models import UsageBucket
 
 _MOST_SERIES = 4
@@ -44,8 +45,8 @@ class SpendByDay:
         if not self.total:
             return "Nothing was spent in these days."
         highest = max(self.days, key=lambda day: sum(self.points[day].values()))
-        sum_of_it = format_usd(sum(self.points[highest].values()))
-        return f"Total {format_usd(self.total)}, highest on {highest:%-d %B} with {sum_of_it}."
+        most = sum_usd(sum(self.points[highest].values()))
+        return f"Total {sum_usd(self.total)}, highest on {highest:%-d %B} with {most}."
 
     @property
     def as_chart(self) -> str:

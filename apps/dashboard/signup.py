@@ -14,7 +14,7 @@ from apps.billing.services.onboarding import open_workspace
 from apps.dashboard.http import client_ip
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has no types
     """Sign-up opens a workspace in the transaction that makes the person: there is never one without the other."""
 
     def get_client_ip(self, request: HttpRequest) -> str:
@@ -31,7 +31,7 @@ class AccountAdapter(DefaultAccountAdapter):
         return user
 
 
-class SocialAccountAdapter(DefaultSocialAccountAdapter):
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     """The same for GitHub and Google."""
 
     @transaction.atomic

@@ -109,15 +109,19 @@ _TITLES: dict[str, str] = {
 }
 
 
+_ENDINGS = {_TITLES[status] for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)}
+
+
 def timeline(task: Task) -> list[Step]:
     """Events and attempts in the order they happened."""
     points = [_of_event(event) for event in task.events.all() if event.kind in _TITLES]
     for attempt in task.attempts.all():
         points += _of_attempt(attempt)
-    points.sort(key=lambda point: point[0])
+    # The end is written in one transaction with its attempt's: it comes last whatever the clock says.
+    points.sort(key=lambda point: (point[1] in _ENDINGS, point[0]))
     steps: list[Step] = []
     for at, title, detail, tone in points:
-        steps.append(Step(at, title, detail, tone, at - steps[-1].at if steps else None))
+        steps.append(Step(at, title, detail, tone, max(at - steps[-1].at, timedelta()) if steps else None))
     return steps
 
 

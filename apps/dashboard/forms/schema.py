@@ -20,8 +20,8 @@ from apps.core.errors import DomainError
 Schema = dict[str, Any]
 
 FILE_SUFFIX = "__file"
-# Stands for media that is not chosen yet when only the price is asked for. `.invalid` never resolves.
-_ANY_MEDIA = "https://media.invalid/file"
+# Stands for media that is not chosen yet, in the price and in the code beside the form.
+_ANY_MEDIA = "https://example.com/your-file"
 _ACCEPT = {"image": "image/*", "audio": "audio/*", "video": "video/*"}
 
 
@@ -71,7 +71,7 @@ class InputForm(forms.Form):
         return self.cleaned_data
 
     def _check_file(self, name: str) -> None:
-        file: UploadedFile | None = self.cleaned_data.get(name + FILE_SUFFIX)
+        file: "UploadedFile[Any] | None" = self.cleaned_data.get(name + FILE_SUFFIX)
         if file is not None and (file.size or 0) > media.MAX_INLINE_BYTES:
             limit = media.MAX_INLINE_BYTES // 1024 // 1024
             self.add_error(name, f"The file is larger than {limit} MB; give a URL instead.")
@@ -252,7 +252,7 @@ _BY_TYPE: dict[str, Callable[[Schema, dict[str, Any]], forms.Field]] = {
 }
 
 
-def _data_uri(file: UploadedFile) -> str:
+def _data_uri(file: "UploadedFile[Any]") -> str:
     data = file.read()
     found = media.sniff(data)
     content_type = found.content_type if found else "application/octet-stream"

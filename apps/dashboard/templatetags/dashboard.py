@@ -1,7 +1,7 @@
 """How pages write money, times, states and form fields: one way each, for every page."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django import forms, template
@@ -116,6 +116,22 @@ def rate_usd(points: Decimal) -> str:
     text = f"{Decimal(points) / money.POINTS_PER_USD:,.10f}".rstrip("0")
     whole, _, fraction = text.partition(".")
     return f"${whole}.{fraction.ljust(2, '0')}"
+
+
+@register.filter
+def sum_usd(points: int) -> str:
+    """A sum to the cent; below a cent exactly, since something that was spent is never shown as nothing."""
+    if abs(points) < money.POINTS_PER_USD // 100:
+        return money.format_usd(points)
+    cents = money.usd(points).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return f"${cents:,}"
+
+
+@register.simple_tag
+def price_line(quantity: Decimal | str, unit: str, points_per_unit: Decimal | str) -> str:
+    """One summand of a price: "6 s × $0.002", or "2 × 5 s at $0.195" where the unit counts by itself."""
+    count, rate = f"{Decimal(quantity).normalize():f}", rate_usd(Decimal(points_per_unit))
+    return f"{count} × {unit} at {rate}" if unit[:1].isdigit() else f"{count} {unit} × {rate}"
 
 
 _CONTROLS: tuple[tuple[type[forms.Widget], str], ...] = (

@@ -33,15 +33,18 @@ class Refused(Exception):
 def opened(data: bytes, max_pixels: int) -> Image.Image:
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except Image.DecompressionBombError as error:
+        raise Refused(too_many("more pixels than are allowed", max_pixels)) from error
     except Exception as error:
         raise Refused("The file is not a PNG, JPEG, WebP, GIF or BMP image.") from error
     width, height = image.size
     if width * height > max_pixels:
-        raise Refused(
-            f"The image has {width}x{height} pixels; at most {max_pixels // 1_000_000} megapixels"
-            " are allowed."
-        )
+        raise Refused(too_many(f"{width}x{height} pixels", max_pixels))
     return image
+
+
+def too_many(what: str, max_pixels: int) -> str:
+    return f"The image has {what}; the limit is {max_pixels // 1_000_000} megapixels."
 
 
 def plain(image: Image.Image) -> Image.Image:

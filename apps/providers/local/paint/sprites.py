@@ -74,10 +74,9 @@ def scaled(sticker: Floats, height: float) -> Floats:
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     weighted = sticker.copy()
     weighted[..., :3] *= sticker[..., 3:] / 255  # or the colour of empty pixels bleeds in
-    small = np.clip(cv2.resize(weighted, size, interpolation=how), 0, 255)
+    small: Floats = np.clip(cv2.resize(weighted, size, interpolation=how), 0, 255)
     small[..., :3] /= np.maximum(small[..., 3:], 1) / 255
-    result: Floats = np.clip(small, 0, 255)
-    return result
+    return np.clip(small, 0, 255)
 
 
 def recoloured(sticker: Floats, hue: float, strength: float) -> Floats:

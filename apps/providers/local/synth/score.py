@@ -215,13 +215,13 @@ class Composer:
         if bar.section == "end":
             self._note(part, bar, 0, root, BEATS * 0.98, 2, 0.8)
         elif self.wish.mood.name == "jazz":
-            for beat, tone in enumerate((0, 2, 4, int(self.rng.choice([5, 3, 6])))):
-                self._note(part, bar, beat, root + tone, 0.9, 2, 0.8)
+            for quarter, tone in enumerate((0, 2, 4, int(self.rng.choice([5, 3, 6])))):
+                self._note(part, bar, quarter, root + tone, 0.9, 2, 0.8)
         elif self.wish.mood.drums in ("club", "rock", "chip"):
             for eighth in range(8):
                 self._note(part, bar, eighth / 2, root, 0.45, 2, 0.85 if eighth % 2 == 0 else 0.65)
         elif self.wish.mood.drums:
-            for beat, tone, length in ((0, 0, 1.4), (1.5, 0, 0.45), (2, 4, 0.9), (3, 0, 0.9)):
+            for beat, tone, length in ((0.0, 0, 1.4), (1.5, 0, 0.45), (2.0, 4, 0.9), (3.0, 0, 0.9)):
                 self._note(part, bar, beat, root + tone, length, 2, 0.8)
         else:
             self._note(part, bar, 0, root, 2.9, 2, 0.7)
