@@ -115,6 +115,9 @@ DATABASES["default"]["OPTIONS"] |= {
     "prepare_threshold": 3,
 }
 
+# Processes hear by LISTEN/NOTIFY that a key or workspace changed. Without it they ask again every second.
+LISTEN_FOR_CHANGES = env.flag("LISTEN_FOR_CHANGES", default=True)
+
 # ------------------------------------------------------- Valkey: broker, limits
 REDIS_URL = env.text("REDIS_URL")
 CACHES = {
@@ -312,6 +315,8 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 _FILES_ORIGIN = FILES_BASE_URL if not FILES_BASE_URL.startswith(f"{BASE_URL}/") else SELF
 CONTENT_SECURITY_POLICY = {
+    # Answers of the API are no pages; files bring a stricter policy of their own.
+    "EXCLUDE_URL_PREFIXES": ["/api/v1/", "/account/", "/files/", "/healthz", "/readyz", "/metrics"],
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],

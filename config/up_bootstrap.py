@@ -22,8 +22,11 @@ from config.supervisor import die_with_parent
 
 _WITH_ALL_PROCESSES = (
     "config.asgi",
+    "config.urls",  # for the workers too: Celery runs Django's checks, which read it
+    "config.up_web",
     "celery.bin.celery",
-    "celery.worker",
+    "celery.apps.worker",
+    "celery.apps.beat",
     "celery.concurrency.prefork",
 )
 

@@ -33,3 +33,5 @@ STORAGES = {
 # The ledger refuses TRUNCATE; tests with real commits are cleaned up by it, so their sessions may.
 DATABASES["default"]["OPTIONS"]["options"] += " -c modelyard.allow_truncate=on"
 DATABASES["default"]["CONN_MAX_AGE"] = 0
+# A thread that listens would keep a connection to a database that must be dropped at the end.
+LISTEN_FOR_CHANGES = False

@@ -84,9 +84,9 @@ def test_key_is_free_again_after_a_day(api: Caller, workspace: Workspace):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("key", ["", "a" * 256, "é", "a\tb", "a\x7f"])
-def test_unusable_key_is_refused(api: Caller, workspace: Workspace, key: str):
-    response = create(api, key)
+@pytest.mark.parametrize("name", ["", "a" * 256, "é", "a\tb", "a\x7f"])
+def test_unusable_key_is_refused(api: Caller, workspace: Workspace, name: str):
+    response = create(api, name)
 
     assert response.status_code == 400
     assert response.json()["error"]["detail"] == {"field": "Idempotency-Key"}
@@ -94,10 +94,10 @@ def test_unusable_key_is_refused(api: Caller, workspace: Workspace, key: str):
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("key", ["a", " ", "a" * 255, "%s'\"; drop"])
-def test_usable_key_is_taken(api: Caller, key: str):
-    assert create(api, key).status_code == 200
-    assert create(api, key)["Idempotent-Replayed"] == "true"
+@pytest.mark.parametrize("name", ["a", " ", "a" * 255, "%s'\"; drop"])
+def test_usable_key_is_taken(api: Caller, name: str):
+    assert create(api, name).status_code == 200
+    assert create(api, name)["Idempotent-Replayed"] == "true"
 
 
 def in_threads(jobs: list[Any], threads: int = 32) -> list[Any]:

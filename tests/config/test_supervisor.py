@@ -2,7 +2,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,10 @@ def program(*argv: str, name: str = "thing", stage: int = 1) -> Program:
     )
 
 
+def fork(call: Callable[[], object], *, name: str = "thing") -> Program:
+    return Program(name=name, call=call, stage=1, cwd=Path("/"), patience_seconds=0.5)
+
+
 def events(supervisor: Supervisor, *, count: int) -> list[str]:
     seen: list[str] = []
     for _ in range(400):
@@ -50,6 +54,43 @@ def test_crash_says_which_signal(supervisor: Supervisor) -> None:
     supervisor.start(program("sleep", "60"))
     os.kill(supervisor.pid("thing"), signal.SIGKILL)
     assert events(supervisor, count=1) == ["thing ended (signal SIGKILL); it starts again in 1 s."]
+
+
+def test_forked_function_is_started_again(supervisor: Supervisor) -> None:
+    supervisor.start(fork(lambda: print("here") or sys.exit(3)))
+    assert events(supervisor, count=2) == [
+        "thing ended (exit code 3); it starts again in 1 s.",
+        "thing was started again.",
+    ]
+    assert supervisor.log_tail("thing", lines=1) == "here"
+
+
+def test_forked_function_tells_its_log_why_it_failed(supervisor: Supervisor) -> None:
+    supervisor.start(fork(lambda: 1 // 0))
+    assert events(supervisor, count=1) == ["thing ended (exit code 1); it starts again in 1 s."]
+    assert (
+        supervisor.log_tail("thing", lines=1)
+        == "ZeroDivisionError: integer division or modulo by zero"
+    )
+
+
+def test_forked_function_ends_when_asked_and_is_killed_when_deaf(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    fifo = tmp_path / "ready"
+    os.mkfifo(fifo)
+
+    def deaf() -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        fifo.write_text("deaf")
+        signal.pause()
+
+    supervisor.start(fork(signal.pause, name="polite"))
+    supervisor.start(fork(deaf, name="deaf"))
+    assert fifo.read_text() == "deaf"
+    pids = [supervisor.pid("polite"), supervisor.pid("deaf")]
+    supervisor.stop()
+    assert [is_running(pid) for pid in pids] == [False, False]
 
 
 def test_unknown_program_cannot_be_started(supervisor: Supervisor) -> None:
