@@ -108,8 +108,8 @@ class Supervisor:
     def stop(self) -> None:
         """End every program, stage by stage; what is left after its patience is killed.
 
-        When this returns no child is left, also none of the processes that a child had
-        started in its own group.
+        When this returns no child is left, and what a child had started in its own group
+        has been killed.
         """
         stages = {child.program.stage for child in self._children.values()}
         for stage in sorted(stages, reverse=True):

@@ -3,10 +3,11 @@
 from django.urls import include, path
 
 urlpatterns = [
-    path("auth/", include("allauth.urls")),
     path("", include("apps.ops.urls")),
     path("", include("apps.api.urls")),
+    # Before allauth: it gives two of its pages a policy of their own.
     path("", include("apps.dashboard.urls")),
+    path("auth/", include("allauth.urls")),
     path("", include("apps.site.urls")),
 ]
 

@@ -64,7 +64,8 @@ def _parts(value: Any, may_hold_nul: bool) -> Any:
         return [*value, *value.values()] if may_hold_nul else value.values()
     elif kind is list:
         return value
-    elif kind in (int, float) and not -_LIMIT <= value < _LIMIT:
+    elif (kind is int and not -_LIMIT <= value < _LIMIT) or (kind is float and abs(value) >= _LIMIT):
+        # orjson reads an integer beyond 64 bits as a float; as such it is refused here.
         raise InvalidRequest("The body holds a number that does not fit into 64 bits.")
     return ()
 
@@ -80,7 +81,8 @@ def _raw_body(request: HttpRequest) -> bytes:
             raw = _read(request.META["wsgi.input"], limit + 1)
     except RequestDataTooBig:
         raise too_large from None
-    except (UnreadablePostError, RawPostDataException):
+    except (UnreadablePostError, RawPostDataException, ValueError):
+        # ValueError: a Content-Length that is no number.
         raise InvalidRequest("The body could not be read to its end.") from None
     if len(raw) > limit:
         raise too_large

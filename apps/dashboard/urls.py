@@ -2,11 +2,15 @@
 
 from django.urls import path
 
+from apps.dashboard import signin
 from apps.dashboard.views import home, keys, models, overview, playground, tasks
 
 app_name = "dashboard"
 
 urlpatterns = [
+    # These two stand before allauth's own of the same path; see `signin`.
+    path("auth/github/login/", signin.github_login),
+    path("auth/google/login/", signin.google_login),
     path("w/", home.home, name="home"),
     path("me", home.me, name="me"),
     path("me/theme", home.theme, name="theme"),

@@ -69,6 +69,15 @@
   focusNews(document);
 
   // ---------------------------------------------------------------------- htmx
+  // What was refused before is not true of what is sent now; chosen files stay, so the form itself is not replaced.
+  document.addEventListener("htmx:beforeRequest", function (event) {
+    if (!event.target.matches("form[hx-post]")) return;
+    event.target.querySelectorAll(".invalid-feedback, [data-focus]").forEach(function (old) { old.remove(); });
+    event.target.querySelectorAll(".is-invalid").forEach(function (old) {
+      old.classList.remove("is-invalid");
+      old.removeAttribute("aria-invalid");
+    });
+  });
   document.addEventListener("htmx:afterSettle", function (event) { focusNews(event.target); });
   document.addEventListener("htmx:responseError", function (event) {
     var id = event.detail.xhr.getResponseHeader("X-Request-Id");

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pytest_django import Settings
 
 from apps.accounts.models import Workspace
 from apps.billing.models import Wallet
@@ -232,12 +231,29 @@ def test_what_is_no_task_id_is_not_found(api: Caller, method: str, text: str):
     assert api.call(method, f"{TASK}/{text}").status_code == 404
 
 
-def test_echo_adds_the_defaults_that_clients_expect(api: Caller, settings: Settings):
-    body = {"model": "Qubico/flux1-schnell", "task_type": "txt2img", "input": {"prompt": "a fox"}}
-    quoted = api.post(f"{TASK}/quote", body)
+def test_echo_adds_the_defaults_that_clients_expect(api: Caller, workspace: Workspace):
+    # No Flux task can be created without a provider, so one becomes one afterwards.
+    Task.objects.of(workspace.pk).filter(id=task(workspace).id).update(
+        model="Qubico/flux1-schnell", task_type="txt2img", input={"prompt": "a fox", "width": 512}
+    )
 
-    assert quoted.status_code == 200
-    assert quoted.json()["data"]["available"] is False
+    data = api.get(TASKS).json()["data"]["items"][0]
+
+    assert data["input"] == {"prompt": "a fox", "width": 512, "height": 0, "steps": 0}
+
+
+def test_midjourney_tells_more_in_meta(api: Caller, workspace: Workspace):
+    Task.objects.of(workspace.pk).filter(id=task(workspace).id).update(
+        model="midjourney", task_type="imagine", process_mode="fast", output={"progress": 0}
+    )
+
+    meta = api.get(TASKS).json()["data"]["items"][0]["meta"]
+
+    assert {name: meta[name] for name in ("model_version", "process_mode", "failover_triggered")} == {
+        "model_version": "unknown",
+        "process_mode": "fast",
+        "failover_triggered": False,
+    }
 
 
 # ------------------------------------------------------------------------ list
@@ -343,6 +359,7 @@ def test_queries_do_not_grow_with_the_list(
         api.get(TASKS)
 
 
+@pytest.mark.django_db(transaction=True)
 def test_create_takes_one_statement(
     api: Caller, workspace: Workspace, django_assert_num_queries: Any
 ):

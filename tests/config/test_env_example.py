@@ -20,7 +20,11 @@ READ_OTHERWISE = {
 
 
 def test_env_example_lists_exactly_the_settings_that_are_read() -> None:
-    settings = READ.findall((PROJECT / "config" / "settings.py").read_text())
+    settings = [
+        name
+        for path in (PROJECT / "config").glob("*.py")
+        for name in READ.findall(path.read_text())
+    ]
     processes = SHELL.findall((PROJECT / "Procfile").read_text())
     documented = DOCUMENTED.findall((PROJECT / ".env.example").read_text())
     assert sorted(documented) == sorted({*settings, *processes, *READ_OTHERWISE})

@@ -138,16 +138,18 @@ class _Price:
 
 
 def _price(request: DashboardRequest, spec: TaskSpec, form: InputForm) -> dict[str, object]:
-    """`price`, or `no_price` saying why there is none yet; and `code` for what is filled in so far."""
+    """`price`, None while the form is not complete, and `code` for what is filled in so far."""
     bound = form if form.is_bound else InputForm(_as_data(form), spec=spec)
     bound.is_valid()
     raw = bound.raw(for_price=True)
     code = snippets.create_task(model=spec.model, task_type=spec.task_type, input=raw)
+    if bound.errors:  # a field that says nothing would be priced as its default
+        return {"code": code, "price": None}
     wanted = TaskRequest(model=spec.model, task_type=spec.task_type, input=raw)
     try:
         prepared = prepare(identity=request.identity, request=wanted)
-    except DomainError as error:
-        return {"code": code, "price": None, "no_price": error}
+    except DomainError:
+        return {"code": code, "price": None}
     wallet = Wallet.objects.of(request.workspace.pk).get()
     return {"code": code, "price": _Price(prepared.quote, wallet.available, wallet.held)}
 

@@ -50,19 +50,19 @@ def pixels(artefact: Artefact) -> NDArray[np.uint8]:
 
 def samples(artefact: Artefact) -> tuple[NDArray[np.float32], int]:
     """The sound, (channels, n) between -1 and 1, and its rate."""
-    with av.open(io.BytesIO(artefact.data)) as container:
+    with av.open(io.BytesIO(artefact.data), "r") as container:
         stream = container.streams.audio[0]
         parts = [frame.to_ndarray() for frame in container.decode(stream)]
         channels, rate = stream.codec_context.channels, stream.rate
     sound = np.concatenate(parts, axis=1)
     if sound.dtype == np.int16:
-        return (sound.reshape(-1, channels).T / 32768).astype(np.float32), rate
-    return sound, rate
+        return sound.astype(np.float32).reshape(-1, channels).T / 32768, rate
+    return sound.astype(np.float32), rate
 
 
 def frames(artefact: Artefact) -> tuple[NDArray[np.uint8], str, str]:
     """All frames (n, height, width, 3), the codec and the pixel format."""
-    with av.open(io.BytesIO(artefact.data)) as container:
+    with av.open(io.BytesIO(artefact.data), "r") as container:
         stream = container.streams.video[0]
         shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(stream)]
         return np.stack(shown), stream.codec_context.name, str(stream.codec_context.pix_fmt)

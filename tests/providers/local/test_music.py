@@ -5,7 +5,7 @@ from apps.providers.local import registry
 from apps.providers.local.base import LocalResult
 from apps.providers.local.synth.instruments import INSTRUMENTS, RATE
 from apps.providers.local.synth.mood import MOODS, NOTES
-from apps.providers.local.synth.score import GROOVES, MAJOR, MINOR
+from apps.providers.local.synth.score import GROOVES, MINOR
 from tests.providers.local.pictures import artefact, samples
 
 
@@ -43,10 +43,9 @@ def test_music_plays_in_the_key_it_names() -> None:
     classes = np.round(12 * np.log2(hertz[heard] / 440) + 69).astype(int) % 12
     chroma = np.bincount(classes, power[heard], minlength=12)
     tonic = NOTES.index("E")
-    minor = chroma[[(tonic + step) % 12 for step in MINOR]].sum() / chroma.sum()
-    assert minor > 0.9
-    other = chroma[[(tonic + 1 + step) % 12 for step in MAJOR]].sum() / chroma.sum()
-    assert other < 0.75
+    fits = [chroma[[(tonic + shift + step) % 12 for step in MINOR]].sum() for shift in range(12)]
+    assert np.argmax(fits) == 0
+    assert fits[0] / chroma.sum() > 0.9
 
 
 def test_music_obeys_words_about_tempo_and_mode() -> None:
@@ -84,7 +83,7 @@ def test_instrument_sounds_at_the_pitch_it_is_given(name: str) -> None:
     assert abs(sound[-1]) < 0.01  # no click at the end
     power = np.abs(np.fft.rfft(sound * np.hanning(len(sound)), 1 << 18)) ** 2
     hertz = np.fft.rfftfreq(1 << 18, 1 / RATE)
-    harmonic = np.abs(hertz / 220 - np.round(hertz / 220)) * 220 < 8
+    harmonic = np.abs(hertz / 220 - np.round(hertz / 220)) * 220 < 6 + hertz * 0.006
     audible = (hertz > 100) & (hertz < 2500)
     assert power[audible & harmonic].sum() / power[audible].sum() > 0.8
 

@@ -58,12 +58,12 @@ def _spoken(pieces: list[str], speed: float, seed: int, progress: Progress) -> S
     parts: list[Samples] = []
     for index, piece in enumerate(pieces):
         for phonemes in voice.phonemize(piece):
-            parts.append(voice.from_ids(voice.ids(phonemes), speed, noise))
+            if any(sound.isalpha() for sound in phonemes):
+                parts.append(voice.from_ids(voice.ids(phonemes), speed, noise))
         progress(round(90 * (index + 1) / len(pieces)))
-    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
-    if not samples.any():
+    if not parts:
         raise BadMedia("The text has nothing in it that the English voice can say.")
-    return samples
+    return np.concatenate(parts)
 
 
 def _load() -> hibari.tts.Hibari:

@@ -13,7 +13,7 @@ SIDE = 400
 INNER = 800  # rendered at twice the size, so that points never leave gaps and edges come out soft
 STEPS = (2, 3, 4, 6, 9, 14, 24, 40, 80)
 SPACING = 1.8  # pixels between points; each fills two by two
-LIGHT = np.array([-0.35, 0.55, 0.76], np.float32)
+LIGHT = np.array([0, 0.6, 0.8], np.float32)
 
 
 @dataclass(frozen=True)
@@ -26,11 +26,25 @@ class Cloud:
 
 
 def turntable(mesh: Mesh, texture: Bytes2D, *, frames: int) -> Iterator[Bytes2D]:
-    """Frames of SIDE x SIDE pixels, one full turn, the first seen from the front."""
+    """Frames of SIDE x SIDE pixels, one full turn, the first seen from the front.
+
+    `frames` is a multiple of four. Only the half turn about the front is rendered: the back
+    mirrors the front and the lamp stands in the middle, so the rest is the same, mirrored.
+    """
     cloud = _cloud(mesh, texture)
     backdrop = _backdrop()
+    quarter = frames // 4
+    seen = [
+        _frame(cloud, 2 * np.pi * frame / frames, backdrop)
+        for frame in range(-quarter, quarter + 1)
+    ]
     for frame in range(frames):
-        yield _frame(cloud, 2 * np.pi * frame / frames, backdrop)
+        if frame <= quarter:
+            yield seen[quarter + frame]
+        elif frame < 3 * quarter:
+            yield seen[3 * quarter - frame][:, ::-1]
+        else:
+            yield seen[frame - 3 * quarter]
 
 
 def _cloud(mesh: Mesh, texture: Bytes2D) -> Cloud:
@@ -96,8 +110,7 @@ def _frame(cloud: Cloud, angle: float, backdrop: Bytes2D) -> Bytes2D:
 def _lit(normals: Floats, toward: Floats, cosine: np.float32, sine: np.float32) -> Floats:
     """Brightness under a lamp that stands still while the object turns."""
     right = normals[:, 0] * cosine + normals[:, 2] * sine
-    lamp = LIGHT / np.linalg.norm(LIGHT)
-    direct = right * lamp[0] + normals[:, 1] * lamp[1] + toward * lamp[2]
+    direct = right * LIGHT[0] + normals[:, 1] * LIGHT[1] + toward * LIGHT[2]
     lit: Floats = 0.55 + 0.5 * np.maximum(direct, 0) + 0.08 * toward
     return lit
 

@@ -40,7 +40,8 @@ def partials(
     `stretch` makes them sharp as stiff strings do; `vibrato` is a swing in parts of the pitch.
     """
     total = np.zeros_like(t)
-    wobble = np.float32(vibrato / 5.3) * np.sin(np.float32(2 * np.pi * 5.3) * t)
+    turn = np.float32(2 * np.pi * 5.3)  # a player's hand rocks some five times a second
+    wobble = np.float32(vibrato) / turn * np.sin(turn * t)
     wobble *= np.clip(t * 3 - 0.6, 0, 1)  # players add it once the note stands
     for number, amplitude in enumerate(amplitudes, 1):
         pitch = frequency * number * np.sqrt(1 + stretch * number**2)
@@ -92,7 +93,7 @@ def strings(frequency: float, seconds: float) -> Samples:
     t = time(seconds + 0.7)
     amplitudes = [1 / number**1.15 * np.exp(-number / 9) for number in range(1, 17)]
     section = sum(
-        (partials(frequency * tuned, t, amplitudes, vibrato=0.004) for tuned in (0.997, 1, 1.0035)),
+        (partials(frequency * tuned, t, amplitudes, vibrato=0.007) for tuned in (0.997, 1, 1.0035)),
         start=np.zeros_like(t),
     )
     return section * envelope(len(t), 0.22, 0.65) * np.float32(0.17)
@@ -101,8 +102,8 @@ def strings(frequency: float, seconds: float) -> Samples:
 def brass(frequency: float, seconds: float) -> Samples:
     """Brighter while it is blown harder, as horns are."""
     t = time(seconds + 0.25)
-    mellow = partials(frequency, t, [1, 0.6, 0.35, 0.15], vibrato=0.003)
-    bright = partials(frequency, t, [0.1, 0.4, 0.6, 0.6, 0.5, 0.35, 0.25, 0.15], vibrato=0.003)
+    mellow = partials(frequency, t, [1, 0.6, 0.35, 0.15], vibrato=0.004)
+    bright = partials(frequency, t, [0.1, 0.4, 0.6, 0.6, 0.5, 0.35, 0.25, 0.15], vibrato=0.004)
     push = envelope(len(t), 0.09, 0.2) * (0.65 + 0.35 * np.exp(-t * 3))
     return np.asarray(
         (mellow + bright * push) * envelope(len(t), 0.05, 0.22) * np.float32(0.24), np.float32
@@ -111,7 +112,7 @@ def brass(frequency: float, seconds: float) -> Samples:
 
 def flute(frequency: float, seconds: float) -> Samples:
     t = time(seconds + 0.2)
-    tone = partials(frequency, t, [1, 0.28, 0.12, 0.04], vibrato=0.006)
+    tone = partials(frequency, t, [1, 0.28, 0.12, 0.04], vibrato=0.009)
     breath = _smooth(_noise(len(t), frequency), 6) * np.float32(0.05)
     return (tone + breath) * envelope(len(t), 0.07, 0.18) * np.float32(0.5)
 
@@ -193,7 +194,7 @@ def square(frequency: float, seconds: float) -> Samples:
     t = time(seconds)
     odd = [1 / number if number % 2 else 0 for number in range(1, 32)]
     return (
-        partials(frequency, t, odd, vibrato=0.003) * envelope(len(t), 0.003, 0.04) * np.float32(0.3)
+        partials(frequency, t, odd, vibrato=0.004) * envelope(len(t), 0.003, 0.04) * np.float32(0.3)
     )
 
 

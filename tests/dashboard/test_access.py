@@ -1,0 +1,158 @@
+"""Who gets which page: a member, a member whose role lacks it, a stranger, nobody."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern
+
+from apps.accounts.models import Workspace
+from apps.accounts.services import KeyTerms, create_key
+from apps.dashboard.urls import urlpatterns
+from tests.factories import task
+
+# name → method, expected status for (owner, developer, viewer, billing). A stranger always gets 404, and who is not
+# signed in is sent to sign-in.
+WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
+    "overview": ("get", (200, 200, 200, 200)),
+    "tasks": ("get", (200, 200, 200, 200)),
+    "task": ("get", (200, 200, 200, 200)),
+    "models": ("get", (200, 200, 200, 200)),
+    "play_any": ("get", (302, 302, 302, 404)),
+    "play": ("get", (200, 200, 200, 404)),
+    "quote": ("post", (200, 200, 200, 404)),
+    "cancel": ("post", (302, 302, 403, 403)),
+    "keys": ("get", (200, 200, 404, 404)),
+    "key_create": ("get", (200, 200, 404, 404)),
+    "key_revoke": ("get", (200, 404, 404, 404)),  # a developer reaches only keys of their own
+}
+OWN_PAGES = {"home", "me", "theme"}
+PEOPLE = ("owner", "developer", "viewer", "billing")
+
+
+def _paths(workspace: Workspace) -> dict[str, str]:
+    found = task(workspace)
+    key, _ = create_key(workspace_id=workspace.pk, terms=KeyTerms(name="a"), actor=None)
+    base = f"/w/{workspace.slug}"
+    model = "modelyard/illustration/text-to-image"
+    return {
+        "overview": f"{base}/",
+        "tasks": f"{base}/tasks",
+        "task": f"{base}/tasks/{found.id}",
+        "models": f"{base}/models",
+        "play_any": f"{base}/play",
+        "play": f"{base}/play/{model}",
+        "quote": f"{base}/quote/{model}",
+        "cancel": f"{base}/tasks/{found.id}/cancel",
+        "keys": f"{base}/keys",
+        "key_create": f"{base}/keys/new",
+        "key_revoke": f"{base}/keys/{key.pk}/revoke",
+    }
+
+
+def _names() -> Iterator[str]:
+    for pattern in urlpatterns:
+        assert isinstance(pattern, URLPattern)
+        if pattern.name:
+            yield pattern.name
+
+
+def test_access_table_has_every_page() -> None:
+    assert sorted(_names()) == sorted({*WORKSPACE_PAGES, *OWN_PAGES})
+
+
+@pytest.mark.parametrize("name", WORKSPACE_PAGES)
+def test_page_answers_each_role_as_the_table_says(
+    name: str, workspace: Workspace, request: pytest.FixtureRequest
+) -> None:
+    method, expected = WORKSPACE_PAGES[name]
+    path = _paths(workspace)[name]
+
+    answers = []
+    # Cancelling works once, so the one who may goes last.
+    for person in reversed(PEOPLE):
+        client: Client = request.getfixturevalue(person)
+        answers.append(getattr(client, method)(path).status_code)
+
+    assert tuple(reversed(answers)) == expected
+
+
+@pytest.mark.parametrize("name", WORKSPACE_PAGES)
+def test_page_does_not_exist_for_a_stranger(
+    name: str, workspace: Workspace, stranger: Client
+) -> None:
+    method, _ = WORKSPACE_PAGES[name]
+
+    response = getattr(stranger, method)(_paths(workspace)[name])
+
+    assert response.status_code == 404
+
+
+@pytest.mark.parametrize("name", WORKSPACE_PAGES)
+def test_page_sends_who_is_not_signed_in_to_sign_in(
+    name: str, workspace: Workspace, client: Client
+) -> None:
+    method, _ = WORKSPACE_PAGES[name]
+    path = _paths(workspace)[name]
+
+    response = getattr(client, method)(path)
+
+    assert (response.status_code, response.url) == (302, f"/auth/login/?next={path}")
+
+
+def test_expired_session_in_an_htmx_request_moves_the_whole_page(
+    workspace: Workspace, client: Client
+) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/w/{workspace.slug}/tasks"}
+
+    response = client.get(f"/w/{workspace.slug}/", headers=headers)
+
+    assert response.headers["HX-Redirect"] == f"/auth/login/?next=/w/{workspace.slug}/tasks"
+
+
+@pytest.mark.parametrize("path", ["/w/", "/me"])
+def test_own_page_sends_who_is_not_signed_in_to_sign_in(path: str, client: Client, db: None) -> None:
+    assert client.get(path).headers["Location"] == f"/auth/login/?next={path}"
+
+
+def test_run_is_refused_for_a_viewer_and_creates_nothing(
+    workspace: Workspace, viewer: Client, held: Any
+) -> None:
+    path = f"/w/{workspace.slug}/play/modelyard/illustration/text-to-image"
+
+    response = viewer.post(path, {"prompt": "a fox"})
+
+    assert (response.status_code, held(workspace)) == (403, 0)
+
+
+def test_viewer_sees_a_disabled_run_button(workspace: Workspace, viewer: Client) -> None:
+    page = viewer.get(f"/w/{workspace.slug}/play/modelyard/illustration/text-to-image").content
+
+    button = page.partition(b'<button class="btn btn-primary"')[2].partition(b">")[0]
+    assert b"disabled" in button
+
+
+def test_task_of_a_neighbour_does_not_exist(workspace: Workspace, stranger: Client) -> None:
+    theirs = Workspace.objects.exclude(pk=workspace.pk).get()
+    found = task(workspace)
+
+    answers = [
+        stranger.get(f"/w/{theirs.slug}/tasks/{found.id}").status_code,
+        stranger.post(f"/w/{theirs.slug}/tasks/{found.id}/cancel").status_code,
+        stranger.get(
+            f"/w/{theirs.slug}/play/modelyard/illustration/text-to-image?task={found.id}"
+        ).status_code,
+    ]
+
+    assert answers == [404, 404, 404]
+
+
+def test_key_of_a_neighbour_does_not_exist(workspace: Workspace, stranger: Client) -> None:
+    theirs = Workspace.objects.exclude(pk=workspace.pk).get()
+    key, _ = create_key(workspace_id=workspace.pk, terms=KeyTerms(name="a"), actor=None)
+
+    response = stranger.post(f"/w/{theirs.slug}/keys/{key.pk}/revoke")
+
+    key.refresh_from_db()
+    assert (response.status_code, key.revoked_at) == (404, None)
