@@ -68,6 +68,8 @@ class Servers:
 
         Safe after any crash. Raises `CannotStart` with the reason and the log's tail.
         """
+        if not (self.postgres or self.valkey):
+            return
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         password = kept_secret(path=self.data_dir / "password")
         pgdata = self.data_dir / "postgres"
@@ -84,6 +86,8 @@ class Servers:
 
     def environment(self) -> dict[str, str]:
         """What a process needs to reach these servers."""
+        if not (self.postgres or self.valkey):
+            return {}
         password = kept_secret(path=self.data_dir / "password")
         run = socket_directory(data_dir=self.data_dir)
         environment = {}

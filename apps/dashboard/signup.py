@@ -1,5 +1,6 @@
 """What allauth asks us: who may call how often, and what a new person gets."""
 
+import re
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -52,5 +53,5 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
 
 
 def _open_workspace(user: User) -> None:
-    local_part = user.email.partition("@")[0]
-    open_workspace(owner=user, name=local_part or "My workspace")
+    words = re.split(r"[._+-]+", user.email.partition("@")[0])
+    open_workspace(owner=user, name=" ".join(words).strip() or "My workspace")

@@ -121,7 +121,9 @@ def timeline(task: Task) -> list[Step]:
     points.sort(key=lambda point: (point[1] in _ENDINGS, point[0]))
     steps: list[Step] = []
     for at, title, detail, tone in points:
-        steps.append(Step(at, title, detail, tone, max(at - steps[-1].at, timedelta()) if steps else None))
+        steps.append(
+            Step(at, title, detail, tone, max(at - steps[-1].at, timedelta()) if steps else None)
+        )
     return steps
 
 

@@ -4,6 +4,7 @@ import base64
 import uuid
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.files.storage import default_storage
@@ -27,7 +28,7 @@ def keep(workspace: Workspace, content_type: str = "image/png", data: bytes = BY
     return store.keep(
         workspace_id=workspace.pk,
         kind=StoredFile.Kind.OUTPUT,
-        content=store.Content(data, content_type, content_type.rpartition("/")[2]),
+        content=store.Content(data, content_type, "bin"),
         expires_at=timezone.now() + timedelta(days=1),
     )
 
@@ -200,6 +201,26 @@ def test_file_whose_bytes_are_lost_is_not_found(workspace: Workspace):
 )
 def test_strange_paths_are_not_found(key: str):
     assert Client().get(f"/files/{key}").status_code == 404
+
+
+def test_file_in_a_bucket_is_a_signed_link_with_our_type(workspace: Workspace, settings: Settings):
+    file = keep(workspace, "model/gltf-binary")
+    options = {"bucket_name": "b", "region_name": "eu-x", "access_key": "a", "secret_key": "s"}
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options},
+    }
+
+    response = fetch(file)
+
+    link = urlsplit(response["Location"])
+    asked = {name: values[0] for name, values in parse_qs(link.query).items()}
+    assert response.status_code == 302
+    assert link.path.endswith(file.key)
+    assert asked["response-content-type"] == "model/gltf-binary"
+    assert asked["response-content-disposition"].startswith("attachment")
+    assert "Signature" in asked or "X-Amz-Signature" in asked
+    assert response["Cache-Control"] == "private, max-age=300"
 
 
 # ---------------------------------------------------------------------- uploads

@@ -41,9 +41,7 @@ PRINT_ENVIRONMENT = "import json, os; print(json.dumps(dict(os.environ)))"
 
 def launch(data_dir: Path, script: str, *options: str, **env: str) -> subprocess.Popen[str]:
     """`config.embedded_run` with a Python script as its command."""
-    inherited = {
-        k: v for k, v in os.environ.items() if not k.endswith(("DATABASE_URL", "REDIS_URL"))
-    }
+    inherited = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     return subprocess.Popen(
         [sys.executable, "-m", "config.embedded_run", *options, "--", sys.executable, "-c", script],
         cwd=PROJECT,
@@ -196,7 +194,7 @@ def test_temporary_servers_can_be_named(tmp_path: Path) -> None:
 
 def test_given_servers_are_used_instead(tmp_path: Path) -> None:
     given = {"DATABASE_URL": "postgresql://a/b", "REDIS_URL": "redis://c", "PORT": "8123"}
-    seen = answer_of(launch(tmp_path, PRINT_ENVIRONMENT, APP_ENV="", BASE_URL="", **given))
+    seen = answer_of(launch(tmp_path, PRINT_ENVIRONMENT, **given))
     names = ("DATABASE_URL", "REDIS_URL", "APP_ENV", "BASE_URL", "DATA_DIR")
     assert [seen[name] for name in names] == [
         "postgresql://a/b",

@@ -104,7 +104,10 @@ def test_page_sends_who_is_not_signed_in_to_sign_in(
 def test_expired_session_in_an_htmx_request_moves_the_whole_page(
     workspace: Workspace, client: Client
 ) -> None:
-    headers = {"HX-Request": "true", "HX-Current-URL": f"http://testserver/w/{workspace.slug}/tasks"}
+    headers = {
+        "HX-Request": "true",
+        "HX-Current-URL": f"http://testserver/w/{workspace.slug}/tasks",
+    }
 
     response = client.get(f"/w/{workspace.slug}/", headers=headers)
 
@@ -112,7 +115,9 @@ def test_expired_session_in_an_htmx_request_moves_the_whole_page(
 
 
 @pytest.mark.parametrize("path", ["/w/", "/me"])
-def test_own_page_sends_who_is_not_signed_in_to_sign_in(path: str, client: Client, db: None) -> None:
+def test_own_page_sends_who_is_not_signed_in_to_sign_in(
+    path: str, client: Client, db: None
+) -> None:
     assert client.get(path).headers["Location"] == f"/auth/login/?next={path}"
 
 

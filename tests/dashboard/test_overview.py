@@ -4,11 +4,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from apps.accounts import selectors
 from apps.accounts.models import Workspace
 from apps.dashboard import charts
 from apps.tasks.models import UsageBucket
 from apps.tasks.services import cancel
-from apps.accounts import selectors
 from tests.factories import WorkspaceFactory, completed, owner_of, task
 
 
@@ -142,6 +142,7 @@ def test_me_shows_the_persons_workspaces_only(workspace: Workspace, owner: Clien
 @pytest.mark.parametrize(
     ("choice", "rendered"), [("dark", 'data-bs-theme="dark"'), ("light", 'data-bs-theme="light"')]
 )
+@pytest.mark.django_db
 def test_theme_is_kept_in_a_cookie_and_rendered(choice: str, rendered: str, client: Client) -> None:
     answer = client.post("/me/theme", {"theme": choice, "next": "/robots.txt"})
     page = client.get("/")

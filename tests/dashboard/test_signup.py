@@ -19,8 +19,8 @@ def test_signup_opens_a_workspace_with_the_grant(client: Client) -> None:
     membership = Membership.objects.get()
     entry = CreditEntry.objects.of(workspace.pk).get()
     assert (response.status_code, response.headers["Location"]) == (302, "/w/")
-    assert (workspace.name, workspace.slug) == ("Ana.Lopez", "analopez")
-    assert (membership.user.email, membership.role) == ("Ana.Lopez@example.com", "owner")
+    assert (workspace.name, workspace.slug) == ("ana lopez", "ana-lopez")
+    assert (membership.user.email, membership.role) == ("ana.lopez@example.com", "owner")
     assert (entry.kind, entry.reference, entry.available_delta) == ("GRANT", "signup", 3_300_000)
     assert Wallet.objects.of(workspace.pk).get().available == 3_300_000
 
@@ -29,7 +29,7 @@ def test_signup_opens_a_workspace_with_the_grant(client: Client) -> None:
 def test_signup_leads_to_the_new_workspace(client: Client) -> None:
     response = client.post("/auth/signup/", PERSON, follow=True)
 
-    assert response.redirect_chain[-1] == ("/w/analopez/", 302)
+    assert response.redirect_chain[-1] == ("/w/ana-lopez/", 302)
 
 
 @pytest.mark.django_db

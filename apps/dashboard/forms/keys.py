@@ -1,8 +1,7 @@
 """The form of a new API key. What it may contain is the service's word; here text becomes values."""
 
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
 
 from django import forms
 
@@ -16,6 +15,9 @@ _SCOPE_WORDS = {
     Scope.ACCOUNT: "Account: read balance and usage",
     Scope.FILES: "Files: upload inputs",
 }
+
+
+_FIRST_YEAR_TOO_FAR = 2200
 
 
 def _dollars(label: str) -> forms.DecimalField:
@@ -56,6 +58,12 @@ class KeyForm(forms.Form):
 
     basic = ("name", "scopes")
 
+    def clean_expires_on(self) -> date | None:
+        day: date | None = self.cleaned_data["expires_on"]
+        if day is not None and day.year >= _FIRST_YEAR_TOO_FAR:
+            raise forms.ValidationError("Choose an earlier day, or leave it empty.")
+        return day
+
     @property
     def limits(self) -> list[forms.BoundField]:
         """The fields that fold away."""
@@ -85,5 +93,5 @@ def _points(usd: Decimal | None) -> int | None:
     return None if usd is None else points_from_usd(usd)
 
 
-def _end_of(day: Any) -> datetime | None:
+def _end_of(day: date | None) -> datetime | None:
     return None if day is None else datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC)

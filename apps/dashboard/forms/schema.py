@@ -71,7 +71,7 @@ class InputForm(forms.Form):
         return self.cleaned_data
 
     def _check_file(self, name: str) -> None:
-        file: "UploadedFile[Any] | None" = self.cleaned_data.get(name + FILE_SUFFIX)
+        file: UploadedFile[Any] | None = self.cleaned_data.get(name + FILE_SUFFIX)
         if file is not None and (file.size or 0) > media.MAX_INLINE_BYTES:
             limit = media.MAX_INLINE_BYTES // 1024 // 1024
             self.add_error(name, f"The file is larger than {limit} MB; give a URL instead.")

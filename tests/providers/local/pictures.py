@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -54,9 +55,9 @@ def samples(artefact: Artefact) -> tuple[NDArray[np.float32], int]:
         stream = container.streams.audio[0]
         parts = [frame.to_ndarray() for frame in container.decode(stream)]
         channels, rate = stream.codec_context.channels, stream.rate
-    sound = np.concatenate(parts, axis=1)
+    sound: NDArray[Any] = np.concatenate(parts, axis=1)
     if sound.dtype == np.int16:
-        return sound.astype(np.float32).reshape(-1, channels).T / 32768, rate
+        sound = sound.reshape(-1, channels).T / np.float32(32768)
     return sound.astype(np.float32), rate
 
 

@@ -1,0 +1,104 @@
+"""Nobody sees a neighbour's things: every API route, every kind of caller. A route without a row fails."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.urls import URLPattern
+
+from apps.api import urls
+from apps.tasks.models import Task
+from tests.api.conftest import Caller, caller_of
+from tests.factories import ILLUSTRATION, WorkspaceFactory, completed, task
+
+pytestmark = pytest.mark.django_db
+
+# By route name: the calls to make, given a task of somebody else.
+Calls = Callable[[Task], list[tuple[str, str, Any]]]
+ROUTES: dict[str, Calls] = {
+    "tasks-create": lambda theirs: [("POST", "/api/v1/task", ILLUSTRATION)],
+    "task-quote": lambda theirs: [("POST", "/api/v1/task/quote", ILLUSTRATION)],
+    "task": lambda theirs: [
+        ("GET", f"/api/v1/task/{theirs.id}", None),
+        ("DELETE", f"/api/v1/task/{theirs.id}", None),
+        ("GET", f"/api/v1/task/{theirs.id.hex}", None),
+    ],
+    "tasks": lambda theirs: [("GET", "/api/v1/tasks", None)],
+    "account-info": lambda theirs: [("GET", "/account/info", None)],
+    "upload": lambda theirs: [
+        ("POST", "/api/ephemeral_resource", {"file_name": "a.png", "file_data": "iVBORw0KGgo="})
+    ],
+}
+# What anybody may read: it holds nothing of a workspace, or its unguessable address is the permission.
+PUBLIC = {"models", "openapi", "docs", "docs-slash", "redoc", "file", "unknown"}
+# What a call about somebody else's task answers; all others answer about the caller's own.
+STATUSES = {"task": 404}
+SCOPES = {"account-info": "account", "upload": "files"}
+
+
+def names() -> set[str]:
+    patterns: list[URLPattern] = urls.urlpatterns
+    return {str(pattern.name).removesuffix("-slash") for pattern in patterns} | PUBLIC
+
+
+def test_every_route_has_a_row():
+    assert names() == set(ROUTES) | PUBLIC
+
+
+@pytest.fixture
+def theirs() -> Task:
+    """A finished task of a neighbour with a name that must not show."""
+    neighbour = WorkspaceFactory.create(name="Secret Neighbour")
+    done = completed(neighbour, {"image_url": "http://testserver/files/mj/secret-output.png"})
+    task(neighbour)
+    return done
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_neighbour_sees_nothing_of_it(theirs: Task, route: str):
+    caller = caller_of(WorkspaceFactory.create())
+
+    for method, path, body in ROUTES[route](theirs):
+        response = caller.call(method, path, body)
+
+        assert response.status_code == STATUSES.get(route, 200)
+        text = response.content.decode()
+        assert "secret-output" not in text
+        assert "Secret Neighbour" not in text
+        if route != "task":
+            assert str(theirs.id) not in text
+    theirs.refresh_from_db()
+    assert theirs.status == "completed"
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_anonymous_and_wrong_keys_are_refused(theirs: Task, route: str):
+    for method, path, body in ROUTES[route](theirs):
+        assert Caller().call(method, path, body).status_code == 401
+        assert Caller("my_live_wrong").call(method, path, body).status_code == 401
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_key_without_the_scope_is_refused(theirs: Task, route: str):
+    needed = SCOPES.get(route, "tasks")
+    others = [scope for scope in ("tasks", "llm", "account", "files") if scope != needed]
+    caller = caller_of(WorkspaceFactory.create(), scopes=others)
+
+    for method, path, body in ROUTES[route](theirs):
+        response = caller.call(method, path, body)
+        assert response.status_code == 403
+        assert response.json()["error"]["detail"] == {"needed_scope": needed}
+
+
+def test_suspended_workspace_can_read_but_start_nothing():
+    workspace = WorkspaceFactory.create()
+    mine = task(workspace)
+    workspace.is_enabled = False
+    workspace.save(update_fields=["is_enabled"])
+    caller = caller_of(workspace)
+
+    assert caller.get(f"/api/v1/task/{mine.id}").status_code == 200
+    assert caller.get("/account/info").json()["data"]["is_enable"] is False
+    refused = caller.post("/api/v1/task", ILLUSTRATION)
+    assert (refused.status_code, refused.json()["error"]["type"]) == (403, "scope_denied")
+    assert Task.objects.of(workspace.pk).count() == 1
