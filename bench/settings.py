@@ -9,4 +9,4 @@ from config.settings import *  # noqa: F403
 
 ROOT_URLCONF = "bench.urls"
 # The floor is an API answer too.
-CONTENT_SECURITY_POLICY["EXCLUDE_URL_PREFIXES"] += ["/bench/"]  # noqa: F405
+CONTENT_SECURITY_POLICY["EXCLUDE_URL_PREFIXES"] = [*API_PREFIXES, "/bench/"]  # noqa: F405

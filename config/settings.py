@@ -314,9 +314,10 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 _FILES_ORIGIN = FILES_BASE_URL if not FILES_BASE_URL.startswith(f"{BASE_URL}/") else SELF
-CONTENT_SECURITY_POLICY = {
-    # Answers of the API are no pages; files bring a stricter policy of their own.
-    "EXCLUDE_URL_PREFIXES": ["/api/v1/", "/account/", "/files/", "/healthz", "/readyz", "/metrics"],
+# Answers of the API are no pages; files bring a stricter policy of their own.
+API_PREFIXES = ["/api/v1/", "/account/", "/files/", "/healthz", "/readyz", "/metrics"]
+CONTENT_SECURITY_POLICY: dict[str, Any] = {
+    "EXCLUDE_URL_PREFIXES": API_PREFIXES,
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],

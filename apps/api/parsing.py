@@ -64,7 +64,9 @@ def _parts(value: Any, may_hold_nul: bool) -> Any:
         return [*value, *value.values()] if may_hold_nul else value.values()
     elif kind is list:
         return value
-    elif (kind is int and not -_LIMIT <= value < _LIMIT) or (kind is float and abs(value) >= _LIMIT):
+    elif (kind is int and not -_LIMIT <= value < _LIMIT) or (
+        kind is float and abs(value) >= _LIMIT
+    ):
         # orjson reads an integer beyond 64 bits as a float; as such it is refused here.
         raise InvalidRequest("The body holds a number that does not fit into 64 bits.")
     return ()

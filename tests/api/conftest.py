@@ -24,7 +24,9 @@ class Caller:
         """`headers` as WSGI names them: HTTP_IDEMPOTENCY_KEY="…"."""
         if self.key:
             headers = {"HTTP_X_API_KEY": self.key, **headers}
-        data = body if isinstance(body, bytes | str) else json.dumps(body) if body is not None else ""
+        data = (
+            body if isinstance(body, bytes | str) else json.dumps(body) if body is not None else ""
+        )
         response: Any = self.client.generic(
             method, path, data, content_type="application/json", **headers
         )

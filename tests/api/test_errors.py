@@ -153,7 +153,9 @@ def test_wrong_method_is_405_with_the_code_of_an_invalid_request(api: Caller):
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "PATCH"])
-@pytest.mark.parametrize("path", ["/api", "/api/", "/api/v2/task", "/account/no", "/v1/x", "/mj/v2/x"])
+@pytest.mark.parametrize(
+    "path", ["/api", "/api/", "/api/v2/task", "/account/no", "/v1/x", "/mj/v2/x"]
+)
 def test_unknown_api_route_is_an_envelope(method: str, path: str):
     response = Caller().call(method, path)
 

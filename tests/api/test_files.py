@@ -136,7 +136,9 @@ def test_if_range_gives_the_part_only_of_the_same_bytes(workspace: Workspace):
     assert [len(body(r)) for r in (same, other, by_date)] == [10, len(BYTES), 10]
 
 
-@pytest.mark.parametrize(("tag", "status"), [("{}", 304), ("W/{}", 304), ('"x", {}', 304), ('"x"', 200)])
+@pytest.mark.parametrize(
+    ("tag", "status"), [("{}", 304), ("W/{}", 304), ('"x", {}', 304), ('"x"', 200)]
+)
 def test_if_none_match_spares_the_bytes(workspace: Workspace, tag: str, status: int):
     file = keep(workspace)
 
@@ -228,7 +230,9 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-@pytest.mark.parametrize("name", ["hello.png", "HELLO.PNG", "a.b.png", "ö/..\\x.png", "a" * 124 + ".png"])
+@pytest.mark.parametrize(
+    "name", ["hello.png", "HELLO.PNG", "a.b.png", "ö/..\\x.png", "a" * 124 + ".png"]
+)
 @pytest.mark.parametrize("form", ["{}", "data:image/png;base64,{}"])
 def test_upload_answers_with_a_url_that_serves_the_bytes(api: Caller, name: str, form: str):
     response = api.post(UPLOAD, {"file_name": name, "file_data": form.format(encoded(PNG))})
@@ -301,7 +305,9 @@ def test_upload_that_does_not_fit_is_refused_and_leaves_nothing(
 def test_upload_of_more_than_ten_megabytes_is_refused(api: Caller, extra: int, status: int):
     data = PNG + b"0" * (10 * 1024 * 1024 - len(PNG) + extra)
 
-    assert api.post(UPLOAD, {"file_name": "a.png", "file_data": encoded(data)}).status_code == status
+    assert (
+        api.post(UPLOAD, {"file_name": "a.png", "file_data": encoded(data)}).status_code == status
+    )
 
 
 def test_hobbyist_cannot_upload():

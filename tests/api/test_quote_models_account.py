@@ -32,7 +32,9 @@ def test_quote_says_the_price_and_the_sum_behind_it(api: Caller, workspace: Work
             "points": 10_000,
             "usd": "0.001",
             "credits": "0.70",
-            "lines": [{"rate": "task", "unit": "image", "quantity": "1", "points_per_unit": "10000"}],
+            "lines": [
+                {"rate": "task", "unit": "image", "quantity": "1", "points_per_unit": "10000"}
+            ],
             "available": True,
             "balance": {"available_points": 10_000_000, "sufficient": True},
             "process_mode": "",

@@ -97,7 +97,8 @@ def test_empty_configs_behave_alike(api: Caller, workspace: Workspace, config: A
 
 
 @pytest.mark.parametrize(
-    "content_type", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "é"]
+    "content_type",
+    ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "é"],
 )
 def test_body_is_json_whatever_its_content_type(api: Caller, content_type: str):
     assert api.post(TASK, ILLUSTRATION, CONTENT_TYPE=content_type).status_code == 200
@@ -180,7 +181,9 @@ def test_completed_task_shows_output_and_cost(api: Caller, workspace: Workspace)
 
     data = api.get(f"{TASK}/{done.id}").json()["data"]
 
-    expected = shown(done, status="completed", output={"image_url": "http://testserver/files/mj/x.png"})
+    expected = shown(
+        done, status="completed", output={"image_url": "http://testserver/files/mj/x.png"}
+    )
     expected["meta"]["usage"] = {"type": "point", "frozen": 10_000, "consume": 10_000}
     assert data == expected
     assert ZERO not in (data["meta"]["started_at"], data["meta"]["ended_at"])
@@ -249,7 +252,9 @@ def test_midjourney_tells_more_in_meta(api: Caller, workspace: Workspace):
 
     meta = api.get(TASKS).json()["data"]["items"][0]["meta"]
 
-    assert {name: meta[name] for name in ("model_version", "process_mode", "failover_triggered")} == {
+    assert {
+        name: meta[name] for name in ("model_version", "process_mode", "failover_triggered")
+    } == {
         "model_version": "unknown",
         "process_mode": "fast",
         "failover_triggered": False,

@@ -59,9 +59,11 @@ def test_headers_count_down_to_429(workspace: Workspace):
 
     answers = [caller.get(TASKS) for _ in range(3)]
 
-    assert [
-        (a.status_code, a["RateLimit-Limit"], a["RateLimit-Remaining"]) for a in answers
-    ] == [(200, "2", "1"), (200, "2", "0"), (429, "2", "0")]
+    assert [(a.status_code, a["RateLimit-Limit"], a["RateLimit-Remaining"]) for a in answers] == [
+        (200, "2", "1"),
+        (200, "2", "0"),
+        (429, "2", "0"),
+    ]
     assert all(1 <= int(answer["RateLimit-Reset"]) <= 60 for answer in answers)
     assert answers[2]["Retry-After"] == answers[2]["RateLimit-Reset"]
     assert answers[2].json()["error"]["code"] == 10700

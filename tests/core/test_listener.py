@@ -22,7 +22,7 @@ def wait_until(condition: object, seconds: float = 10) -> bool:
 
 
 @pytest.fixture
-def _listening(settings, monkeypatch: pytest.MonkeyPatch):
+def listening(settings, monkeypatch: pytest.MonkeyPatch):
     """A listener of this test's own, whose connection is gone before the database is dropped."""
     settings.LISTEN_FOR_CHANGES = True
     listener = Listener("accounts_identity", selectors.forget_believed_keys)
@@ -32,10 +32,10 @@ def _listening(settings, monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_change_of_a_key_by_plain_sql_is_heard_within_a_second(_listening: Listener):
+def test_change_of_a_key_by_plain_sql_is_heard_within_a_second(listening: Listener):
     workspace = WorkspaceFactory.create()
     key = api_key(workspace)
-    assert wait_until(_listening.hears)
+    assert wait_until(listening.hears)
     identity = selectors.identify(key=key)
     with connection.cursor() as cursor:
         cursor.execute(
@@ -46,10 +46,10 @@ def test_change_of_a_key_by_plain_sql_is_heard_within_a_second(_listening: Liste
 
 
 @pytest.mark.django_db(transaction=True)
-def test_change_of_the_plan_is_heard_within_a_second(_listening: Listener):
+def test_change_of_the_plan_is_heard_within_a_second(listening: Listener):
     workspace = WorkspaceFactory.create(plan="hobbyist")
     key = api_key(workspace)
-    assert wait_until(_listening.hears)
+    assert wait_until(listening.hears)
     assert selectors.identify(key=key).plan == "hobbyist"
     Workspace.objects.filter(pk=workspace.pk).update(plan="premium")
 
@@ -58,14 +58,14 @@ def test_change_of_the_plan_is_heard_within_a_second(_listening: Listener):
 
 @pytest.mark.django_db(transaction=True)
 def test_lookup_is_kept_while_the_listener_hears(
-    _listening: Listener, django_assert_num_queries, monkeypatch: pytest.MonkeyPatch
+    listening: Listener, django_assert_num_queries, monkeypatch: pytest.MonkeyPatch
 ):
     workspace = WorkspaceFactory.create()
     key = api_key(workspace)
     services.create_key(
         workspace_id=workspace.pk, terms=services.KeyTerms(name="other"), actor=None
     )
-    assert wait_until(_listening.hears)
+    assert wait_until(listening.hears)
     selectors.identify(key=key)
     monkeypatch.setattr(selectors, "_BELIEVED_SECONDS", 0.0)
 
@@ -74,16 +74,16 @@ def test_lookup_is_kept_while_the_listener_hears(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_listener_whose_connection_is_killed_says_so_and_comes_back(_listening: Listener):
-    assert wait_until(_listening.hears)
+def test_listener_whose_connection_is_killed_says_so_and_comes_back(listening: Listener):
+    assert wait_until(listening.hears)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE pid <> pg_backend_pid() AND datname = current_database() AND query LIKE 'NOTIFY%'"
         )
 
-    assert wait_until(lambda: not _listening.hears(), seconds=2)
-    assert wait_until(_listening.hears)
+    assert wait_until(lambda: not listening.hears(), seconds=2)
+    assert wait_until(listening.hears)
 
 
 def _is_known(key: str) -> bool:
