@@ -117,11 +117,15 @@ class WsgiThreads:
             return io.BytesIO(), ""
         body = tempfile.SpooledTemporaryFile(_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
         size = 0
-        async for piece in _pieces(receive):
-            size += len(piece)
-            if size > self._max_body:
-                break
-            body.write(piece)
+        try:
+            async for piece in _pieces(receive):
+                size += len(piece)
+                if size > self._max_body:
+                    break
+                body.write(piece)
+        except BaseException:
+            body.close()
+            raise
         body.seek(0)
         return body, str(size)
 

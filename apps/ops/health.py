@@ -9,9 +9,9 @@ from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
-BEAT_SECONDS = 5
+BEAT_SECONDS = 4
 # A worker that has not been heard of for this long does not count.
-_SILENCE_SECONDS = 20
+_SILENCE_SECONDS = 12
 _KEY = "modelyard:worker:"
 
 
@@ -35,6 +35,15 @@ def beat(*, worker: str, queues: list[str]) -> None:
             for queue in queues:
                 pipe.set(f"{_KEY}{queue}:{worker}", f"{time.time():.0f}", ex=_SILENCE_SECONDS)
             pipe.execute()
+    except redis.RedisError:
+        return
+
+
+def forget(*, worker: str, queues: list[str]) -> None:
+    """A worker that stops in good order is no longer counted on."""
+    try:
+        with valkey() as client:
+            client.delete(*(f"{_KEY}{queue}:{worker}" for queue in queues))
     except redis.RedisError:
         return
 

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready
+from celery.signals import worker_ready, worker_shutting_down
 
 from apps.ops import audit, health
 
@@ -31,3 +31,6 @@ def _start_beating(sender: Any, **_: Any) -> None:
 
     beat()
     sender.timer.call_repeatedly(health.BEAT_SECONDS, beat)
+    worker_shutting_down.connect(
+        lambda **_: health.forget(worker=sender.hostname, queues=queues), weak=False
+    )
