@@ -3,9 +3,15 @@
 import json
 
 import pytest
-from playwright.sync_api import expect
+from allauth.account.models import EmailAddress
+from allauth.mfa.totp.internal.auth import (
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from playwright.sync_api import Page, expect
 
-from apps.accounts.models import ApiKey, Workspace
+from apps.accounts.models import ApiKey, User, Workspace
 from apps.tasks.models import Task
 from apps.tasks.services.execute import execute
 from tests.e2e.conftest import Visitor
@@ -169,3 +175,73 @@ def test_every_page_is_accessible_and_fits_the_screen(
         faults[path] = (visitor.overflow(), visitor.accessibility())
 
     assert {path: found for path, found in faults.items() if found != (0, [])} == {}
+
+
+def _verified(workspace: Workspace) -> User:
+    user = owner_of(workspace)
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
+
+
+def _open_guarded(visitor: Visitor, path: str) -> Page:
+    """A page that asks for the password again first."""
+    page = visitor.open(path)
+    page.fill("[name=password]", "correct horse")
+    page.get_by_role("button", name="Confirm").click()
+    page.wait_for_url(f"**{path}")
+    return page
+
+
+def test_passkey_is_added_and_signs_in_under_the_policy(visitor: Visitor) -> None:
+    user = _verified(WorkspaceFactory.create())
+    visitor.sign_in(user, "correct horse")
+    page = visitor.page
+    device = visitor.context.new_cdp_session(page)
+    device.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    device.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    _open_guarded(visitor, "/auth/2fa/webauthn/add/")
+    page.fill("[name=name]", "laptop")
+    page.check("[name=passwordless]")
+    page.locator("#mfa_webauthn_add").click()
+    page.wait_for_url("**/auth/2fa/**")
+    visitor.open("/me")
+    expect(page.locator("main")).to_contain_text("passkey")
+    page.get_by_role("button", name="Sign out").click()
+    page.wait_for_url(f"{visitor.base_url}/")
+    visitor.open("/auth/login/")
+    page.locator("#passkey_login").click()
+    page.wait_for_url("**/w/**")
+
+
+def test_authenticator_app_is_set_up_under_the_policy(visitor: Visitor) -> None:
+    user = _verified(WorkspaceFactory.create())
+    visitor.sign_in(user, "correct horse")
+    page = _open_guarded(visitor, "/auth/2fa/totp/activate/")
+    page.wait_for_function("document.querySelector('img.qr').naturalWidth > 0")
+    secret = page.locator("#authenticator_secret").input_value()
+    counter = next(iter(yield_hotp_counters_from_time()))
+    page.fill("[name=code]", format_hotp_value(hotp_value(secret, counter)))
+    page.get_by_role("button", name="Activate").click()
+
+    page.wait_for_url("**/recovery-codes/**")
+    assert len(page.locator("#recovery_codes").input_value().split()) == 10
+    assert (visitor.overflow(), visitor.accessibility()) == (0, [])
+
+
+def test_a_broken_policy_would_be_noticed(visitor: Visitor) -> None:
+    page = visitor.open("/")
+
+    page.evaluate("document.body.setAttribute('style', 'color: red')")
+    page.reload()  # by then the console has spoken
+
+    assert "Content Security Policy" in " ".join(visitor.complaints)
+    visitor.complaints.clear()

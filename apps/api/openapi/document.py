@@ -21,6 +21,7 @@ Unknown fields are ignored, and null is the same as absent."""
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """drf-spectacular's last step: add what the operations refer to."""
     result["info"]["description"] = _ABOUT
+    result["tags"] = [{"name": name} for name in ("Tasks", "Models", "Files", "Account")]
     result["servers"] = [{"url": settings.BASE_URL}]
     result["components"] = {
         "schemas": SCHEMAS | create_task_schemas(),

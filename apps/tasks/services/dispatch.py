@@ -28,7 +28,7 @@ UPDATE tasks_task SET sends = sends + 1,
     SELECT id FROM tasks_task
      WHERE status IN ('pending', 'processing') AND wake_at <= clock_timestamp()
      ORDER BY wake_at LIMIT %s FOR UPDATE SKIP LOCKED)
-RETURNING id, model, task_type
+RETURNING id, model, task_type, created_at
 """
 
 
@@ -49,7 +49,9 @@ def dispatch() -> int:
 def _take_due() -> list[tuple[uuid.UUID, str, str]]:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE_DUE, [_FIRST_RESEND_SECONDS, _LONGEST_RESEND_SECONDS, _BATCH])
-        return list(cursor.fetchall())
+        # RETURNING keeps no order; first come, first sent.
+        rows = sorted(cursor.fetchall(), key=lambda row: (row[3], row[0]))
+    return [(row[0], row[1], row[2]) for row in rows]
 
 
 def _send(task_id: uuid.UUID, model: str, task_type: str) -> bool:
