@@ -10,10 +10,14 @@ import threading
 import time
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 from django.conf import settings
 from limits.errors import StorageError
 from limits.storage import MemoryStorage, RedisStorage
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from apps.core.errors import RateLimited
 
@@ -88,21 +92,43 @@ def _shared_count(name: str) -> int | None:
         return None
     try:
         return int(_shared().incr(name, WINDOW_SECONDS))
-    except StorageError as error:
+    except (StorageError, RedisError) as error:
+        # The first wraps what goes wrong in use, the second is what connecting raises.
         _paused_until = time.monotonic() + _PAUSE_SECONDS
-        log.warning("rate limits not shared", extra={"error": type(error.storage_error).__name__})
+        cause = error.storage_error if isinstance(error, StorageError) else error
+        log.warning("rate limits not shared", extra={"error": type(cause).__name__})
         return None
 
 
-@cache
+class _Own(threading.local):
+    """A connection for each thread: a pool looks at the socket before every use, one more system call."""
+
+    storage: RedisStorage | None = None
+
+
+_own = _Own()
+
+
 def _shared() -> RedisStorage:
-    return RedisStorage(
-        settings.REDIS_URL,
-        key_prefix="limit",
-        wrap_exceptions=True,
-        socket_timeout=_TIMEOUT_SECONDS,
-        socket_connect_timeout=_TIMEOUT_SECONDS,
-    )
+    if _own.storage is None:
+        # One retry at once: the server may have closed a connection that was idle.
+        options: dict[str, Any] = {
+            "single_connection_client": True,
+            "retry": Retry(NoBackoff(), 1),
+            "socket_timeout": _TIMEOUT_SECONDS,
+            "socket_connect_timeout": _TIMEOUT_SECONDS,
+        }
+        _own.storage = RedisStorage(
+            settings.REDIS_URL, key_prefix="limit", wrap_exceptions=True, **options
+        )
+    return _own.storage
+
+
+def forget_connections() -> None:
+    """For tests that change the server's address: this thread connects anew."""
+    global _paused_until
+    _own.storage = None
+    _paused_until = 0.0
 
 
 def _alone() -> MemoryStorage:

@@ -7,6 +7,7 @@ broker that is away costs time, never a task, and sending never raises into the 
 import logging
 import os
 import threading
+import time
 from functools import partial
 from typing import Any
 
@@ -50,6 +51,9 @@ def _send(task: Any, arguments: dict[str, Any], **options: Any) -> bool:
     return True
 
 
+_BREATH_SECONDS = 0.02
+
+
 class Wake:
     """Wakes a job soon, off the caller's path, however often it is called.
 
@@ -88,3 +92,6 @@ class Wake:
         while self._flag.wait():
             self._flag.clear()
             send(self._job)
+            # Under load a message for every call would cost this process as much as the calls themselves. The first
+            # wakes at once; those of the next moment share one.
+            time.sleep(_BREATH_SECONDS)

@@ -58,7 +58,7 @@ def shown(task: Task) -> Shown:
     files = {url: _artefact(key, url) for url, key in reversed(urls)}
     return Shown(
         files=[files[url] for url in dict.fromkeys(url for url, _ in urls)][:_MOST],
-        texts=[(key, value) for key, value in strings if not media.is_url(value) and _is_text(key)],
+        texts=_texts(task.output),
         facts=_facts(task.output),
     )
 
@@ -83,6 +83,17 @@ def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_text(key: str) -> bool:
     return key in {"text", "caption", "description", "lyrics", "transcript"}
+
+
+def _texts(output: Any) -> list[tuple[str, str]]:
+    """Only what stands at the top: parts of it, such as lines with their places, repeat it."""
+    if not isinstance(output, dict):
+        return []
+    return [
+        (name, value)
+        for name, value in output.items()
+        if _is_text(name) and isinstance(value, str) and value and not media.is_url(value)
+    ]
 
 
 def _facts(output: Any) -> list[tuple[str, str]]:

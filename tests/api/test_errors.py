@@ -1,11 +1,13 @@
 """Every row of the public error table that can be reached, with its exact shape."""
 
 import json
+import re
 import uuid
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import OperationalError, connection
 from django.http import HttpResponse
 from pytest_django import Settings
@@ -122,6 +124,14 @@ CASES: dict[str, Callable[[Settings], HttpResponse]] = {
     "no_route": _no_route,
     "internal_error": _internal_error,
 }
+
+
+def test_documentation_has_the_table():
+    page = (settings.BASE_DIR / "docs" / "api" / "errors.md").read_text()
+    rows = re.findall(r"^\| (\d{3}) \| (\d{5}) \| (\w+) \|", page, re.MULTILINE)
+
+    table = {(str(kind.http), str(kind.code), kind.type) for kind in ERROR_KINDS.values()}
+    assert set(rows) == table | {("503", "10900", "internal_error")}
 
 
 def test_messages_that_clients_compare_are_exact():

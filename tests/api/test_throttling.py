@@ -35,9 +35,8 @@ def _no_valkey(settings: Settings) -> Iterator[None]:
 
 
 def _forget_storages() -> None:
-    throttling._shared.cache_clear()
+    throttling.forget_connections()
     throttling._made_alone.cache_clear()
-    throttling._paused_until = 0.0
 
 
 @pytest.mark.concurrency

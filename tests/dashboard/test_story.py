@@ -79,7 +79,14 @@ def test_viewer_finds_files_by_kind_once_each() -> None:
 
 
 def test_viewer_shows_text_and_plain_facts() -> None:
-    shown = _shown({"text": "two\nlines", "lines": [{"box": [1]}], "engine": "neural", "width": 7})
+    shown = _shown(
+        {
+            "text": "two\nlines",
+            "lines": [{"text": "two", "box": [1]}],
+            "engine": "neural",
+            "width": 7,
+        }
+    )
 
     assert shown == viewer.Shown(
         [], [("text", "two\nlines")], [("engine", "neural"), ("width", "7")]
