@@ -161,7 +161,11 @@ def _networks(texts: Sequence[str]) -> list[str]:
     if len(texts) > 50:
         raise InvalidRequest.field("allowed_networks", "At most 50 addresses or ranges.")
     try:
-        return [str(ipaddress.ip_network(text.strip(), strict=False)) for text in texts]
+        # A zone ("%eth0") means something on one machine only, and Python takes any text as one.
+        return [
+            str(ipaddress.ip_network(text.strip().replace("%", " "), strict=False))
+            for text in texts
+        ]
     except ValueError:
         raise InvalidRequest.field(
             "allowed_networks", "Each line must be an address or a range such as 203.0.113.0/24."

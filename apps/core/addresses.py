@@ -18,12 +18,13 @@ def client_ip(meta: Mapping[str, Any]) -> str:
     if settings.TRUSTED_PROXIES:
         entries = [entry.strip() for entry in str(meta.get("HTTP_X_FORWARDED_FOR", "")).split(",")]
         peer = entries[-settings.TRUSTED_PROXIES :][0] or peer
-    return peer if _is_address(peer) else ""
+    return _plain(peer)
 
 
-def _is_address(text: str) -> bool:
+def _plain(text: str) -> str:
+    """The address as allow-lists and the database write it: no zone, and IPv4 as IPv4."""
     try:
-        ipaddress.ip_address(text)
+        ip = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
-        return False
-    return True
+        return ""
+    return str(getattr(ip, "ipv4_mapped", None) or ip)

@@ -17,32 +17,40 @@ FIELDS = frozenset(
     {
         "request_id", "task_id", "workspace", "key_id", "job", "attempt", "method", "route", "status",
         "ms", "bytes", "error", "model", "task_type", "family", "queue", "count", "provider", "reason",
-        "pid", "path", "seconds",
+        "pid", "path", "seconds", "file_id",
     }
 )  # fmt: skip
 _ALWAYS = frozenset({"event", "level", "logger", "timestamp", "exception"})
 
+# `name=value`, `"name": "value"`, `'name': 'value'`, with or without escaped quotes.
+_IS = r"(\\?[\"']?\s*[:=]\s*\\?[\"']?)"
+_NAMES = (
+    "(?:api|secret|private|access)[-_]?key|secret|password[12]?|passwd|token|signature|sessionid"
+)
 _SECRETS = (
     (re.compile(r"my_(?:live|test)_[0-9A-Za-z]{8,}"), "my_live_[removed]"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 [removed]"),
-    (
-        re.compile(
-            r"(?i)((?:x-)?api[-_]?key|secret|password|passwd|token|authorization|cookie)"
-            r"(\"?\s*[:=]\s*\"?)[^\s\"',;&}]+"
-        ),
-        r"\1\2[removed]",
-    ),
-    (re.compile(r"\b(?:sk|pk|rk|whsec)_[\w]{8,}"), "[removed]"),
-    (re.compile(r"//[^/\s:@]+:[^/\s@]+@"), "//[removed]@"),
+    # A header of several words, several cookies: the rest of the line.
+    (re.compile(rf"(?i)(authorization|cookie){_IS}[^\r\n\"'\\]+"), r"\1\2[removed]"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{16,}"), r"\1 [removed]"),
+    (re.compile(rf"(?i)({_NAMES}){_IS}[^\s\"',;&}}\\]+"), r"\1\2[removed]"),
+    (re.compile(r"\b(?:sk|pk|rk|whsec|gh[opsur])_\w{8,}"), "[removed]"),
+    (re.compile(r"\bsk-[\w-]{16,}"), "[removed]"),
+    (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*"), "[removed]"),
+    (re.compile(r"//[^/\s:@]*:[^/\s@]+@"), "//[removed]@"),
     (re.compile(r"data:[\w/+.-]+;base64,[\w+/=]{16,}"), "data:[removed]"),
 )  # fmt: skip
+# Longer than any line worth reading; scrubbing a megabyte would take half a second.
+_LONGEST = 20_000
+_MARGIN = 4_096
 
 
 def scrub(text: str) -> str:
-    """The text without anything that looks like a credential."""
+    """The text without anything that looks like a credential, cut at 20,000 characters."""
+    # Cut with a margin first, so that no secret is halved into something without its shape.
+    cut = text[: _LONGEST + _MARGIN]
     for pattern, replacement in _SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
+        cut = pattern.sub(replacement, cut)
+    return cut if len(cut) <= _LONGEST else f"{cut[:_LONGEST]}…"
 
 
 def _only_known_fields(_: Any, __: str, event: EventDict) -> EventDict:
@@ -50,8 +58,10 @@ def _only_known_fields(_: Any, __: str, event: EventDict) -> EventDict:
 
 
 def _scrub_values(_: Any, __: str, event: EventDict) -> EventDict:
+    # What is no number is text to a log, an exception or a dictionary too.
     return {
-        name: scrub(value) if isinstance(value, str) else value for name, value in event.items()
+        name: value if value is None or isinstance(value, bool | int | float) else scrub(str(value))
+        for name, value in event.items()
     }
 
 

@@ -21,6 +21,7 @@ _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
     (b"BM", 0, "image/bmp", "bmp"),
     (b"WEBP", 8, "image/webp", "webp"),
     (b"WAVE", 8, "audio/wav", "wav"),
+    (b"ftypM4A", 4, "audio/mp4", "m4a"),
     (b"ftyp", 4, "video/mp4", "mp4"),
     (b"\x1aE\xdf\xa3", 0, "video/webm", "webm"),
     (b"ID3", 0, "audio/mpeg", "mp3"),
@@ -31,6 +32,8 @@ _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
     (b"OggS", 0, "audio/ogg", "ogg"),
     (b"glTF", 0, "model/gltf-binary", "glb"),
 )
+# Photos in the clothes of a film; we have no decoder for them.
+_PHOTO_BRANDS = frozenset({b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftypavif"})
 _DATA_URI = re.compile(r"data:([\w.+/-]{0,100})((?:;[\w.+=-]{1,100}){0,5}),")
 _SPACE = re.compile(r"\s+")
 
@@ -52,6 +55,8 @@ class Sniffed:
 
 def sniff(data: bytes) -> Sniffed | None:
     """What the bytes are, by their signature; None when we know no such format."""
+    if data[4:12] in _PHOTO_BRANDS:
+        return None
     for signature, offset, content_type, extension in _SIGNATURES:
         if data[offset : offset + len(signature)] == signature:
             return Sniffed(content_type, extension)

@@ -39,20 +39,23 @@ def display_credits(points: int) -> Decimal:
 
 def format_credits(points: int) -> str:
     """ "98" or "0.07": credits as a sentence says them."""
-    return _trimmed(display_credits(points), least_decimals=0)
+    return _signed(points, _trimmed(display_credits(abs(points)), least_decimals=0))
 
 
 def format_usd(points: int) -> str:
     """ "$0.07", "$0.0045", "−$3.00": exact, at least two decimals, at most seven."""
-    sign = "−" if points < 0 else ""
-    return f"{sign}${_trimmed(usd(abs(points)), least_decimals=2)}"
+    return _signed(points, f"${_trimmed(usd(abs(points)), least_decimals=2)}")
 
 
 def format_balance(points: int) -> str:
     """A balance to the cent, rounded down: what can be spent is never overstated."""
-    sign = "−" if points < 0 else ""
     cents = usd(abs(points)).quantize(Decimal("0.01"), ROUND_DOWN)
-    return f"{sign}${cents:,}"
+    return _signed(points, f"${cents:,}")
+
+
+def _signed(points: int, amount: str) -> str:
+    # What rounds to nothing has no sign.
+    return f"−{amount}" if points < 0 and amount.strip("$0.,") else amount
 
 
 def _trimmed(amount: Decimal, *, least_decimals: int) -> str:

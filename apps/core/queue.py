@@ -65,9 +65,14 @@ class Wake:
 
     def __init__(self, job: str) -> None:
         self._job = job
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        # A forked child has no copy of the parent's thread, and its copies of locks may be held by nobody.
         self._flag = threading.Event()
         self._lock = threading.Lock()
-        self._owner = 0
+        self._is_running = False
 
     def after_commit(self) -> None:
         transaction.on_commit(self.now)
@@ -77,15 +82,14 @@ class Wake:
             send(self._job)
             return
         self._flag.set()
-        if self._owner != os.getpid():
+        if not self._is_running:
             self._start()
 
     def _start(self) -> None:
         with self._lock:
-            if self._owner == os.getpid():
+            if self._is_running:
                 return
-            # After a fork the parent's thread does not exist here.
-            self._owner = os.getpid()
+            self._is_running = True
             threading.Thread(target=self._run, name=f"wake:{self._job}", daemon=True).start()
 
     def _run(self) -> None:

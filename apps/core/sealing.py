@@ -30,18 +30,15 @@ def seal(plain: str, *, bound_to: str) -> str:
 def unseal(sealed: str, *, bound_to: str) -> str:
     """The plain text. Raises CannotOpen."""
     key_id, _, body = sealed.partition(".")
-    raw = base64.b64decode(body)
-    for key in _keys():
-        if _key_id(key) == key_id:
-            try:
-                return (
-                    AESGCM(key)
-                    .decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], bound_to.encode())
-                    .decode()
-                )
-            except InvalidTag:
-                raise CannotOpen("The value was altered or belongs to another row.") from None
-    raise CannotOpen("The key that sealed this value is not in SEALING_KEYS.")
+    key = next((key for key in _keys() if _key_id(key) == key_id), None)
+    if key is None:
+        raise CannotOpen("The key that sealed this value is not in SEALING_KEYS.")
+    try:
+        raw = base64.b64decode(body, validate=True)
+        plain = AESGCM(key).decrypt(raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], bound_to.encode())
+    except (InvalidTag, ValueError):
+        raise CannotOpen("The value was altered or belongs to another row.") from None
+    return plain.decode()
 
 
 def _keys() -> list[bytes]:

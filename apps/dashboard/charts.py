@@ -1,4 +1,4 @@
-"""Numbers of the overview: spend by day from the usage buckets."""
+"""Numbers of the overview: spend by day."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ import orjson
 
 from apps.core.money import usd
 from apps.dashboard.templatetags.dashboard import sum_usd
-from apps.tasks.models import UsageBucket
+from apps.tasks.selectors import DaySpend
 
 _MOST_SERIES = 4
 OTHER = "other"
@@ -59,14 +59,14 @@ class SpendByDay:
         return orjson.dumps({"labels": labels, "series": series, "unit": "US$"}).decode()
 
 
-def spend_by_day(buckets: Iterable[UsageBucket], *, until: date, days: int) -> SpendByDay:
+def spend_by_day(spends: Iterable[DaySpend], *, until: date, days: int) -> SpendByDay:
     """The last `days` days up to and including `until`; days without work are zero."""
     span = [until - timedelta(days=back) for back in reversed(range(days))]
     found: dict[date, Counter[str]] = defaultdict(Counter)
     totals: Counter[str] = Counter()
-    for bucket in buckets:
-        found[bucket.starts_at.astimezone(UTC).date()][bucket.family] += bucket.cost_points
-        totals[bucket.family] += bucket.cost_points
+    for spend in spends:
+        found[spend.day][spend.family] += spend.cost_points
+        totals[spend.family] += spend.cost_points
     named = [family for family, points in totals.most_common(_MOST_SERIES) if points]
     return _folded(span, named, found)
 

@@ -4,11 +4,14 @@ import re
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
-from django.db import transaction
+from django.contrib import messages
+from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
+from django.shortcuts import redirect
 
 from apps.accounts.models import User
 from apps.billing.services.onboarding import open_workspace
@@ -22,13 +25,18 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has
         """Rate limits count per client, so they must see past our own proxies and not trust anybody else's word."""
         return client_ip(request)
 
-    @transaction.atomic
     def save_user(
         self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True
     ) -> User:
-        super().save_user(request, user, form, commit=commit)
-        if commit:
-            _open_workspace(user)
+        """Two sign-ups with one new address at the same instant: the second one is asked to sign in."""
+        try:
+            with transaction.atomic():
+                super().save_user(request, user, form, commit=commit)
+                if commit:
+                    _open_workspace(user)
+        except IntegrityError:
+            messages.info(request, "Sign in with the password you have just chosen.")
+            raise ImmediateHttpResponse(redirect("account_login")) from None
         return user
 
 

@@ -5,6 +5,7 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
 from prometheus_client import REGISTRY as PROCESS_REGISTRY
 
+from apps.core.addresses import client_ip
 from apps.ops import health, policies
 
 
@@ -32,7 +33,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Prometheus' text format, for addresses that METRICS_ALLOW names."""
-    if not policies.may_read_metrics(request.META.get("REMOTE_ADDR", "")):
+    peer = request.META.get("REMOTE_ADDR", "")
+    if not policies.may_read_metrics(peer=peer, caller=client_ip(request.META)):
         return HttpResponse("Not found.", status=404, content_type="text/plain")
     return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
 

@@ -3,9 +3,10 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime, tzinfo
 
-from django.db.models import Q, Sum
+from django.db.models import F, Q, Sum
+from django.db.models.functions import TruncDate
 
 from apps.core.errors import NotFound
 from apps.tasks.models import UNFINISHED, IdempotencyRecord, Status, Task, UsageBucket
@@ -115,13 +116,28 @@ def usage(*, workspace_id: int, since: datetime, until: datetime) -> Usage:
     return Usage(**totals)
 
 
-def usage_buckets(*, workspace_id: int, since: datetime) -> list[UsageBucket]:
-    """Quarter hours with finished work since then, oldest first."""
-    return list(
+@dataclass(frozen=True)
+class DaySpend:
+    """What finished work of a family cost on a day."""
+
+    day: date
+    family: str
+    cost_points: int
+
+
+def spend_by_day(*, workspace_id: int, since: datetime, zone: tzinfo = UTC) -> list[DaySpend]:
+    """Spend per day of a time zone and family since then, oldest first; days without work are left out.
+
+    Summed by the database, so that a page costs the same however much work there was.
+    """
+    rows = (
         UsageBucket.objects.of(workspace_id)
         .filter(starts_at__gte=since)
-        .order_by("starts_at", "family")
+        .values(day=TruncDate("starts_at", tzinfo=zone), name=F("family"))
+        .annotate(points=Sum("cost_points"))
+        .order_by("day", "name")
     )
+    return [DaySpend(row["day"], row["name"], row["points"]) for row in rows]
 
 
 def unfinished_counts(*, workspace_id: int) -> dict[str, int]:

@@ -4,6 +4,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,11 +20,10 @@ TASKS = "/api/v1/tasks"
 
 
 @pytest.fixture
-def _in_one_minute() -> None:
-    """Starts where a window is not about to end."""
-    left = throttling.WINDOW_SECONDS - time.time() % throttling.WINDOW_SECONDS
-    if left < 10:
-        time.sleep(left)
+def _in_one_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The wall clock stands still, so that no window ends in the middle of a test."""
+    standing = SimpleNamespace(time=lambda: 1_800_000_030.0, monotonic=time.monotonic)
+    monkeypatch.setattr(throttling, "time", standing)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.test import Client
@@ -8,25 +8,18 @@ from apps.accounts import selectors
 from apps.accounts.models import Workspace
 from apps.dashboard import charts
 from apps.tasks.models import UsageBucket
+from apps.tasks.selectors import DaySpend
 from apps.tasks.services import cancel
 from tests.factories import WorkspaceFactory, completed, owner_of, task
 
 
-def _bucket(workspace: Workspace, at: datetime, family: str, points: int) -> UsageBucket:
-    return UsageBucket(
-        workspace=workspace, starts_at=at, family=family, completed=1, cost_points=points
-    )
-
-
-def test_spend_by_day_adds_quarter_hours_of_a_day_and_folds_small_families() -> None:
+def test_spend_by_day_folds_small_families_and_fills_days_without_work() -> None:
     day = date(2026, 11, 21)
-    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    points = {"a": 50, "b": 40, "c": 30, "d": 20, "e": 10, "f": 5, "g": 0}
-    buckets = [_bucket(Workspace(), noon, name, value) for name, value in points.items()]
-    buckets.append(_bucket(Workspace(), noon - timedelta(hours=12), "a", 7))
-    buckets.append(_bucket(Workspace(), noon - timedelta(hours=13), "a", 1))
+    points = {"a": 57, "b": 40, "c": 30, "d": 20, "e": 10, "f": 5, "g": 0}
+    spends = [DaySpend(day, name, value) for name, value in points.items()]
+    spends.append(DaySpend(day - timedelta(days=1), "a", 1))
 
-    spend = charts.spend_by_day(buckets, until=day, days=3)
+    spend = charts.spend_by_day(spends, until=day, days=3)
 
     assert spend.families == ["a", "b", "c", "d", "other"]
     assert spend.rows == [
@@ -37,13 +30,13 @@ def test_spend_by_day_adds_quarter_hours_of_a_day_and_folds_small_families() -> 
 
 
 def test_spend_by_day_says_what_the_chart_shows() -> None:
-    noon = datetime(2026, 11, 21, 12, tzinfo=UTC)
-    buckets = [_bucket(Workspace(), noon, "a", 35_000_000), _bucket(Workspace(), noon, "b", 60_000)]
+    day = date(2026, 11, 21)
+    spends = [DaySpend(day, "a", 35_000_000), DaySpend(day, "b", 60_000)]
 
-    spend = charts.spend_by_day(buckets, until=noon.date(), days=2)
+    spend = charts.spend_by_day(spends, until=day, days=2)
 
     assert spend.summary == "Total $3.51, highest on 21 November with $3.51."
-    assert charts.spend_by_day([], until=noon.date(), days=2).summary == (
+    assert charts.spend_by_day([], until=day, days=2).summary == (
         "Nothing was spent in these days."
     )
 
@@ -169,9 +162,15 @@ def test_suspended_workspace_says_so(workspace: Workspace, owner: Client) -> Non
 def test_spend_of_thirteen_days_ago_is_in_the_chart_and_older_is_not(
     workspace: Workspace, owner: Client
 ) -> None:
-    today = timezone.now().astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    _bucket(workspace, today - timedelta(days=13), "a", 3).save()
-    _bucket(workspace, today - timedelta(days=13, minutes=15), "a", 5).save()
+    today = charts.day_start(timezone.now())
+    for before, points in ((timedelta(days=13), 3), (timedelta(days=13, minutes=15), 5)):
+        UsageBucket.objects.create(
+            workspace=workspace,
+            starts_at=today - before,
+            family="a",
+            completed=1,
+            cost_points=points,
+        )
 
     spend = owner.get(f"/w/{workspace.slug}/").context["spend"]
 

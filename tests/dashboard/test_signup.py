@@ -1,4 +1,5 @@
 import pytest
+from django.db import IntegrityError
 from django.test import Client, RequestFactory
 
 from apps.accounts.models import Membership, User, Workspace
@@ -54,6 +55,21 @@ def test_signup_with_a_known_address_makes_no_second_person(client: Client) -> N
     client.post("/auth/signup/", {**PERSON, "email": "ana.lopez@EXAMPLE.com"})
 
     assert (User.objects.count(), Workspace.objects.count()) == (1, 1)
+
+
+@pytest.mark.django_db
+def test_signup_that_loses_a_race_for_its_address_is_asked_to_sign_in(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overtaken(**_: object) -> None:
+        raise IntegrityError("user_email_once")
+
+    monkeypatch.setattr(signup, "open_workspace", overtaken)
+
+    response = client.post("/auth/signup/", PERSON)
+
+    assert (response.status_code, response.headers["Location"]) == (302, "/auth/login/")
+    assert User.objects.count() == 0
 
 
 @pytest.mark.django_db

@@ -10,7 +10,7 @@ from apps.billing import selectors as billing
 from apps.billing.services.caps import SpendLimitReached
 from apps.billing.services.credits import InsufficientCredits
 from apps.catalog.selectors import NoRoute
-from apps.core.errors import InvalidRequest
+from apps.core.errors import InvalidRequest, TooLarge
 from apps.core.sealing import unseal
 from apps.files.models import StoredFile
 from apps.ops import audit
@@ -89,6 +89,15 @@ def test_refused_create_removes_the_files_it_kept():
         create_task(identity=identity(workspace), request=toolkit)
 
     assert StoredFile.objects.of(workspace.pk).count() == 0
+
+
+def test_input_of_megabytes_besides_its_media_is_refused(workspace: Workspace):
+    unknown = {**ILLUSTRATION["input"], "notes": "x" * 300_000}
+
+    with pytest.raises(TooLarge):
+        create_task(identity=identity(workspace), request=request(input=unknown))
+
+    assert billing.wallet(workspace_id=workspace.pk).available == 10_000_000
 
 
 def test_model_without_a_route_is_refused_before_any_credit_moves(workspace: Workspace):

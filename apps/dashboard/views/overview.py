@@ -40,14 +40,14 @@ def overview(request: DashboardRequest) -> HttpResponse:
 def _usage(workspace_id: int) -> dict[str, object]:
     now = timezone.now()
     today = charts.day_start(now)
-    buckets = selectors.usage_buckets(
+    spends = selectors.spend_by_day(
         workspace_id=workspace_id, since=today - timedelta(days=_CHART_DAYS - 1)
     )
     last_day = selectors.usage(
         workspace_id=workspace_id, since=now - timedelta(hours=24), until=now
     )
     return {
-        "spend": charts.spend_by_day(buckets, until=today.date(), days=_CHART_DAYS),
+        "spend": charts.spend_by_day(spends, until=today.date(), days=_CHART_DAYS),
         "today": selectors.usage(workspace_id=workspace_id, since=today, until=now),
         "month": selectors.usage(workspace_id=workspace_id, since=today.replace(day=1), until=now),
         "last_day": last_day,

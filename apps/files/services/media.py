@@ -44,8 +44,8 @@ def fetch(*, url: str) -> bytes:
 def _own_file(key: str) -> bytes:
     try:
         file = selectors.servable(key=key)
-    except NotFound:
+        with default_storage.open(file.key) as stored:
+            data: bytes = stored.read()
+    except (NotFound, FileNotFoundError):
         raise MediaUnavailable("The file behind the URL does not exist any more.") from None
-    with default_storage.open(file.key) as stored:
-        data: bytes = stored.read()
     return data

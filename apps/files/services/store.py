@@ -74,10 +74,14 @@ def url_of(file: StoredFile) -> str:
 
 
 def discard(files: list[StoredFile]) -> None:
-    """Remove files that turned out not to be needed, bytes and rows."""
-    for file in files:
-        _remove_bytes(file)
-    StoredFile.objects.across_workspaces().filter(pk__in=[file.pk for file in files]).delete()
+    """Remove files that turned out not to be needed, bytes and rows.
+
+    Where the storage does not let go of the bytes the row stays, due at once, and the sweep tries again.
+    """
+    removed = {file.pk for file in files if _remove_bytes(file)}
+    rows = StoredFile.objects.across_workspaces()
+    rows.filter(pk__in=removed).delete()
+    rows.filter(pk__in={file.pk for file in files} - removed).update(expires_at=Now())
 
 
 def remove_expired(*, limit: int = 500) -> int:
@@ -95,7 +99,10 @@ def _remove_bytes(file: StoredFile) -> bool:
     try:
         default_storage.delete(file.key)
     except Exception as error:
-        log.warning("file not removed", extra={"path": file.key, "error": type(error).__name__})
+        # Never the key: whoever has it can open the file.
+        log.warning(
+            "file not removed", extra={"file_id": str(file.pk), "error": type(error).__name__}
+        )
         return False
     return True
 

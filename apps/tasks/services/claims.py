@@ -1,16 +1,19 @@
 """Claiming a task: who may work on it, until when, and how a worker that lost it finds out."""
 
 import contextlib
+import logging
 import threading
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from apps.catalog.spec import Route
 from apps.tasks.models import Attempt, Status, Task, TaskEvent
+
+log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30
 _RENEW_SECONDS = 10
@@ -29,11 +32,11 @@ class Claim:
 _CLAIM = """
 UPDATE tasks_task
    SET status = 'processing', attempt = attempt + 1, progress = 0,
-       started_at = COALESCE(started_at, clock_timestamp()),
-       lease_until = clock_timestamp() + %(lease)s * interval '1 second',
-       wake_at = clock_timestamp() + %(lease)s * interval '1 second'
- WHERE id = %(id)s AND deadline_at > clock_timestamp()
-   AND (status = 'pending' OR (status = 'processing' AND lease_until <= clock_timestamp()))
+       started_at = COALESCE(started_at, statement_timestamp()),
+       lease_until = statement_timestamp() + %(lease)s * interval '1 second',
+       wake_at = statement_timestamp() + %(lease)s * interval '1 second'
+ WHERE id = %(id)s AND deadline_at > statement_timestamp()
+   AND (status = 'pending' OR (status = 'processing' AND lease_until <= statement_timestamp()))
 RETURNING attempt
 """
 
@@ -76,17 +79,20 @@ def kept_alive(claimed: Claim) -> Iterator[None]:
 
 
 def _renew(claimed: Claim, stop: threading.Event) -> None:
-    try:
-        while not stop.wait(_RENEW_SECONDS):
+    while not stop.wait(_RENEW_SECONDS):
+        try:
             renew(claimed)
-    finally:
-        connection.close()
+        except DatabaseError as error:
+            # The database may be back before the lease is over; the next turn connects anew.
+            log.warning("lease not renewed", extra={"error": type(error).__name__})
+        finally:
+            connection.close()
 
 
 _RENEW = """
-UPDATE tasks_task SET lease_until = clock_timestamp() + %(lease)s * interval '1 second',
-                      wake_at = clock_timestamp() + %(lease)s * interval '1 second'
- WHERE id = %(id)s AND status = 'processing' AND attempt = %(attempt)s AND deadline_at > clock_timestamp()
+UPDATE tasks_task SET lease_until = statement_timestamp() + %(lease)s * interval '1 second',
+                      wake_at = statement_timestamp() + %(lease)s * interval '1 second'
+ WHERE id = %(id)s AND status = 'processing' AND attempt = %(attempt)s AND deadline_at > statement_timestamp()
 """
 
 
@@ -111,8 +117,8 @@ def give_up_attempt(claimed: Claim, *, error: str, retry_in_seconds: int) -> Non
     """End this attempt and let the task be claimed again after a while."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE tasks_task SET lease_until = clock_timestamp(),"
-            " wake_at = clock_timestamp() + %s * interval '1 second'"
+            "UPDATE tasks_task SET lease_until = statement_timestamp(),"
+            " wake_at = statement_timestamp() + %s * interval '1 second'"
             " WHERE id = %s AND status = 'processing' AND attempt = %s",
             [retry_in_seconds, claimed.task.id, claimed.attempt],
         )

@@ -16,7 +16,7 @@ from apps.billing.services import caps, credits
 from apps.catalog import selectors as catalog
 from apps.catalog.inputs import media_in
 from apps.core import media, metrics, sealing
-from apps.core.errors import DomainError, InvalidRequest, NotFound
+from apps.core.errors import DomainError, InvalidRequest, NotFound, TooLarge
 from apps.core.queue import Wake
 from apps.files.models import StoredFile
 from apps.files.services import media as media_files
@@ -26,6 +26,8 @@ from apps.tasks.models import Status, Task
 from apps.tasks.services.request import Prepared, TaskRequest, prepare
 
 _dispatch = Wake("tasks.dispatch")
+# Of a stored input, after inline media was moved out of it.
+MAX_INPUT_BYTES = 256 * 1024
 
 
 class IdempotencyConflict(DomainError):
@@ -60,6 +62,7 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
     task = _unsaved(identity, request, prepared)
     kept = _keep_inline_media(task, prepared)
     try:
+        _check_size(task)
         _insert(task, identity, request)
     except BaseException as error:
         store.discard(kept)
@@ -119,6 +122,15 @@ def _keep_inline_media(task: Task, prepared: Prepared) -> list[StoredFile]:
         store.discard(kept)
         raise InvalidRequest.field("input", str(error)) from None
     return kept
+
+
+def _check_size(task: Task) -> None:
+    """Unknown fields are kept and echoed, but a row is no place for megabytes of them."""
+    if len(orjson.dumps(task.input)) > MAX_INPUT_BYTES:
+        raise TooLarge(
+            f"input is larger than {MAX_INPUT_BYTES // 1024} KB without its media.",
+            detail={"field": "input"},
+        )
 
 
 def _inputs_expire_at(prepared: Prepared) -> datetime:

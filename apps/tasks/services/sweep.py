@@ -1,5 +1,8 @@
 """Looking after what waits: tasks past their deadline, and idempotency keys past their day."""
 
+import logging
+import uuid
+
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
@@ -7,6 +10,8 @@ from django.db.models.functions import Now
 from apps.tasks.models import UNFINISHED, FailureCode, Task
 from apps.tasks.services import finish
 from apps.tasks.services.finish import Failure
+
+log = logging.getLogger(__name__)
 
 _BATCH = 200
 
@@ -20,7 +25,16 @@ def fail_overdue() -> int:
         .values_list("id", flat=True)[:_BATCH]
     )
     failure = Failure(FailureCode.PROVIDER_TIMEOUT, "It did not finish before its deadline.")
-    return sum(finish.fail(task_id=task_id, failure=failure) for task_id in list(overdue))
+    return sum(_ended(task_id, failure) for task_id in list(overdue))
+
+
+def _ended(task_id: uuid.UUID, failure: Failure) -> bool:
+    try:
+        return finish.fail(task_id=task_id, failure=failure)
+    except Exception:
+        # A task that cannot be ended is a fault to look at; it must not keep the others' credits held.
+        log.exception("overdue task not ended", extra={"task_id": str(task_id)})
+        return False
 
 
 def forget_idempotency_keys() -> int:
