@@ -23,7 +23,7 @@ FIELDS = frozenset(
 _ALWAYS = frozenset({"event", "level", "logger", "timestamp", "exception"})
 
 # `name=value`, `"name": "value"`, `'name': 'value'`, with or without escaped quotes.
-_IS = r"(\\?[\"']?\s*[:=]\s*\\?[\"']?)"
+_IS = r"(\\{0,4}[\"']?\s*[:=]\s*\\{0,4}[\"']?)"
 _NAMES = (
     "(?:api|secret|private|access)[-_]?key|secret|password[12]?|passwd|token|signature|sessionid"
 )

@@ -34,7 +34,7 @@ _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
 )
 # Photos in the clothes of a film; we have no decoder for them.
 _PHOTO_BRANDS = frozenset({b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftypavif"})
-_DATA_URI = re.compile(r"data:([\w.+/-]{0,100})((?:;[\w.+=-]{1,100}){0,5}),")
+_DATA_URI = re.compile(r"data:([\w.+/-]{0,100})((?:;[\w.+=-]{1,100}){0,5}),", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 
 

@@ -89,8 +89,8 @@ class Wake:
         with self._lock:
             if self._is_running:
                 return
-            self._is_running = True
             threading.Thread(target=self._run, name=f"wake:{self._job}", daemon=True).start()
+            self._is_running = True
 
     def _run(self) -> None:
         while self._flag.wait():

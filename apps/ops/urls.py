@@ -5,7 +5,7 @@ from django.urls import path
 
 from apps.ops import views
 
-app_name = "ops"
+# No namespace of our own: the admin's pages find each other as "admin:…", at the top.
 urlpatterns = [
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

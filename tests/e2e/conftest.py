@@ -26,12 +26,13 @@ def _chromium() -> str | None:
     return os.environ.get("CHROMIUM") or next((path for path in found if path), None)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     path = _chromium()
     if path is None:
         pytest.skip("There is no Chromium here: apt-get install chromium, or set CHROMIUM.")
-    # Playwright keeps an event loop in this thread, which makes Django refuse its database here.
+    # Playwright keeps an event loop in this thread while it runs, which makes Django refuse its database
+    # and other tests' own loops fail: so it ends with this package.
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
