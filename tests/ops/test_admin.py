@@ -1,0 +1,168 @@
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from apps.accounts import keys
+from apps.accounts.models import User, Workspace
+from apps.catalog.models import PriceOverride
+from tests.factories import UserFactory, api_key, owner_of, task
+
+pytestmark = pytest.mark.django_db
+
+OURS = [model for model in admin.site._registry if model.__module__.startswith("apps.")]
+
+
+@pytest.fixture
+def operator(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("operator@example.com", "correct horse"))
+    return client
+
+
+@pytest.fixture
+def override(workspace: Workspace) -> PriceOverride:
+    return PriceOverride.objects.create(
+        model="modelyard/ocr",
+        task_type="ocr",
+        points_per_unit=1,
+        workspace=workspace,
+        valid_from=timezone.now(),
+    )
+
+
+def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
+    """Every page of every model in the console."""
+    rows = {"workspace": workspace, "user": owner_of(workspace), "priceoverride": override}
+    found = [reverse("admin:index"), reverse("admin:app_list", args=["accounts"])]
+    for model in OURS:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        row = rows[str(model._meta.model_name)]
+        found += [reverse(f"{name}_changelist"), f"{reverse(f'{name}_changelist')}?q=a"]
+        found += [reverse(f"{name}_{page}", args=[row.pk]) for page in ("change", "history")]
+    return [*found, reverse("admin:catalog_priceoverride_add")]
+
+
+def test_stranger_is_sent_to_our_own_sign_in(client: Client):
+    response = client.get("/ops/admin/", follow=True)
+
+    address = urlsplit(response.redirect_chain[-1][0])
+    assert (address.path, parse_qs(address.query)) == (
+        reverse("account_login"),
+        {"next": ["/ops/admin/"]},
+    )
+
+
+def test_admins_own_password_form_does_not_exist(client: Client):
+    User.objects.create_superuser("operator@example.com", "correct horse")
+
+    response = client.post(
+        reverse("admin:login"), {"username": "operator@example.com", "password": "correct horse"}
+    )
+
+    assert response.status_code == 302
+    assert response["Location"].startswith(reverse("account_login"))
+    assert "_auth_user_id" not in client.session
+
+
+@pytest.mark.parametrize("is_owner", [True, False])
+def test_customers_do_not_get_in(
+    client: Client, workspace: Workspace, override: PriceOverride, is_owner: bool
+):
+    client.force_login(owner_of(workspace) if is_owner else UserFactory.create())
+
+    statuses = {client.get(page).status_code for page in pages(workspace, override)}
+
+    assert statuses <= {302, 403}
+
+
+def test_staff_without_permissions_see_no_rows(
+    client: Client, workspace: Workspace, override: PriceOverride
+):
+    client.force_login(UserFactory.create(is_staff=True))
+
+    shown = {page: client.get(page) for page in pages(workspace, override)}
+
+    assert {page for page, response in shown.items() if response.status_code == 200} == {
+        reverse("admin:index")
+    }
+    assert workspace.slug not in shown[reverse("admin:index")].content.decode()
+
+
+def test_every_page_opens_and_shows_no_secret(
+    operator: Client, workspace: Workspace, override: PriceOverride
+):
+    secret = api_key(workspace)
+    private = task(workspace, input={"prompt": "a canary nobody may read", "seed": 1})
+    hidden = [secret, secret[13:-4], keys.digest(secret).hex(), "canary nobody", str(private.id)]
+    hidden.append(owner_of(workspace).password)
+
+    for page in pages(workspace, override):
+        response = operator.get(page)
+        html = response.content.decode()
+        assert response.status_code == 200, page
+        assert [text for text in hidden if text in html] == [], page
+
+
+def test_console_has_only_what_operators_may_change():
+    assert {model.__name__ for model in OURS} == {"Workspace", "User", "PriceOverride"}
+
+
+@pytest.mark.parametrize("name", ["accounts_workspace", "accounts_user"])
+def test_workspaces_and_people_are_neither_added_nor_deleted(
+    operator: Client, workspace: Workspace, name: str
+):
+    row = workspace if name.endswith("workspace") else owner_of(workspace)
+
+    assert operator.get(reverse(f"admin:{name}_add")).status_code == 403
+    assert operator.post(reverse(f"admin:{name}_delete", args=[row.pk])).status_code == 403
+
+
+def test_operator_suspends_a_workspace(operator: Client, workspace: Workspace):
+    url = reverse("admin:accounts_workspace_change", args=[workspace.pk])
+    form = _fields(operator.get(url).content.decode())
+    form.pop("is_enabled")
+
+    response = operator.post(url, {**form, "plan": "premium"})
+
+    assert response.status_code == 302
+    workspace.refresh_from_db()
+    assert (workspace.is_enabled, workspace.plan) == (False, "premium")
+
+
+def test_operator_sets_a_price(operator: Client, workspace: Workspace):
+    form: dict[str, Any] = {
+        "model": "modelyard/ocr",
+        "task_type": "ocr",
+        "rate": "task",
+        "points_per_unit": "12.5",
+        "plan": "developer",
+        "valid_from_0": "2030-01-01",
+        "valid_from_1": "00:00:00",
+    }
+    url = reverse("admin:catalog_priceoverride_add")
+
+    assert operator.post(url, {**form, "workspace": workspace.pk}).status_code == 200  # both: no
+    assert operator.post(url, form).status_code == 302
+
+    assert [str(row) for row in PriceOverride.objects.all()] == [
+        "modelyard/ocr ocr task: 12.500000 points"
+    ]
+
+
+def _fields(html: str) -> dict[str, str]:
+    """What a browser would send back from the page's form."""
+    found = {}
+    for tag in re.findall(r"<input[^>]+>", html):
+        attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        is_off = attributes.get("type") == "checkbox" and " checked" not in tag
+        if "name" in attributes and attributes.get("type") != "submit" and not is_off:
+            found[attributes["name"]] = attributes.get("value", "on")
+    for name, options in re.findall(r'<select name="([^"]+)"[^>]*>(.*?)</select>', html, re.DOTALL):
+        chosen = re.search(r'value="([^"]*)" selected', options)
+        found[name] = chosen.group(1) if chosen else ""
+    return found

@@ -1,0 +1,44 @@
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from apps.catalog import registry
+from apps.catalog.models import PriceOverride
+
+pytestmark = pytest.mark.django_db
+
+
+def load() -> str:
+    out = StringIO()
+    call_command("load_catalog", stdout=out)
+    return out.getvalue()
+
+
+def override(**fields: Any) -> None:
+    values = {"model": "modelyard/ocr", "task_type": "ocr", "rate": "task", "points_per_unit": 1}
+    PriceOverride.objects.create(**{**values, "valid_from": timezone.now(), **fields})
+
+
+def test_load_catalog_says_what_there_is(settings: Any):
+    override()
+    settings.LOCAL_ENGINE = False
+    specs, models = len(registry.all_specs()), len(registry.models())
+
+    assert load() == f"Catalog: {specs} task types of {models} models, 0 available now.\n"
+
+
+def test_load_catalog_counts_what_is_available():
+    local = sum(spec.routes != () for spec in registry.all_specs().values())
+
+    assert load().endswith(f" {local} available now.\n")
+
+
+@pytest.mark.parametrize("fields", [{"model": "gone"}, {"task_type": "gone"}, {"rate": "gone"}])
+def test_price_for_what_no_spec_has_stops_the_deployment(fields: dict[str, str]):
+    override(**fields)
+
+    with pytest.raises(CommandError, match=r"Prices for rates that no spec has: .*gone"):
+        load()
