@@ -256,6 +256,7 @@ def test_upload_answers_with_a_url_that_serves_the_bytes(api: Caller, name: str,
         ("a.mp4", b"0000ftypisom"),
         ("a.wav", b"RIFF0000WAVE"),
         ("a.mp3", b"ID3" + b"0" * 9),
+        ("a.png", b"a format that we do not know"),
     ],
 )
 def test_every_kind_of_upload_is_taken(api: Caller, name: str, data: bytes):

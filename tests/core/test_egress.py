@@ -1,38 +1,15 @@
 import ast
-import gzip
-import socket
-import ssl
-import threading
-import time
-import tracemalloc
-import zlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from apps.core import egress
 from apps.core.egress import EgressError, Fetched, Refused
-from tests.core.servers import Handler, Served, redirect, reply, serving
+from tests.core.conftest import PUBLIC, Net
+from tests.core.servers import Served, redirect, reply, serving
 
 LIMIT = 1_000_000
-PUBLIC = "93.184.216.34"
-
-# What names resolve to. "rebind.test" is public when first asked and loopback ever after.
-NAMES = {
-    "loopback.test": ["127.0.0.1"],
-    "loopback6.test": ["::1"],
-    "mapped.test": ["::ffff:127.0.0.1"],
-    "mixed.test": [PUBLIC, "127.0.0.1"],
-    "metadata.test": ["169.254.169.254"],
-    "public.test": [PUBLIC],
-    "nothing.test": [],
-}
 
 # Where our own canary listens, in every way of writing it that some resolver or client understands.
 TO_THE_CANARY = [
@@ -99,53 +76,6 @@ ELSEWHERE_INSIDE = [
 ]
 
 
-_OWN = {"::1", "::", "0.0.0.0"}  # noqa: S104 - compared with, not listened on
-
-
-class Net:
-    """The resolver, faked, and every address somebody tried to connect to beyond this machine."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.asked: list[str] = []
-        self.tried: list[str] = []
-        self._resolve = socket.getaddrinfo
-        self._connect = socket.socket.connect
-        monkeypatch.setattr(socket, "getaddrinfo", self.getaddrinfo)
-        net = self
-
-        def connect(sock: socket.socket, address: Any) -> None:
-            if not address[0].startswith("127.") and address[0] not in _OWN:
-                net.tried.append(address[0])
-                raise ConnectionRefusedError
-            net._connect(sock, address)
-
-        monkeypatch.setattr(socket.socket, "connect", connect)
-
-    def getaddrinfo(self, host: Any, port: Any, *args: Any, **options: Any) -> list[Any]:
-        name = (host.decode() if isinstance(host, bytes) else host).rstrip(".").lower()
-        if not name.endswith(".test"):
-            return self._resolve(host, port, *args, **options)
-        self.asked.append(name)
-        if name == "rebind.test":
-            addresses = ["127.0.0.1"] if self.asked.count(name) > 1 else [PUBLIC]
-        elif name in NAMES:
-            addresses = NAMES[name]
-        else:
-            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
-        return [_entry(address, port) for address in addresses]
-
-
-def _entry(address: str, port: int) -> tuple[Any, ...]:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    tail = (0, 0) if ":" in address else ()
-    return (family, socket.SOCK_STREAM, 6, "", (address, port, *tail))
-
-
-@pytest.fixture
-def net(monkeypatch: pytest.MonkeyPatch) -> Net:
-    return Net(monkeypatch)
-
-
 @pytest.fixture(scope="module")
 def canaries() -> Iterator[list[Served]]:
     with serving(reply(b"canary")) as v4, serving(reply(b"canary"), host="::1") as v6:
@@ -196,12 +126,6 @@ def test_public_addresses_are_public(address: str):
     assert egress.is_public(address)
 
 
-@pytest.fixture
-def allowed(settings: Any) -> None:
-    """Loopback exempted, so that a server of ours can stand for the outside."""
-    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
-
-
 @pytest.mark.usefixtures("allowed")
 def test_exempted_range_is_reached_on_any_port():
     with serving(reply(b"hello", Content_Type="image/png")) as server:
@@ -238,175 +162,6 @@ def test_redirect_to_what_is_no_web_address_is_refused(net: Net, target: str):
         egress.fetch(server.url(), max_bytes=LIMIT)
 
     assert net.tried == []
-
-
-@pytest.mark.usefixtures("allowed")
-def test_three_redirects_are_followed_and_a_fourth_is_not():
-    def chain(handler: Handler) -> None:
-        left = int(handler.path[1:])
-        (redirect(f"/{left - 1}") if left else reply(b"there"))(handler)
-
-    with serving(chain) as server:
-        assert egress.fetch(server.url("/3"), max_bytes=LIMIT).data == b"there"
-        with pytest.raises(EgressError, match="redirects more than 3 times"):
-            egress.fetch(server.url("/4"), max_bytes=LIMIT)
-
-
-@pytest.mark.usefixtures("allowed")
-def test_redirect_loop_ends():
-    with serving(redirect("/")) as server, pytest.raises(EgressError, match="redirects more than"):
-        egress.fetch(server.url(), max_bytes=LIMIT)
-
-    assert len(server.paths) == 4
-
-
-@pytest.mark.usefixtures("allowed")
-@pytest.mark.parametrize("status", [204, 206, 304, 401, 404, 500])
-def test_answer_other_than_200_is_named_and_its_text_is_not(status: int):
-    def answer(handler: Handler) -> None:
-        handler.send_error(status, "words of the other side")
-
-    with serving(answer) as server, pytest.raises(EgressError) as refused:
-        egress.fetch(server.url(), max_bytes=LIMIT)
-
-    assert str(refused.value) == f"The URL's server answered {status}."
-
-
-@pytest.mark.usefixtures("allowed")
-def test_body_of_the_limit_is_taken_and_one_byte_more_is_not():
-    with serving(reply(b"x" * 1000)) as server:
-        assert len(egress.fetch(server.url(), max_bytes=1000).data) == 1000
-        with pytest.raises(EgressError, match="larger than 999 bytes"):
-            egress.fetch(server.url(), max_bytes=999)
-
-
-@pytest.mark.usefixtures("allowed")
-@pytest.mark.parametrize(
-    ("encoding", "body"),
-    [
-        ("gzip", gzip.compress(b"hello")),
-        ("GZIP", gzip.compress(b"hello")),
-        ("deflate", zlib.compress(b"hello")),
-        ("identity", b"hello"),
-    ],
-)
-def test_compressed_body_is_unpacked(encoding: str, body: bytes):
-    with serving(reply(body, Content_Encoding=encoding)) as server:
-        assert egress.fetch(server.url(), max_bytes=5).data == b"hello"
-
-
-@pytest.mark.usefixtures("allowed")
-def test_compression_bomb_is_cut_at_the_limit():
-    bomb = gzip.compress(bytes(50_000_000))
-    tracemalloc.start()
-
-    with (
-        serving(reply(bomb, Content_Encoding="gzip")) as server,
-        pytest.raises(EgressError, match="larger than 1 MB"),
-    ):
-        egress.fetch(server.url(), max_bytes=1024 * 1024)
-
-    _, peak = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    assert peak < 5_000_000
-
-
-@pytest.mark.usefixtures("allowed")
-@pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "zstd", "compress"])
-def test_compression_we_did_not_ask_for_is_refused(encoding: str):
-    with (
-        serving(reply(b"hello", Content_Encoding=encoding)) as server,
-        pytest.raises(EgressError, match="did not ask for"),
-    ):
-        egress.fetch(server.url(), max_bytes=LIMIT)
-
-
-@pytest.mark.usefixtures("allowed")
-def test_body_that_is_not_what_its_header_says_is_refused():
-    with (
-        serving(reply(b"not gzip at all", Content_Encoding="gzip")) as server,
-        pytest.raises(EgressError, match="cannot be fetched"),
-    ):
-        egress.fetch(server.url(), max_bytes=LIMIT)
-
-
-@pytest.mark.usefixtures("allowed")
-@pytest.mark.parametrize("part", ["headers", "body"])
-def test_server_that_drips_is_left_at_the_deadline(part: str):
-    gone = threading.Event()
-
-    def headers(handler: Handler) -> None:
-        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
-        while not gone.wait(0.05):
-            handler.wfile.write(b"X-More: y\r\n")
-
-    def body(handler: Handler) -> None:
-        handler.send_response(200)
-        handler.end_headers()  # no length: the body lasts until the connection ends
-        while not gone.wait(0.05):
-            handler.wfile.write(b"x")
-
-    started = time.monotonic()
-    with serving({"headers": headers, "body": body}[part]) as server:
-        with pytest.raises(EgressError, match="did not answer in time"):
-            egress.fetch(server.url(), max_bytes=LIMIT, seconds=0.5)
-        gone.set()
-
-    assert 0.4 < time.monotonic() - started < 3
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for tls.test that signs itself, with its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tls.test")])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("tls.test")]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "tls.pem"
-    pem = serialization.Encoding.PEM
-    form = serialization.PrivateFormat.PKCS8
-    path.write_bytes(
-        made.public_bytes(pem) + key.private_bytes(pem, form, serialization.NoEncryption())
-    )
-    return path
-
-
-@pytest.mark.usefixtures("allowed")
-@pytest.mark.parametrize(
-    ("name", "is_trusted"), [("tls.test", True), ("tls.test", False), ("other.test", True)]
-)
-def test_tls_asks_for_the_name_and_checks_the_certificate(
-    net: Net, monkeypatch: pytest.MonkeyPatch, certificate: Path, name: str, is_trusted: bool
-):
-    monkeypatch.setitem(NAMES, name, ["127.0.0.1"])
-    asked: list[str | None] = []
-    server_side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server_side.load_cert_chain(certificate)
-    server_side.sni_callback = lambda _, name, __: asked.append(name)
-    if is_trusted:
-        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    egress._tls.cache_clear()
-
-    with serving(reply(b"hello"), tls=server_side) as server:
-        url = f"https://{name}:{server.port}/"
-        if is_trusted and name == "tls.test":
-            assert egress.fetch(url, max_bytes=LIMIT).data == b"hello"
-        else:
-            with pytest.raises(EgressError, match="cannot be reached"):
-                egress.fetch(url, max_bytes=LIMIT)
-    egress._tls.cache_clear()
-
-    assert asked == [name]
 
 
 def test_name_without_an_address_cannot_be_reached(net: Net):

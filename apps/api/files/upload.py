@@ -62,9 +62,12 @@ def _content(name: Any, data: Any) -> store.Content:
     content_type = _TYPES[extension]
     raw = _bytes(data, content_type)
     found = media.sniff(raw)
-    # The bytes decide: a file is later served as what its name says.
-    if found is None or found.content_type != content_type:
-        raise _invalid("file_data", f"The data is not a {extension} file.")
+    # Bytes of another format we know are a mistake worth telling. What we do not know is taken at its word, as the
+    # original API does: it is served as what its name says, sandboxed, and a task that cannot read it says so.
+    if found is None and raw.lstrip()[:1] == b"<":
+        raise _invalid("file_data", "The data is text with markup.")
+    if found is not None and found.content_type != content_type:
+        raise _invalid("file_data", f"The data is a {found.extension} file, not {extension}.")
     return store.Content(raw, content_type, extension)
 
 

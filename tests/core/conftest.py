@@ -1,0 +1,69 @@
+import socket
+from typing import Any
+
+import pytest
+
+PUBLIC = "93.184.216.34"
+
+# What names resolve to. "rebind.test" is public when first asked and loopback ever after.
+NAMES = {
+    "loopback.test": ["127.0.0.1"],
+    "loopback6.test": ["::1"],
+    "mapped.test": ["::ffff:127.0.0.1"],
+    "mixed.test": [PUBLIC, "127.0.0.1"],
+    "metadata.test": ["169.254.169.254"],
+    "public.test": [PUBLIC],
+    "nothing.test": [],
+}
+
+_OWN = {"::1", "::", "0.0.0.0"}  # noqa: S104 - compared with, not listened on
+
+
+class Net:
+    """The resolver, faked, and every address somebody tried to connect to beyond this machine."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.asked: list[str] = []
+        self.tried: list[str] = []
+        self._resolve = socket.getaddrinfo
+        self._connect = socket.socket.connect
+        monkeypatch.setattr(socket, "getaddrinfo", self.getaddrinfo)
+        net = self
+
+        def connect(sock: socket.socket, address: Any) -> None:
+            if not address[0].startswith("127.") and address[0] not in _OWN:
+                net.tried.append(address[0])
+                raise ConnectionRefusedError
+            net._connect(sock, address)
+
+        monkeypatch.setattr(socket.socket, "connect", connect)
+
+    def getaddrinfo(self, host: Any, port: Any, *args: Any, **options: Any) -> list[Any]:
+        name = (host.decode() if isinstance(host, bytes) else host).rstrip(".").lower()
+        if not name.endswith(".test"):
+            return self._resolve(host, port, *args, **options)
+        self.asked.append(name)
+        if name == "rebind.test":
+            addresses = ["127.0.0.1"] if self.asked.count(name) > 1 else [PUBLIC]
+        elif name in NAMES:
+            addresses = NAMES[name]
+        else:
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return [_entry(address, port) for address in addresses]
+
+
+def _entry(address: str, port: int) -> tuple[Any, ...]:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    tail = (0, 0) if ":" in address else ()
+    return (family, socket.SOCK_STREAM, 6, "", (address, port, *tail))
+
+
+@pytest.fixture
+def net(monkeypatch: pytest.MonkeyPatch) -> Net:
+    return Net(monkeypatch)
+
+
+@pytest.fixture
+def allowed(settings: Any) -> None:
+    """Loopback exempted, so that a server of ours can stand for the outside."""
+    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
