@@ -6,6 +6,7 @@ variable that is set but empty counts as not set: that is what an uncommented
 `NAME=` line of a copied `.env.example` means.
 """
 
+import ipaddress
 import os
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
@@ -38,6 +39,19 @@ def number(name: str, default: int) -> int:
         return int(value)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
+
+
+def networks(name: str, default: str | None = None) -> list[str]:
+    """A comma-separated list of addresses and ranges; a malformed one stops the process."""
+    found = names(name, default)
+    for item in found:
+        try:
+            ipaddress.ip_network(item, strict=False)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} must hold addresses or ranges such as 10.0.5.0/24, not {item!r}."
+            ) from None
+    return found
 
 
 def names(name: str, default: str | None = None) -> list[str]:

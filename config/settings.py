@@ -143,6 +143,8 @@ CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_TIME_LIMIT = 3600
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A broker that is away costs whoever sends this long; the row is sent again by the sweep.
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Messages are hints and rows the truth, so a message that comes back late or twice is harmless; these
 # only make a lost worker's messages come back in seconds (Celery's own sweep takes minutes).
@@ -236,7 +238,7 @@ SPECTACULAR_SETTINGS = {
 # ------------------------------------------------------------- outgoing traffic
 # Address ranges that outgoing requests may reach although they are not public, e.g. 10.0.5.0/24. Every
 # customer can then make us connect there: name only ranges where that is harmless.
-EGRESS_ALLOW = env.names("EGRESS_ALLOW", default="")
+EGRESS_ALLOW = env.networks("EGRESS_ALLOW", default="")
 MEDIA_MAX_BYTES = env.number("MEDIA_MAX_BYTES", default=100 * 1024 * 1024)
 
 # -------------------------------------------------------------------- features
@@ -245,7 +247,7 @@ LOCAL_ENGINE = env.flag("LOCAL_ENGINE", default=True)
 SIGNUP_GRANT_POINTS = env.number("SIGNUP_GRANT_POINTS", default=3_300_000)
 IDEMPOTENCY_HOURS = 24
 # Addresses that may read /metrics.
-METRICS_ALLOW = env.names("METRICS_ALLOW", default="127.0.0.0/8,::1")
+METRICS_ALLOW = env.networks("METRICS_ALLOW", default="127.0.0.0/8,::1")
 # First key seals, all open; see docs/decisions.
 SEALING_KEYS = env.names("SEALING_KEYS", default="") or [SECRET_KEY]
 

@@ -31,7 +31,12 @@ class Listener:
     def __init__(self, channel: str, on_change: Callable[[], None]) -> None:
         self._channel = channel
         self._on_change = on_change
-        self._owner = 0
+        self._reset()
+        os.register_at_fork(after_in_child=self._reset)
+
+    def _reset(self) -> None:
+        # After a fork the parent's thread does not exist here, its locks may be held by nobody, and what it heard
+        # counts for nothing.
         self._lock = threading.Lock()
         self._heard_at = float("-inf")
         self._stop = threading.Event()
@@ -41,27 +46,24 @@ class Listener:
         """Whether a change made a second ago would have reached us. Starts listening when nobody does yet."""
         if not settings.LISTEN_FOR_CHANGES:
             return False
-        if self._owner != os.getpid():
+        if self._thread is None:
             self._start()
         return time.monotonic() - self._heard_at < _SILENCE_SECONDS
 
     def _start(self) -> None:
         with self._lock:
-            if self._owner == os.getpid():
+            if self._thread is not None:
                 return
-            # After a fork the parent's thread does not exist here, and what it heard counts for nothing.
-            self._owner = os.getpid()
-            self._heard_at = float("-inf")
-            self._thread = threading.Thread(target=self._run, name="listen", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="listen", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def stop(self) -> None:
         """End the thread and its connection; the next `hears` starts anew."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
-        self._stop.clear()
-        self._owner = 0
+        self._reset()
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -1,8 +1,6 @@
 """What every request gets: an id, one log line, one count in the metrics."""
 
 import logging
-import random
-import re
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -10,19 +8,14 @@ from typing import TYPE_CHECKING
 import structlog
 
 from apps.core import metrics
+from apps.core.request_ids import request_id
 
 if TYPE_CHECKING:
     from django.http import HttpRequest, HttpResponse  # noqa: TID251 - for the annotations only
 
 log = logging.getLogger("modelyard.request")
-_OWN_ID = re.compile(r"[\w.-]{8,64}", re.ASCII)
 # A metric's labels are bounded; a method is whatever the caller writes.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-
-
-def _new_id() -> str:
-    # Names a request, protects nothing: no need to ask the kernel for randomness.
-    return f"req_{random.getrandbits(128):032x}"
 
 
 class RequestContext:
@@ -33,13 +26,12 @@ class RequestContext:
 
     def __call__(self, request: "HttpRequest") -> "HttpResponse":
         started = time.perf_counter()
-        given = request.headers.get("X-Request-Id", "")
-        request_id = given if _OWN_ID.fullmatch(given) else _new_id()
-        request.request_id = request_id  # type: ignore[attr-defined]
-        structlog.contextvars.bind_contextvars(request_id=request_id)
+        name = request_id(request.headers.get("X-Request-Id", ""))
+        request.request_id = name  # type: ignore[attr-defined]
+        structlog.contextvars.bind_contextvars(request_id=name)
         try:
             response = self._get_response(request)
-            response["X-Request-Id"] = request_id
+            response["X-Request-Id"] = name
             self._note(request, response, time.perf_counter() - started)
         finally:
             structlog.contextvars.clear_contextvars()

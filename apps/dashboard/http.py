@@ -2,7 +2,6 @@
 
 from typing import NoReturn
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django_htmx.middleware import HtmxDetails
@@ -42,17 +41,3 @@ def no_store(response: HttpResponse) -> HttpResponse:
     """For pages with a secret on them: neither the browser nor a proxy keeps a copy."""
     response["Cache-Control"] = "no-store"
     return response
-
-
-def client_ip(request: HttpRequest) -> str:
-    """The address the outermost of our own proxies saw.
-
-    Each trusted proxy appends the address it was called from to X-Forwarded-For, so only that many entries from the
-    right are not the client's own invention.
-    """
-    peer = str(request.META.get("REMOTE_ADDR", ""))
-    hops = [
-        hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()
-    ]
-    count = settings.TRUSTED_PROXIES
-    return hops[-count] if 0 < count <= len(hops) else peer

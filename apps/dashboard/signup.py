@@ -15,7 +15,7 @@ from django.shortcuts import redirect
 
 from apps.accounts.models import User
 from apps.billing.services.onboarding import open_workspace
-from apps.dashboard.http import client_ip
+from apps.core.addresses import client_ip
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has no types
@@ -23,7 +23,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has
 
     def get_client_ip(self, request: HttpRequest) -> str:
         """Rate limits count per client, so they must see past our own proxies and not trust anybody else's word."""
-        return client_ip(request)
+        return client_ip(request.META)
 
     def save_user(
         self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True

@@ -89,3 +89,12 @@ def test_database_url_refuses_what_it_cannot_use(variable: pytest.MonkeyPatch, u
 )
 def test_broker_url_speaks_celerys_dialect(redis: str, broker: str) -> None:
     assert env.broker_url(redis) == broker
+
+
+def test_networks_names_the_malformed_range(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THING", "10.0.5.0/24, ::1")
+    assert env.networks("THING") == ["10.0.5.0/24", "::1"]
+
+    monkeypatch.setenv("THING", "10.0.5.0/24, ten")
+    with pytest.raises(ImproperlyConfigured, match="THING must hold addresses"):
+        env.networks("THING")

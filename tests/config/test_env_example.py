@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
-READ = re.compile(r'env\.(?:text|flag|number|names|database_url)\(\s*"([A-Z0-9_]+)"')
+READ = re.compile(r'env\.(?:text|flag|number|names|networks|database_url)\(\s*"([A-Z0-9_]+)"')
 DOCUMENTED = re.compile(r"^#?([A-Z0-9_]+)=", re.MULTILINE)
 SHELL = re.compile(r"\$\{([A-Z0-9_]+):-")
 # Read in another way: by the f-string of the sign-in providers, and before Django is there.

@@ -7,11 +7,12 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.accounts import selectors, services
 from apps.accounts.models import ApiKey
 from apps.accounts.policies import Permission
+from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest, NotFound
 from apps.dashboard import snippets
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.keys import KeyForm
-from apps.dashboard.http import DashboardRequest, allowed, client_ip, missing, no_store
+from apps.dashboard.http import DashboardRequest, allowed, missing, no_store
 
 
 @require_safe
@@ -36,7 +37,7 @@ def key_create(request: DashboardRequest) -> HttpResponse:
             workspace_id=request.workspace.pk,
             terms=form.terms(),
             actor=request.user,
-            ip=client_ip(request) or None,
+            ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
         form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
@@ -61,7 +62,7 @@ def key_revoke(request: DashboardRequest, key_id: int) -> HttpResponse:
         workspace_id=request.workspace.pk,
         key_id=key.pk,
         actor=request.user,
-        ip=client_ip(request) or None,
+        ip=client_ip(request.META) or None,
     )
     return redirect("dashboard:keys", slug=request.workspace.slug)
 

@@ -1,5 +1,6 @@
 """Keeping bytes for a workspace, and removing them when their time is over."""
 
+import itertools
 import logging
 import uuid
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from apps.files.models import StoredFile
 
 log = logging.getLogger(__name__)
 
+# A storage that is away must not be asked for every file there is.
+_TRIES_PER_REMOVAL = 20
 _FOLDERS = {"image": "mj", "video": "videos"}
 
 
@@ -85,13 +88,17 @@ def discard(files: list[StoredFile]) -> None:
 
 
 def remove_expired(*, limit: int = 500) -> int:
-    """Remove the bytes of files whose time is over, by the database's clock. The rows stay and say when."""
-    due = list(
+    """Remove the bytes of files whose time is over, by the database's clock. The rows stay and say when.
+
+    Says how many went. What the storage does not let go is passed over, so that it never stands before the rest.
+    """
+    due = (
         StoredFile.objects.across_workspaces()
         .filter(expires_at__lte=Now(), deleted_at__isnull=True)
-        .order_by("expires_at")[:limit]
+        .order_by("expires_at")[: limit * _TRIES_PER_REMOVAL]
     )
-    removed = [file.pk for file in due if _remove_bytes(file)]
+    goes = (file.pk for file in due.iterator(chunk_size=limit) if _remove_bytes(file))
+    removed = list(itertools.islice(goes, limit))
     return StoredFile.objects.across_workspaces().filter(pk__in=removed).update(deleted_at=Now())
 
 
