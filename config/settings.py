@@ -82,7 +82,8 @@ AUTH_USER_MODEL = "accounts.User"
 # The e-mail is unique by a constraint on its lower-case form, which this check does not see.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-APPEND_SLASH = False
+# People type addresses with and without the last slash; apps.dashboard.urls sees to the other half.
+APPEND_SLASH = True
 
 TEMPLATES = [
     {

@@ -1,6 +1,6 @@
 """The dashboard's pages: a person's own at /me, a workspace's below /w/<slug>/."""
 
-from django.urls import path
+from django.urls import path, re_path
 
 from apps.dashboard import signin
 from apps.dashboard.views import home, keys, models, overview, playground, tasks
@@ -25,4 +25,6 @@ urlpatterns = [
     path("w/<slug:slug>/play", playground.play_any, name="play_any"),
     path("w/<slug:slug>/play/<path:model>/<str:task_type>", playground.play, name="play"),
     path("w/<slug:slug>/quote/<path:model>/<str:task_type>", playground.quote, name="quote"),
+    # Last: the same addresses with a slash too many.
+    re_path(r"^(?:w/[\w-]+/.+|me)/$", home.without_slash),
 ]

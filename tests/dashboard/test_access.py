@@ -161,3 +161,21 @@ def test_key_of_a_neighbour_does_not_exist(workspace: Workspace, stranger: Clien
 
     key.refresh_from_db()
     assert (response.status_code, key.revoked_at) == (404, None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("/w/acme", "/w/acme/"),
+        ("/w/acme/tasks/", "/w/acme/tasks"),
+        ("/w/acme/keys/?a=1", "/w/acme/keys?a=1"),
+        ("/me/", "/me"),
+        ("/auth/login", "/auth/login/"),
+    ],
+)
+def test_address_with_a_slash_too_many_or_too_few_leads_to_the_page(
+    client: Client, typed: str, meant: str
+) -> None:
+    answer = client.get(typed)
+
+    assert (answer.status_code, answer.headers["Location"]) == (301, meant)

@@ -2,10 +2,21 @@
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import get_adapter
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponsePermanentRedirect,
+    HttpResponseRedirect,
+)
 from django.shortcuts import redirect, render
+from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from apps.accounts import selectors
 from apps.billing.services.onboarding import open_workspace
@@ -27,6 +38,14 @@ def home(request: DashboardRequest) -> HttpResponse:
     if request.method == "POST":
         return _open(request)
     return render(request, "dashboard/home.html")
+
+
+@require_safe
+def without_slash(request: HttpRequest) -> HttpResponse:
+    """To the address as it is written here. One leading slash, so that it stays on this site."""
+    query = request.META["QUERY_STRING"]
+    target = "/" + request.path.strip("/") + (f"?{query}" if query else "")
+    return HttpResponsePermanentRedirect(iri_to_uri(target))
 
 
 def _open(request: DashboardRequest) -> HttpResponse:
