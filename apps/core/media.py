@@ -6,12 +6,17 @@ never by a name or by what the customer calls them.
 
 import base64
 import binascii
+import io
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+import imagesize
+
 MAX_INLINE_BYTES = 20 * 1024 * 1024
 MAX_URL_LENGTH = 4096
+# What the local engine decodes at most.
+MAX_PIXELS = 25_000_000
 
 # content type, file extension, family
 _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
@@ -61,6 +66,20 @@ def sniff(data: bytes) -> Sniffed | None:
         if data[offset : offset + len(signature)] == signature:
             return Sniffed(content_type, extension)
     return None
+
+
+def check_pixels(data: bytes) -> None:
+    """Refuses a picture by what its header says: too many pixels, or nothing readable. Nothing is decoded.
+
+    A header can lie; whoever decodes has limits of their own. This one tells the customer at once.
+    """
+    width, height = imagesize.get(io.BytesIO(data))
+    if width <= 0 or height <= 0:
+        raise MediaError("The image is damaged: its header cannot be read.")
+    if width * height > MAX_PIXELS:
+        raise MediaError(
+            f"The image has {width} × {height} pixels; at most {MAX_PIXELS // 1_000_000} million are read."
+        )
 
 
 def is_url(value: str) -> bool:

@@ -1,8 +1,10 @@
 import base64
+import io
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
 
 from apps.core import media
 from apps.core.media import MediaError, Sniffed
@@ -170,3 +172,16 @@ def test_checking_refuses_or_keeps_any_text(value: str):
     except MediaError:
         return
     assert kept == value.strip()
+
+
+def test_pixels_are_counted_from_the_header_and_nothing_is_decoded():
+    bomb = io.BytesIO()
+    Image.new("1", (5_001, 5_000)).save(bomb, "PNG")
+    fine = io.BytesIO()
+    Image.new("1", (5_000, 5_000)).save(fine, "PNG")
+
+    media.check_pixels(fine.getvalue())
+    with pytest.raises(media.MediaError, match="5001 × 5000 pixels; at most 25 million"):
+        media.check_pixels(bomb.getvalue())
+    with pytest.raises(media.MediaError, match="damaged"):
+        media.check_pixels(b"\xff\xd8\xff" + b"0" * 50)

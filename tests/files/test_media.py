@@ -18,7 +18,9 @@ from tests.factories import WorkspaceFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("folder")]
 
-PNG = b"\x89PNG\r\n\x1a\n" + b"x" * 10
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
 
 
 def kept(workspace: Workspace) -> StoredFile:

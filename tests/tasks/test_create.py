@@ -1,8 +1,11 @@
+import base64
+import io
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
 from django.db import connection
+from PIL import Image
 
 from apps.accounts.models import Workspace
 from apps.accounts.selectors import Identity
@@ -77,6 +80,37 @@ def test_inline_media_becomes_a_file_with_a_url(workspace: Workspace):
     file = StoredFile.objects.of(workspace.pk).get()
     assert task.input == {"image": f"http://testserver/files/{file.key}", "other": 1}
     assert (file.kind, file.content_type, file.size) == ("INPUT", "image/png", 70)
+
+
+def test_picture_with_too_many_pixels_is_refused_before_anything_is_kept(workspace: Workspace):
+    bomb = io.BytesIO()
+    Image.new("1", (20_000, 20_000)).save(bomb, "PNG")
+    toolkit = request(
+        model="Qubico/image-toolkit",
+        task_type="background-remove",
+        input={"image": base64.b64encode(bomb.getvalue()).decode()},
+    )
+
+    with pytest.raises(InvalidRequest, match="20000 × 20000 pixels") as refusal:
+        create_task(identity=identity(workspace), request=toolkit)
+
+    assert refusal.value.detail == {"field": "input.image"}
+    assert StoredFile.objects.of(workspace.pk).count() == 0
+    assert billing.wallet(workspace_id=workspace.pk).held == 0
+
+
+def test_picture_with_a_damaged_header_is_refused_and_leaves_nothing(workspace: Workspace):
+    damaged = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
+    swap = request(
+        model="Qubico/image-toolkit",
+        task_type="background-remove",
+        input={"image": damaged},
+    )
+
+    with pytest.raises(InvalidRequest, match="damaged"):
+        create_task(identity=identity(workspace), request=swap)
+
+    assert StoredFile.objects.of(workspace.pk).count() == 0
 
 
 def test_refused_create_removes_the_files_it_kept():

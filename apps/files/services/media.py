@@ -22,6 +22,8 @@ def keep_inline(*, workspace_id: int, value: str, expires_at: datetime) -> Store
     found = media.sniff(data)
     if found is None:
         raise media.MediaError("The data is not in a format we know.")
+    if found.kind == "image":
+        media.check_pixels(data)
     return store.keep(
         workspace_id=workspace_id,
         kind=StoredFile.Kind.INPUT,

@@ -109,18 +109,19 @@ def _keep_inline_media(task: Task, prepared: Prepared) -> list[StoredFile]:
         return []
     task.input = orjson.loads(orjson.dumps(task.input))
     kept: list[StoredFile] = []
-    try:
-        for found in inline:
+    for found in inline:
+        try:
             file = media_files.keep_inline(
                 workspace_id=task.workspace_id,
                 value=found.value,
                 expires_at=_inputs_expire_at(prepared),
             )
-            kept.append(file)
-            _replace(task.input, found.path, store.url_of(file))
-    except media.MediaError as error:
-        store.discard(kept)
-        raise InvalidRequest.field("input", str(error)) from None
+        except media.MediaError as error:
+            store.discard(kept)
+            name = ".".join(str(step) for step in ("input", *found.path))
+            raise InvalidRequest.field(name, str(error)) from None
+        kept.append(file)
+        _replace(task.input, found.path, store.url_of(file))
     return kept
 
 
