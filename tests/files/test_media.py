@@ -42,7 +42,7 @@ def test_inline_media_becomes_a_file_of_the_workspace(workspace: Workspace, pref
         "INPUT",
         "image/png",  # by its bytes, whatever the URI says
     )
-    assert (file.size, file.expires_at) == (18, expires_at)
+    assert (file.size, file.expires_at) == (len(PNG), expires_at)
     assert file.key.endswith(".png")
 
 
