@@ -172,6 +172,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
 FILES_ROOT = Path(env.text("FILES_ROOT", default=str(DATA_DIR / "files")))
 FILES_BASE_URL = env.text("FILES_BASE_URL", default=f"{BASE_URL}/files").rstrip("/")
 FILES_S3_BUCKET = env.text("FILES_S3_BUCKET", default="")
+FILES_S3_ENDPOINT = env.text("FILES_S3_ENDPOINT", default="").rstrip("/")
 UPLOAD_MAX_BYTES = 10 * 1024 * 1024
 UPLOAD_HOURS = 24
 _LOCAL_FILES = {
@@ -182,7 +183,7 @@ _S3_FILES = {
     "BACKEND": "storages.backends.s3.S3Storage",
     "OPTIONS": {
         "bucket_name": FILES_S3_BUCKET,
-        "endpoint_url": env.text("FILES_S3_ENDPOINT", default="") or None,
+        "endpoint_url": FILES_S3_ENDPOINT or None,
         "region_name": env.text("FILES_S3_REGION", default="") or None,
         "access_key": env.text("FILES_S3_ACCESS_KEY", default="") or None,
         "secret_key": env.text("FILES_S3_SECRET_KEY", default="") or None,
@@ -318,7 +319,11 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE_HSTS_SECONDS > 0
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-_FILES_ORIGIN = FILES_BASE_URL if not FILES_BASE_URL.startswith(f"{BASE_URL}/") else SELF
+_FILES_ORIGINS = [] if FILES_BASE_URL.startswith(f"{BASE_URL}/") else [FILES_BASE_URL]
+if FILES_S3_BUCKET:
+    # Our address of a file redirects to the bucket's, and a policy counts where a redirect leads.
+    _s3_scheme, _, _s3_host = (FILES_S3_ENDPOINT or "https://amazonaws.com").partition("://")
+    _FILES_ORIGINS += [f"{_s3_scheme}://{_s3_host}", f"{_s3_scheme}://*.{_s3_host}"]
 # Answers of the API are no pages; files bring a stricter policy of their own.
 API_PREFIXES = ["/api/v1/", "/account/", "/files/", "/healthz", "/readyz", "/metrics"]
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
@@ -327,8 +332,8 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:", "blob:", _FILES_ORIGIN],
-        "media-src": [SELF, "blob:", _FILES_ORIGIN],
+        "img-src": [SELF, "data:", "blob:", *_FILES_ORIGINS],
+        "media-src": [SELF, "blob:", *_FILES_ORIGINS],
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],
