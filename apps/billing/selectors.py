@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import F, Q, QuerySet, Sum
+from django.db.models import F, Q, Sum
 from django.db.models.functions import Coalesce
 
 from apps.billing.models import CreditEntry, Wallet
@@ -13,23 +13,9 @@ def wallet(*, workspace_id: int) -> Wallet:
     return Wallet.objects.of(workspace_id).get()
 
 
-def newest_entries(*, workspace_id: int) -> QuerySet[CreditEntry]:
-    return CreditEntry.objects.of(workspace_id).order_by("-id")
-
-
 def entries_of(*, workspace_id: int, reference: str) -> list[CreditEntry]:
     """Everything one cause moved, in order."""
     return list(CreditEntry.objects.of(workspace_id).filter(reference=reference).order_by("id"))
-
-
-def spent(*, workspace_id: int) -> int:
-    """Points that captures have spent, ever."""
-    totals = (
-        CreditEntry.objects.of(workspace_id)
-        .filter(kind=CreditEntry.Kind.CAPTURE)
-        .aggregate(kept=Coalesce(Sum(F("available_delta") + F("held_delta")), 0))
-    )
-    return -int(totals["kept"])
 
 
 @dataclass(frozen=True)

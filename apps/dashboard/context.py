@@ -9,7 +9,7 @@ from django.utils.functional import SimpleLazyObject
 from apps.accounts import selectors
 from apps.accounts.models import Membership, User
 from apps.accounts.policies import PERMISSIONS
-from apps.billing.models import Wallet
+from apps.billing import selectors as billing
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -35,7 +35,7 @@ def _workspace(request: HttpRequest, membership: Membership) -> dict[str, Any]:
         "workspace": workspace,
         "membership": membership,
         "may": dict.fromkeys(PERMISSIONS[membership.role], True),
-        "wallet": SimpleLazyObject(lambda: Wallet.objects.of(workspace.pk).get()),
+        "wallet": SimpleLazyObject(lambda: billing.wallet(workspace_id=workspace.pk)),
         "my_memberships": SimpleLazyObject(lambda: _memberships(request)),
     }
 

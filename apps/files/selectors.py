@@ -1,5 +1,7 @@
 """Finding files."""
 
+import uuid
+
 from django.db.models import Q
 from django.db.models.functions import Now
 
@@ -20,3 +22,9 @@ def servable(*, key: str) -> StoredFile:
     if found is None:
         raise NotFound("There is no such file, or its time is over.")
     return found
+
+
+def first_to_go(*, workspace_id: int, task_id: uuid.UUID) -> StoredFile | None:
+    """Of a task's files the one whose time is over first."""
+    of_task = StoredFile.objects.of(workspace_id).filter(task_id=task_id)
+    return of_task.order_by("expires_at").first()

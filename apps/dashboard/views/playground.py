@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import replace_url, reswap, retarget
 
 from apps.accounts.policies import Permission
-from apps.billing.models import Wallet
+from apps.billing import selectors as billing
 from apps.catalog import registry
 from apps.catalog.pricing import Quote
 from apps.catalog.spec import TaskSpec
@@ -150,7 +150,7 @@ def _price(request: DashboardRequest, spec: TaskSpec, form: InputForm) -> dict[s
         prepared = prepare(identity=request.identity, request=wanted)
     except DomainError:
         return {"code": code, "price": None}
-    wallet = Wallet.objects.of(request.workspace.pk).get()
+    wallet = billing.wallet(workspace_id=request.workspace.pk)
     return {"code": code, "price": _Price(prepared.quote, wallet.available, wallet.held)}
 
 

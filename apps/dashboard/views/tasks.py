@@ -13,12 +13,13 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
-from apps.billing.models import CreditEntry
+from apps.billing import selectors as billing
 from apps.catalog import registry
 from apps.core.errors import NotFound
 from apps.dashboard import snippets, story, viewer
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
+from apps.files import selectors as files
 from apps.files.models import StoredFile
 from apps.tasks import selectors
 from apps.tasks.models import CANCELLABLE, Status, Task
@@ -151,7 +152,9 @@ def task_detail(request: DashboardRequest, task_id: uuid.UUID) -> HttpResponse:
 def preview_context(request: DashboardRequest, task: Task) -> dict[str, object]:
     """What a task's state and result need; four queries at most."""
     sees_content = allowed(request, Permission.VIEW_CONTENT)
-    paid = story.money(_entries(request, task))
+    paid = story.money(
+        billing.entries_of(workspace_id=request.workspace.pk, reference=task.reference)
+    )
     return {
         "task": task,
         "paid": paid,
@@ -159,20 +162,16 @@ def preview_context(request: DashboardRequest, task: Task) -> dict[str, object]:
         "next_step": story.next_step(task),
         "sees_content": sees_content,
         "shown": viewer.shown(task) if sees_content else None,
-        "files_until": _files_until(request, task) if task.status == Status.COMPLETED else None,
+        "files_until": _files_until(task),
         "is_cancellable": task.status in CANCELLABLE,
     }
 
 
-def _entries(request: DashboardRequest, task: Task) -> list[CreditEntry]:
-    lines = CreditEntry.objects.of(request.workspace.pk).filter(reference=task.reference)
-    return list(lines.order_by("id"))
-
-
-def _files_until(request: DashboardRequest, task: Task) -> StoredFile | None:
+def _files_until(task: Task) -> StoredFile | None:
     """The output file that goes first: when it is gone, the page says so."""
-    files = StoredFile.objects.of(request.workspace.pk).filter(task_id=task.id)
-    return files.order_by("expires_at").first()
+    if task.status != Status.COMPLETED:
+        return None
+    return files.first_to_go(workspace_id=task.workspace_id, task_id=task.id)
 
 
 def _details(request: DashboardRequest, task: Task) -> dict[str, object]:
