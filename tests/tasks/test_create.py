@@ -1,6 +1,7 @@
 import base64
 import io
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -190,6 +191,18 @@ def test_same_idempotency_key_gives_the_same_task_and_moves_points_once(workspac
     assert (first.replayed, second.replayed) == (False, True)
     assert first.task.id == second.task.id
     assert billing.wallet(workspace_id=workspace.pk).held == 10_000
+
+
+def test_repeated_request_gets_its_task_even_from_a_workspace_suspended_since(
+    workspace: Workspace,
+):
+    who = identity(workspace)
+    keyed = request(idempotency_key="k", fingerprint=b"1" * 32)
+    first = create_task(identity=who, request=keyed)
+
+    again = create_task(identity=replace(who, is_enabled=False), request=keyed)
+
+    assert (again.replayed, again.task.id) == (True, first.task.id)
 
 
 def test_idempotency_key_with_another_body_is_a_conflict(workspace: Workspace):

@@ -14,7 +14,7 @@ from django.utils import timezone
 from apps.accounts.selectors import Identity
 from apps.billing.services import caps, credits
 from apps.catalog import selectors as catalog
-from apps.catalog.inputs import media_in
+from apps.catalog.inputs import MediaAt, media_in
 from apps.core import media, metrics, sealing
 from apps.core.errors import DomainError, InvalidRequest, NotFound, TooLarge
 from apps.core.queue import Wake
@@ -54,9 +54,10 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
     Raises the refusals of `prepare`, NoRoute, InsufficientCredits, SpendLimitReached or IdempotencyConflict; then
     nothing was created, held or kept. The insert is one statement: a crash leaves all of it or nothing.
     """
-    prepared = prepare(identity=identity, request=request)
+    # First of all: what was accepted once is answered the same, whatever the catalog or the plan says by now.
     if request.idempotency_key and (earlier := _replay(identity, request)):
         return earlier
+    prepared = prepare(identity=identity, request=request)
     # Which route it takes is decided when it runs; here it only matters that there is one.
     catalog.required_route(prepared.spec)
     task = _unsaved(identity, request, prepared)
@@ -109,20 +110,26 @@ def _keep_inline_media(task: Task, prepared: Prepared) -> list[StoredFile]:
         return []
     task.input = orjson.loads(orjson.dumps(task.input))
     kept: list[StoredFile] = []
-    for found in inline:
-        try:
-            file = media_files.keep_inline(
-                workspace_id=task.workspace_id,
-                value=found.value,
-                expires_at=_inputs_expire_at(prepared),
-            )
-        except media.MediaError as error:
-            store.discard(kept)
-            name = ".".join(str(step) for step in ("input", *found.path))
-            raise InvalidRequest.field(name, str(error)) from None
-        kept.append(file)
-        _replace(task.input, found.path, store.url_of(file))
+    try:
+        for found in inline:
+            kept.append(_kept_inline(task, prepared, found))
+            _replace(task.input, found.path, store.url_of(kept[-1]))
+    except BaseException:
+        store.discard(kept)
+        raise
     return kept
+
+
+def _kept_inline(task: Task, prepared: Prepared, found: MediaAt) -> StoredFile:
+    try:
+        return media_files.keep_inline(
+            workspace_id=task.workspace_id,
+            value=found.value,
+            expires_at=_inputs_expire_at(prepared),
+        )
+    except media.MediaError as error:
+        name = ".".join(str(step) for step in ("input", *found.path))
+        raise InvalidRequest.field(name, str(error)) from None
 
 
 def _check_size(task: Task) -> None:
