@@ -65,6 +65,8 @@ class Workspace(models.Model):
     plan = models.CharField(max_length=16, choices=Plan, default=Plan.HOBBYIST)
     # A disabled workspace can be read, but nothing new starts in it.
     is_enabled = models.BooleanField(default=True)
+    # Tasks at once per family, instead of what the plan says. Only the operator sets it.
+    concurrency_override = models.PositiveIntegerField(null=True, blank=True)
     notification_hook_url = models.CharField(max_length=2048, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)

@@ -8,6 +8,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.accounts.models import ApiKey, User, Workspace
+from apps.byoa.models import Account
 from apps.core.tenancy import TenantManager
 
 
@@ -25,6 +26,15 @@ class Status(models.TextChoices):
 UNFINISHED = (Status.STAGED, Status.PENDING, Status.PROCESSING)
 CANCELLABLE = (Status.STAGED, Status.PENDING)
 FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+
+
+class Retention(models.TextChoices):
+    """How long a task's files are kept."""
+
+    HOUR = "1h", "One hour"
+    DAY = "1d", "One day"
+    PLAN = "plan", "As long as the plan says"
+    YEAR = "1y", "One year"
 
 
 class FailureCode(models.IntegerChoices):
@@ -46,6 +56,9 @@ class Task(models.Model):
     The row is the truth, messages are hints. `attempt` is the fencing token: whoever claims a task raises it, and
     nothing is written by a worker whose number is no longer the row's. `lease_until` says how long the claim holds
     without news; `wake_at` when a message should be sent (again). State, event and money change in one transaction.
+    Those two are the local engine's; work at a provider is looked after by its Attempt.
+
+    `deadline_at` ends a waiting task after a day (or when its customer said), and is set anew when work starts.
 
     `price_points` was quoted at creation and is held from the wallet under `reference`; `cost_points` is what the
     finished task really cost, never more.
@@ -73,6 +86,15 @@ class Task(models.Model):
     webhook_endpoint = models.CharField(max_length=2048, default="", db_default="")
     # Sealed (apps.core.sealing); never shown.
     webhook_secret = models.TextField(default="", db_default="")
+    # Also tell of progress on the way.
+    webhook_progress = models.BooleanField(default=False, db_default=False)
+    # The customer's own name for it; not unique.
+    client_reference = models.CharField(max_length=255, default="", db_default="")
+    retention = models.CharField(
+        max_length=4, choices=Retention, default=Retention.PLAN, db_default="plan"
+    )
+    # Seconds from creation to the end, when the customer set them.
+    deadline_seconds = models.IntegerField(null=True)
 
     price_points = models.BigIntegerField()
     price_lines = models.JSONField()
@@ -80,6 +102,8 @@ class Task(models.Model):
 
     progress = models.SmallIntegerField(default=0, db_default=0)
     engine = models.CharField(max_length=16, default="", db_default="")
+    # Who has it now ("local", "federation", …); empty while it waits.
+    provider = models.CharField(max_length=50, default="", db_default="")
     attempt = models.IntegerField(default=0, db_default=0)
     sends = models.IntegerField(default=0, db_default=0)
     wake_at = models.DateTimeField(null=True)
@@ -110,6 +134,22 @@ class Task(models.Model):
                 fields=["wake_at"],
                 condition=Q(status__in=["pending", "processing"]),
                 name="task_waiting",
+            ),
+            # Fair dispatch: the workspaces that wait, and each one's oldest.
+            models.Index(
+                fields=["workspace", "created_at", "id"],
+                condition=Q(status="pending"),
+                name="task_pending_by_workspace",
+            ),
+            models.Index(
+                fields=["workspace", "family", "created_at", "id"],
+                condition=Q(status="staged"),
+                name="task_staged_by_family",
+            ),
+            models.Index(
+                fields=["workspace", "client_reference"],
+                condition=~Q(client_reference=""),
+                name="task_client_reference",
             ),
             models.Index(
                 fields=["deadline_at"],
@@ -146,27 +186,95 @@ class Task(models.Model):
         return self.status in FINAL
 
 
+class FamilyLoad(models.Model):
+    """How many tasks of a family a workspace has going (pending, processing) and staged behind them.
+
+    Counted in the statement that creates a task and in the transaction that ends one, so the limit holds to the task
+    under any concurrency; the audit compares it with the rows. `was_staged` says which of the two the last creation
+    counted as, for the statement that made it.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    family = models.CharField(max_length=50)
+    active = models.IntegerField(default=0, db_default=0)
+    staged = models.IntegerField(default=0, db_default=0)
+    was_staged = models.BooleanField(default=False, db_default=False)
+
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "family"], name="family_load_once"),
+            models.CheckConstraint(
+                condition=Q(active__gte=0, staged__gte=0), name="family_load_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.family}: {self.active} + {self.staged}"
+
+
 class Attempt(models.Model):
-    """One try at a task: where it ran, and what it cost us (not the customer). Failed tries stay on record."""
+    """One try at a task: where it ran, and what it cost us (not the customer). Failed tries stay on record.
+
+    Work at a provider: assigned → sending → accepted → succeeded | failed. A sending whose answer was lost is unknown
+    until the provider says whether it has it: it is never sent blindly again. When the task's time is over while the
+    provider still works, the attempt is abandoned; a result that comes after that is late: recorded with its cost, not
+    delivered, not charged.
+
+    `next_at` is when to act on it, and doubles as the lease of whoever acts: claiming moves it ahead and raises
+    `claims`, and only that claim may write what came of it. `reference` is our unguessable name for it at the provider.
+    """
 
     class State(models.TextChoices):
-        RUNNING = "RUNNING", "Running"
+        RUNNING = "RUNNING", "Running"  # on the local engine
+        ASSIGNED = "ASSIGNED", "Assigned"
+        SENDING = "SENDING", "Sending"
+        UNKNOWN = "UNKNOWN", "Unknown"
+        ACCEPTED = "ACCEPTED", "Accepted"
         SUCCEEDED = "SUCCEEDED", "Succeeded"
         FAILED = "FAILED", "Failed"
         LOST = "LOST", "Lost"
+        ABANDONED = "ABANDONED", "Abandoned"
+        LATE = "LATE", "Late"
 
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="attempts")
     number = models.IntegerField()
     provider = models.CharField(max_length=50)
     job = models.CharField(max_length=100)
+    account = models.ForeignKey(
+        Account, null=True, on_delete=models.SET_NULL, related_name="+", db_index=False
+    )
     state = models.CharField(max_length=10, choices=State)
     worker = models.CharField(max_length=100, default="", db_default="")
+    reference = models.CharField(max_length=64, null=True, unique=True)
+    provider_id = models.CharField(max_length=255, default="", db_default="")
+    handle = models.JSONField(default=dict, db_default={})
+    next_at = models.DateTimeField(null=True)
+    claims = models.IntegerField(default=0, db_default=0)
+    sends = models.SmallIntegerField(default=0, db_default=0)
+    polls = models.IntegerField(default=0, db_default=0)
+    deadline_at = models.DateTimeField(null=True)
     cost_points = models.BigIntegerField(default=0, db_default=0)
+    # What the customer paid for it, when it made the task's result.
+    price_points = models.BigIntegerField(default=0, db_default=0)
     error = models.TextField(default="", db_default="")
     started_at = models.DateTimeField(db_default=Now())
+    accepted_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
 
     class Meta:
+        indexes = [
+            models.Index(fields=["next_at"], condition=Q(state="ASSIGNED"), name="attempt_to_send"),
+            models.Index(
+                fields=["next_at"],
+                condition=Q(state__in=["SENDING", "UNKNOWN", "ACCEPTED"]),
+                name="attempt_to_follow",
+            ),
+            models.Index(fields=["account", "-ended_at"], name="attempt_by_account"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["task", "number"], name="attempt_number_once"),
             models.CheckConstraint(
@@ -176,6 +284,15 @@ class Attempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number} of {self.task_id}"
+
+
+OPEN_ATTEMPT = (
+    Attempt.State.RUNNING,
+    Attempt.State.ASSIGNED,
+    Attempt.State.SENDING,
+    Attempt.State.UNKNOWN,
+    Attempt.State.ACCEPTED,
+)
 
 
 class TaskEvent(models.Model):

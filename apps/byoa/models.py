@@ -1,0 +1,122 @@
+"""Accounts at providers: the operator's pools, and (with a workspace) a customer's own."""
+
+from typing import ClassVar, Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from apps.accounts.models import Workspace
+from apps.core.tenancy import TenantManager
+
+
+class Status(models.TextChoices):
+    """What an account is able to do. `cooling` heals by time, the rest after `active` by a check or by its owner."""
+
+    ACTIVE = "active", "Active"
+    COOLING = "cooling", "Cooling down"
+    CHECKING = "checking", "Checking"
+    NO_FAST_HOURS = "no_fast_hours", "No fast hours"
+    INVALID_CREDENTIALS = "invalid_credentials", "Invalid credentials"
+    NO_BALANCE = "no_balance", "No balance"
+    SUBSCRIPTION_EXPIRED = "subscription_expired", "Subscription expired"
+    CAPTCHA_REQUIRED = "captcha_required", "Captcha required"
+    BANNED = "banned", "Banned"
+    SETUP_REQUIRED = "setup_required", "Setup required"
+
+
+class Weight(models.TextChoices):
+    """Share of new tasks among eligible accounts: 1 : 2 : 4."""
+
+    LOW = "low", "Low"
+    MID = "mid", "Mid"
+    HIGH = "high", "High"
+
+
+class Account(models.Model):
+    """An account at a provider. Without a workspace it belongs to the operator's pool.
+
+    `credential` is sealed (apps.core.sealing, bound to the row) and never shown. `families` limits what it serves;
+    empty means all its provider serves. `turn` is its virtual time in the weighted choice, `bucket_at` the moment at
+    which its request bucket is full again, `day`/`day_count` its use today (UTC) against `daily_cap`.
+    Status changes go through `services.health` and `services.accounts`, which write the history.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, null=True, blank=True, on_delete=models.PROTECT, related_name="accounts"
+    )
+    provider = models.CharField(max_length=50)
+    label = models.CharField(max_length=100)
+    base_url = models.CharField(max_length=2048, blank=True, default="")
+    credential = models.TextField(blank=True, default="")
+    config = models.JSONField(default=dict, blank=True)
+    families = ArrayField(models.CharField(max_length=50), default=list, blank=True, size=100)
+    weight = models.CharField(max_length=4, choices=Weight, default=Weight.MID)
+    slots = models.PositiveIntegerField(default=10)
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    daily_cap = models.PositiveIntegerField(null=True, blank=True)
+    active_from = models.TimeField(null=True, blank=True)
+    active_to = models.TimeField(null=True, blank=True)
+    time_zone = models.CharField(max_length=64, default="UTC")
+    is_paused = models.BooleanField(default=False)
+
+    status = models.CharField(max_length=24, choices=Status, default=Status.ACTIVE)
+    status_reason = models.CharField(max_length=500, blank=True, default="")
+    status_since = models.DateTimeField(db_default=Now())
+    # When a cooling account may be tried again, or a parked one is checked again.
+    resume_at = models.DateTimeField(null=True, blank=True)
+    failures = models.PositiveIntegerField(default=0)
+
+    turn = models.BigIntegerField(default=0)
+    bucket_at = models.DateTimeField(null=True, blank=True)
+    day = models.DateField(null=True, blank=True)
+    day_count = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(slots__gte=1), name="account_has_a_slot"),
+            models.CheckConstraint(
+                condition=Q(active_from__isnull=True, active_to__isnull=True)
+                | Q(active_from__isnull=False, active_to__isnull=False),
+                name="account_period_has_both_ends",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.provider})"
+
+    @property
+    def sealed_to(self) -> str:
+        """What the credential is bound to."""
+        return f"account:{self.pk}"
+
+
+class SlotLease(models.Model):
+    """One slot of an account in use, by the attempt `holder` names. It counts until `expires_at`, then it is nobody's."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="leases")
+    holder = models.CharField(max_length=64, unique=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"slot of account #{self.account_id}"
+
+
+class AccountEvent(models.Model):
+    """A change of an account's status, and why. Rows are only added."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="events")
+    status = models.CharField(max_length=24)
+    reason = models.CharField(max_length=500, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "-id"], name="account_event_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.status} of account #{self.account_id}"

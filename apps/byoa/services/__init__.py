@@ -1,0 +1,1 @@
+"""Everything that changes a task: create, dispatch, execute, finish, cancel, sweep."""
