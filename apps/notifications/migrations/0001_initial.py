@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('accounts', '0004_x'),
+        ('accounts', '0004_concurrency_override'),
     ]
 
     operations = [
