@@ -1,9 +1,11 @@
-"""One origin: `/v1/*` on the event loop, everything else in Django's WSGI application on a pool of threads.
+"""One origin: `/v1/*` and event streams on the event loop, all else in Django's WSGI application on a pool of threads.
 
 Django's own ASGI handler would run each request in a thread as well, at twice the cost; this way the plain views stay
 plain, and only what streams for minutes is asynchronous. `WEB_THREADS` is how many requests Django works on at once in
 this process; each of them may hold a database connection.
 """
+
+import re
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -36,8 +38,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.close", "code": 1000})
 
 
+# What a proxy in front of separate processes must send to the gateway as well.
+_STREAMING = re.compile(r"/v1(/.*)?|/api/v1/task/[^/]+/events/?", re.DOTALL)
+
+
 def _is_streaming(path: str) -> bool:
-    return path == "/v1" or path.startswith("/v1/")
+    return _STREAMING.fullmatch(path) is not None
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -163,9 +163,26 @@ CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # `expires`: a sweep nobody took in time is worthless, the next one does the same.
     "tasks.dispatch": {"task": "tasks.dispatch", "schedule": 2, "options": {"expires": 2}},
+    "tasks.work": {
+        "task": "tasks.work",
+        "schedule": 1,
+        "options": {"queue": "provider", "expires": 1},
+    },
     "tasks.sweep": {"task": "tasks.sweep", "schedule": 5, "options": {"expires": 5}},
     "tasks.forget": {"task": "tasks.forget", "schedule": 600, "options": {"expires": 600}},
+    "notifications.deliver": {
+        "task": "notifications.deliver",
+        "schedule": 2,
+        "options": {"queue": "deliver", "expires": 2},
+    },
+    "notifications.forget": {
+        "task": "notifications.forget",
+        "schedule": 600,
+        "options": {"queue": "deliver", "expires": 600},
+    },
     "files.sweep": {"task": "files.sweep", "schedule": 60, "options": {"expires": 60}},
+    "byoa.heal": {"task": "byoa.heal", "schedule": 30, "options": {"expires": 30}},
+    "byoa.forget": {"task": "byoa.forget", "schedule": crontab(hour=3, minute=47)},
     "ops.audit": {"task": "ops.audit", "schedule": crontab(hour=3, minute=17)},
 }
 
@@ -250,6 +267,12 @@ LOCAL_ENGINE = env.flag("LOCAL_ENGINE", default=True)
 # What a new workspace gets: 66 quotas' worth, US$0.33.
 SIGNUP_GRANT_POINTS = env.number("SIGNUP_GRANT_POINTS", default=3_300_000)
 IDEMPOTENCY_HOURS = 24
+# How long a task may wait for an account before it fails, free of charge; work itself has its model's time.
+TASK_WAITING_HOURS = env.number("TASK_WAITING_HOURS", default=24)
+# Tasks of a family that may wait behind a workspace's limit.
+STAGED_TASKS = 50
+# Tasks handed to the workers of the local engine at once: a few more than there are worker processes.
+LOCAL_ENGINE_SLOTS = env.number("LOCAL_ENGINE_SLOTS", default=4)
 # Addresses that may read /metrics.
 METRICS_ALLOW = env.networks("METRICS_ALLOW", default="127.0.0.0/8,::1")
 # First key seals, all open; see docs/decisions.
@@ -327,7 +350,7 @@ if FILES_S3_BUCKET:
     _s3_scheme, _, _s3_host = (FILES_S3_ENDPOINT or "https://amazonaws.com").partition("://")
     _FILES_ORIGINS += [f"{_s3_scheme}://{_s3_host}", f"{_s3_scheme}://*.{_s3_host}"]
 # Answers of the API are no pages; files bring a stricter policy of their own.
-API_PREFIXES = ["/api/v1/", "/account/", "/files/", "/healthz", "/readyz", "/metrics"]
+API_PREFIXES = ["/api/v1/", "/account/", "/hooks/", "/files/", "/healthz", "/readyz", "/metrics"]
 CONTENT_SECURITY_POLICY: dict[str, Any] = {
     "EXCLUDE_URL_PREFIXES": API_PREFIXES,
     "DIRECTIVES": {

@@ -24,7 +24,12 @@ def web(listener: socket) -> Program:
 
 def workers() -> list[Program]:
     """The workers of all queues; that of the local engine only where there is one."""
-    programs = [_worker("worker", queues="default,provider,deliver", processes=2)]
+    # Each its own: a slow provider or receiver must not keep the dispatch waiting.
+    programs = [
+        _worker("worker", queues="default", processes=2),
+        _worker("provider", queues="provider", processes=2),
+        _worker("deliver", queues="deliver", processes=1),
+    ]
     if has_local_engine():
         programs.append(_worker("local", queues="local", processes=1))
     return programs

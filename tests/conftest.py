@@ -7,14 +7,19 @@ from django.core.cache import cache
 
 from apps.accounts import selectors
 from apps.accounts.models import Workspace
+from apps.byoa import selectors as byoa
 from apps.catalog import pricing
 from tests.factories import WorkspaceFactory, api_key
+from tests.upstream.fixtures import make_upstream, receiver, upstream
+
+__all__ = ["make_upstream", "receiver", "upstream"]
 
 
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
     selectors.forget_believed_keys()
     pricing.forget_overrides()
+    byoa.forget_pool()
     yield
     cache.clear()
 

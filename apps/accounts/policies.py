@@ -57,9 +57,10 @@ def may(role: str, permission: Permission) -> bool:
 
 @dataclass(frozen=True)
 class PlanTerms:
-    """What a plan includes. `concurrent_tasks` counts per family."""
+    """What a plan includes. `concurrent_tasks` counts per family; `share` is its weight where workspaces queue."""
 
     rank: int
+    share: int
     concurrent_tasks: int
     retention_days: int
     file_upload: bool
@@ -67,14 +68,25 @@ class PlanTerms:
 
 
 PLAN_TERMS: dict[str, PlanTerms] = {
-    Plan.HOBBYIST: PlanTerms(rank=0, concurrent_tasks=2, retention_days=3, file_upload=False),
-    Plan.DEVELOPER: PlanTerms(rank=1, concurrent_tasks=10, retention_days=7, file_upload=True),
-    Plan.PREMIUM: PlanTerms(rank=2, concurrent_tasks=30, retention_days=30, file_upload=True),
+    Plan.HOBBYIST: PlanTerms(
+        rank=0, share=1, concurrent_tasks=2, retention_days=3, file_upload=False
+    ),
+    Plan.DEVELOPER: PlanTerms(
+        rank=1, share=2, concurrent_tasks=10, retention_days=7, file_upload=True
+    ),
+    Plan.PREMIUM: PlanTerms(
+        rank=2, share=4, concurrent_tasks=30, retention_days=30, file_upload=True
+    ),
 }
 
 
 def terms(plan: str) -> PlanTerms:
     return PLAN_TERMS[plan]
+
+
+def concurrent_tasks(*, plan: str, override: int | None) -> int:
+    """Tasks of one family that may be under way at once."""
+    return PLAN_TERMS[plan].concurrent_tasks if override is None else override
 
 
 def plan_includes(plan: str, needed: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from apps.accounts import keys
+from apps.accounts import keys, policies
 from apps.accounts.models import ApiKey, Membership, User, Workspace
 from apps.core.errors import DomainError, NotFound
 from apps.core.listener import Listener
@@ -27,13 +27,15 @@ class InvalidApiKey(DomainError):
 class Identity:
     """Who calls, as the transports hand it to the domain.
 
-    `key_id` is None for a person in the dashboard, `user_id` is None for a key. Caps are points.
+    `key_id` is None for a person in the dashboard, `user_id` is None for a key. Caps are points. `concurrent_tasks` is
+    how many tasks of a family may be under way at once.
     """
 
     workspace_id: int
     workspace_slug: str
     plan: str
     is_enabled: bool
+    concurrent_tasks: int
     key_id: int | None = None
     user_id: int | None = None
     scopes: frozenset[str] = frozenset()
@@ -91,7 +93,8 @@ _listener = Listener("accounts_identity", forget_believed_keys)
 _IDENTIFY = """
 SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_points, k.cap_daily_points,
        k.cap_monthly_points,
-       EXTRACT(EPOCH FROM k.expires_at - statement_timestamp())::float, w.id, w.slug, w.plan, w.is_enabled
+       EXTRACT(EPOCH FROM k.expires_at - statement_timestamp())::float, w.id, w.slug, w.plan, w.is_enabled,
+       w.concurrency_override
   FROM accounts_apikey k JOIN accounts_workspace w ON w.id = k.workspace_id
  WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
 """
@@ -151,6 +154,7 @@ def _identity(row: tuple[Any, ...]) -> Identity:
         workspace_slug=row[9],
         plan=row[10],
         is_enabled=row[11],
+        concurrent_tasks=policies.concurrent_tasks(plan=row[10], override=row[12]),
     )
 
 
@@ -167,6 +171,9 @@ def identity_of_member(*, workspace: Workspace, user: User) -> Identity:
         workspace_slug=workspace.slug,
         plan=workspace.plan,
         is_enabled=workspace.is_enabled,
+        concurrent_tasks=policies.concurrent_tasks(
+            plan=workspace.plan, override=workspace.concurrency_override
+        ),
         user_id=user.pk,
         scopes=frozenset({"tasks", "llm", "account", "files"}),
     )

@@ -4,34 +4,26 @@ The table itself is `apps.core.envelopes`. Must not import `rest_framework.views
 while it reads its settings.
 """
 
-import logging
 import re
 from typing import Any
 
 import orjson
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
 from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.response import Response
 
-from apps.core import envelopes
-from apps.core.errors import DomainError
-
-log = logging.getLogger("modelyard.api")
+from apps.core import envelopes, refusals
 
 # The first segments of paths that programs call; what goes wrong there is told as JSON.
-_API_PATH = re.compile(r"/(api|account|v1|mj)(/|$)")
-_DATABASE_RETRY_SECONDS = 5
+_API_PATH = re.compile(r"/(api|account|v1|mj|hooks)(/|$)")
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response:
     """The REST framework's exception handler: an envelope for whatever was raised in a view."""
     request: HttpRequest = context["request"]._request
-    if isinstance(error, DomainError):
-        return _answer(request, error.type, error.message, error.detail, error.retry_after)
     if isinstance(error, MethodNotAllowed):
         message = f"{request.method} is not possible here."
         response = _answer(request, "invalid_request", message, http=405)
@@ -41,39 +33,15 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         return _answer(request, "not_found", envelopes.ROUTE_NOT_FOUND)
     if isinstance(error, (APIException, BadRequest, SuspiciousOperation, PermissionDenied)):
         return _answer(request, "invalid_request", "The request is not valid.")
-    return _fault(request, error)
+    return _response(refusals.of_error(error, request_id=_request_id(request)))
 
 
-def _fault(request: HttpRequest, error: Exception) -> Response:
-    """Ours, not the caller's. The log has the details, the answer only the request id to find them by."""
-    if isinstance(error, (OperationalError, InterfaceError)):
-        log.error("database not usable", extra={"error": type(error).__name__})
-        message = "The service is not available for a moment. Nothing was charged; try again."
-        return _answer(
-            request, "internal_error", message, retry_after=_DATABASE_RETRY_SECONDS, http=503
-        )
-    log.error("unexpected error", exc_info=error)
-    return _answer(request, "internal_error", "Something went wrong on our side.")
+def _answer(request: HttpRequest, type: str, message: str, *, http: int | None = None) -> Response:
+    return _response(refusals.refusal(type, message, request_id=_request_id(request), http=http))
 
 
-def _answer(
-    request: HttpRequest,
-    type: str,
-    message: str,
-    detail: dict[str, Any] | None = None,
-    retry_after: int | None = None,
-    *,
-    http: int | None = None,
-) -> Response:
-    body = envelopes.failure(
-        type=type, message=message, detail=detail, request_id=_request_id(request), http=http
-    )
-    response = Response(body, status=body["code"])
-    if retry_after is not None:
-        response["Retry-After"] = str(retry_after)
-    if response.status_code == 401:
-        response["WWW-Authenticate"] = "Bearer"
-    return response
+def _response(refusal: refusals.Refusal) -> Response:
+    return Response(refusal.body, status=refusal.status, headers=refusal.headers)
 
 
 def _request_id(request: HttpRequest) -> str:

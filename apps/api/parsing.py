@@ -24,7 +24,7 @@ _LIMIT = 2**63
 
 def json_object(request: HttpRequest) -> dict[str, Any]:
     """The body as a JSON object; no body is an empty one. Raises InvalidRequest or TooLarge."""
-    raw = _raw_body(request)
+    raw = raw_body(request, limit=settings.API_MAX_BODY_BYTES)
     if not raw.strip():
         return {}
     if raw.count(b",") > _MAX_COMMAS:
@@ -72,9 +72,14 @@ def _parts(value: Any, may_hold_nul: bool) -> Any:
     return ()
 
 
-def _raw_body(request: HttpRequest) -> bytes:
-    limit = settings.API_MAX_BODY_BYTES
+def raw_body(request: HttpRequest, *, limit: int) -> bytes:
+    """The body's bytes. Raises TooLarge beyond `limit`, InvalidRequest for a body that breaks off."""
     too_large = TooLarge(f"The body is larger than {limit // 1024 // 1024} MB.")
+    if (
+        request.META.get("CONTENT_LENGTH", "").isdecimal()
+        and int(request.META["CONTENT_LENGTH"]) > limit
+    ):
+        raise too_large
     try:
         if request.META.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" not in request.META:
             raw = request.body

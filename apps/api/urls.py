@@ -7,9 +7,11 @@ from django.http import HttpResponseBase
 from django.urls import URLPattern, path, re_path
 
 from apps.api import docs
+from apps.api.account.active import ActiveTasks
 from apps.api.account.info import AccountInfo
 from apps.api.files.serve import serve
 from apps.api.files.upload import EphemeralResource
+from apps.api.hooks.providers import ProviderHook
 from apps.api.v1.models import ModelList
 from apps.api.v1.quote import TaskQuote
 from apps.api.v1.tasks import TaskCollection, TaskDetail, TaskList
@@ -28,11 +30,13 @@ urlpatterns: list[Any] = [
     *_both("api/v1/tasks", TaskList.as_view(), "tasks"),
     *_both("api/v1/models", ModelList.as_view(), "models"),
     *_both("account/info", AccountInfo.as_view(), "account-info"),
+    *_both("account/active_tasks", ActiveTasks.as_view(), "account-active-tasks"),
     *_both("api/ephemeral_resource", EphemeralResource.as_view(), "upload"),
+    *_both("hooks/providers/<str:token>", ProviderHook.as_view(), "hook-provider"),
     path("api/openapi.json", docs.openapi, name="openapi"),
     path("docs/api", docs.swagger, name="docs"),
     path("docs/api/", docs.swagger, name="docs-slash"),
     path("docs/api/redoc", docs.redoc, name="redoc"),
     path("files/<path:key>", serve, name="file"),
-    re_path(r"^(?:api|account|v1|mj)(?:/.*)?$", UnknownRoute.as_view(), name="unknown"),
+    re_path(r"^(?:api|account|v1|mj|hooks)(?:/.*)?$", UnknownRoute.as_view(), name="unknown"),
 ]

@@ -7,10 +7,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from apps.accounts import access
 from apps.accounts.selectors import Identity, InvalidApiKey
-from apps.api import authentication, throttling
 from apps.api.rendering import Json
-from apps.core import envelopes
+from apps.core import envelopes, throttling
 from apps.core.addresses import client_ip
 
 _JSON = Json()
@@ -51,7 +51,7 @@ class ApiView(APIView):
         )
         _remember(request, allowance)
         allowance.require()
-        authentication.check_use(identity=identity, scope=self.scope, request=request)
+        access.check_use(identity=identity, scope=self.scope, meta=request.META)
 
     def options(self, request: Request, *args: Any, **kwargs: Any) -> Response:  # type: ignore[override]
         return answer(None, headers={"Allow": ", ".join(self.allowed_methods)})

@@ -1,37 +1,11 @@
-"""What can be called now."""
+"""Who may call what."""
 
 from django.conf import settings
 
 from apps.accounts.policies import plan_includes
 from apps.catalog.spec import Route, TaskSpec
-from apps.core.errors import DomainError, PlanRequired
+from apps.core.errors import PlanRequired
 from apps.providers.local import registry as local_engine
-
-
-class NoRoute(DomainError):
-    """No account or engine can serve this model now; nothing was created or charged."""
-
-    type = "no_route"
-
-
-def usable_route(spec: TaskSpec) -> Route | None:
-    """The first route that could take work now."""
-    return next((route for route in spec.routes if _is_usable(route)), None)
-
-
-def is_available(spec: TaskSpec) -> bool:
-    return usable_route(spec) is not None
-
-
-def required_route(spec: TaskSpec) -> Route:
-    """The route to use. Raises NoRoute."""
-    route = usable_route(spec)
-    if route is None:
-        raise NoRoute(
-            f"No account can serve {spec.model} {spec.task_type} now. Nothing was created or charged.",
-            retry_after=60,
-        )
-    return route
 
 
 def check_plan(*, spec: TaskSpec, plan: str) -> None:
@@ -41,6 +15,11 @@ def check_plan(*, spec: TaskSpec, plan: str) -> None:
             f"{spec.model} {spec.task_type} is available from the {spec.plan.label} plan up.",
             detail={"plan": plan, "needed_plan": spec.plan.value},
         )
+
+
+def usable_route(spec: TaskSpec) -> Route | None:
+    """The first route of the local engine that could take work now."""
+    return next((route for route in spec.routes if _is_usable(route)), None)
 
 
 def _is_usable(route: Route) -> bool:

@@ -59,7 +59,8 @@ class TaskSpec:
     apps.catalog.pricing). `pending_output` is what `output` shows before the task is done, or a
     function of the input that says so (`pending` asks either). `echo_defaults` are added to the
     echoed input where absent, as clients of the original API expect. `timeout_seconds` is the
-    deadline from creation to the end.
+    deadline from its start to the end; waiting for an account does not count. `tells_progress`: webhooks also tell of
+    the work on the way, as clients of this family expect.
     `routes` in order of preference; a spec without a usable one is listed as unavailable.
     """
 
@@ -79,6 +80,7 @@ class TaskSpec:
     pending_output: Any | Callable[[Any], Any] = None
     echo_defaults: dict[str, Any] = field(default_factory=dict)
     process_mode: Callable[[Any], str] | None = None
+    tells_progress: bool = False
     example: dict[str, Any] = field(default_factory=dict)
 
     @property

@@ -17,7 +17,7 @@ FIELDS = frozenset(
     {
         "request_id", "task_id", "workspace", "key_id", "job", "attempt", "method", "route", "status",
         "ms", "bytes", "error", "model", "task_type", "family", "queue", "count", "provider", "reason",
-        "pid", "path", "seconds", "file_id",
+        "pid", "path", "seconds", "file_id", "account",
     }
 )  # fmt: skip
 _ALWAYS = frozenset({"event", "level", "logger", "timestamp", "exception"})

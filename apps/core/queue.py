@@ -8,6 +8,8 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -28,14 +30,17 @@ def enqueue(job: str, /, **arguments: Any) -> None:
 
 
 def send(
-    job: str, /, *, queue: str | None = None, time_limit: int | None = None, **arguments: Any
+    job: str,
+    /,
+    *,
+    queue: str | None = None,
+    time_limit: int | None = None,
+    expires: int | None = None,
+    **arguments: Any,
 ) -> bool:
     """Send now, from code that holds no transaction. Says whether the broker took it."""
-    options = {
-        name: value
-        for name, value in (("queue", queue), ("time_limit", time_limit))
-        if value is not None
-    }
+    given = {"queue": queue, "time_limit": time_limit, "expires": expires}
+    options = {name: value for name, value in given.items() if value is not None}
     return _send(current_app.tasks[job], arguments, **options)
 
 
@@ -52,6 +57,8 @@ def _send(task: Any, arguments: dict[str, Any], **options: Any) -> bool:
 
 
 _BREATH_SECONDS = 0.02
+# A wake-up that waited so long in a queue has been overtaken by the beat's.
+_STALE_SECONDS = 5
 
 
 class Wake:
@@ -63,10 +70,21 @@ class Wake:
     job.
     """
 
-    def __init__(self, job: str) -> None:
+    def __init__(self, job: str, *, queue: str | None = None) -> None:
         self._job = job
+        self._queue = queue
+        self._notice: Callable[[], None] | None = None
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
+
+    @contextmanager
+    def handled_by(self, notice: Callable[[], None]) -> Iterator[None]:
+        """Within, this process does the job itself: a call only tells it, and nothing is published."""
+        before, self._notice = self._notice, notice
+        try:
+            yield
+        finally:
+            self._notice = before
 
     def _reset(self) -> None:
         # A forked child has no copy of the parent's thread, and its copies of locks may be held by nobody.
@@ -78,8 +96,11 @@ class Wake:
         transaction.on_commit(self.now)
 
     def now(self) -> None:
+        if self._notice is not None:
+            self._notice()
+            return
         if current_app.conf.task_always_eager:
-            send(self._job)
+            send(self._job, queue=self._queue)
             return
         self._flag.set()
         if not self._is_running:
@@ -95,7 +116,7 @@ class Wake:
     def _run(self) -> None:
         while self._flag.wait():
             self._flag.clear()
-            send(self._job)
+            send(self._job, queue=self._queue, expires=_STALE_SECONDS)
             # Under load a message for every call would cost this process as much as the calls themselves. The first
             # wakes at once; those of the next moment share one.
             time.sleep(_BREATH_SECONDS)

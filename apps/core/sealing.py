@@ -41,6 +41,16 @@ def unseal(sealed: str, *, bound_to: str) -> str:
     return plain.decode()
 
 
+def is_current(sealed: str) -> bool:
+    """Whether the first key sealed it, so that it opens when all others are gone."""
+    return sealed.startswith(current_prefix())
+
+
+def current_prefix() -> str:
+    """What every value starts with that the first key sealed."""
+    return f"{_key_id(_keys()[0])}."
+
+
 def _keys() -> list[bytes]:
     return [
         hashlib.sha256(b"modelyard sealing:" + text.encode()).digest()

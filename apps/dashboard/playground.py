@@ -5,8 +5,8 @@ from decimal import Decimal
 
 from apps.accounts.policies import plan_includes
 from apps.accounts.selectors import Identity
+from apps.byoa import selectors as byoa
 from apps.catalog import pricing, registry
-from apps.catalog import selectors as catalog
 from apps.catalog.spec import OutputKind, TaskSpec
 
 # A newcomer's first task should need no picture and cost next to nothing.
@@ -39,7 +39,7 @@ def listed_one(*, spec: TaskSpec, identity: Identity) -> Listed:
     points = pricing.rates_for(spec=spec, workspace_id=identity.workspace_id, plan=identity.plan)
     return Listed(
         spec=spec,
-        is_available=catalog.is_available(spec),
+        is_available=byoa.is_available(spec),
         needs_plan="" if plan_includes(identity.plan, spec.plan) else spec.plan.label,
         rates=[(points[rate.name], rate.unit) for rate in spec.rates],
     )
@@ -63,7 +63,7 @@ def _haystack(spec: TaskSpec) -> str:
 
 def first_task() -> TaskSpec | None:
     """What to offer to somebody who has never run anything; None when nothing can run."""
-    specs = [spec for spec in registry.all_specs().values() if catalog.is_available(spec)]
+    specs = [spec for spec in registry.all_specs().values() if byoa.is_available(spec)]
     preferred = [spec for spec in specs if spec.name == _FIRST]
     return next(iter(preferred + specs), None)
 

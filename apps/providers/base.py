@@ -97,9 +97,13 @@ class Done:
 
 @dataclass(frozen=True)
 class Callback:
-    """What a provider's callback tells. It is a hint: unless `is_verified`, the caller asks again with our key."""
+    """What a provider's callback tells. It is a hint: the caller asks again with our key.
+
+    `handle` is what a poll needs, as in Accepted; only a verified one is believed.
+    """
 
     provider_id: str = ""
+    handle: Mapping[str, Any] = field(default_factory=dict)
     is_verified: bool = False
 
 

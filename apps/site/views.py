@@ -11,7 +11,8 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 from django.views.generic import RedirectView
 
-from apps.catalog import pricing, registry, selectors
+from apps.byoa import selectors
+from apps.catalog import pricing, registry
 from apps.catalog.spec import OutputKind, TaskSpec
 
 _MOST_PRICES = 6

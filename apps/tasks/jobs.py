@@ -6,9 +6,12 @@ from uuid import UUID
 import structlog
 from celery import shared_task
 
+from apps.byoa.services import slots
 from apps.tasks.services import dispatch as dispatching
 from apps.tasks.services import execute as executing
+from apps.tasks.services import loads
 from apps.tasks.services import sweep as sweeping
+from apps.tasks.services.remote import pump
 
 log = logging.getLogger(__name__)
 
@@ -24,9 +27,16 @@ def execute(*, task_id: str) -> None:
         executing.execute(task_id=UUID(task_id))
 
 
+@shared_task(name="tasks.work", ignore_result=True)
+def work() -> None:
+    pump.work()
+
+
 @shared_task(name="tasks.sweep", ignore_result=True)
 def sweep() -> None:
     ended = sweeping.fail_overdue()
+    loads.promote_staged()
+    slots.expire()
     if ended:
         log.warning("tasks past their deadline", extra={"count": ended})
 

@@ -132,14 +132,14 @@ class Task(models.Model):
             ),
             models.Index(
                 fields=["wake_at"],
-                condition=Q(status__in=["pending", "processing"]),
-                name="task_waiting",
+                condition=Q(provider="local", status__in=["pending", "processing"]),
+                name="task_at_local_engine",
             ),
-            # Fair dispatch: the workspaces that wait, and each one's oldest.
+            # Fair dispatch: the workspaces that wait for a family, and each one's oldest.
             models.Index(
-                fields=["workspace", "created_at", "id"],
-                condition=Q(status="pending"),
-                name="task_pending_by_workspace",
+                fields=["family", "workspace", "created_at", "id"],
+                condition=Q(status="pending", provider=""),
+                name="task_waiting_by_family",
             ),
             models.Index(
                 fields=["workspace", "family", "created_at", "id"],
@@ -249,7 +249,8 @@ class Attempt(models.Model):
     )
     state = models.CharField(max_length=10, choices=State)
     worker = models.CharField(max_length=100, default="", db_default="")
-    reference = models.CharField(max_length=64, null=True, unique=True)
+    # Unique, and local attempts have none.
+    reference = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001
     provider_id = models.CharField(max_length=255, default="", db_default="")
     handle = models.JSONField(default=dict, db_default={})
     next_at = models.DateTimeField(null=True)
@@ -270,7 +271,8 @@ class Attempt(models.Model):
             models.Index(fields=["next_at"], condition=Q(state="ASSIGNED"), name="attempt_to_send"),
             models.Index(
                 fields=["next_at"],
-                condition=Q(state__in=["SENDING", "UNKNOWN", "ACCEPTED"]),
+                condition=Q(state__in=["SENDING", "UNKNOWN", "ACCEPTED", "ABANDONED"])
+                & Q(next_at__isnull=False),
                 name="attempt_to_follow",
             ),
             models.Index(fields=["account", "-ended_at"], name="attempt_by_account"),

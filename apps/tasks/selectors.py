@@ -5,11 +5,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, tzinfo
 
-from django.db.models import F, Q, Sum
+from django.db.models import F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import TruncDate
 
 from apps.core.errors import NotFound
-from apps.tasks.models import UNFINISHED, IdempotencyRecord, Status, Task, UsageBucket
+from apps.tasks.models import (
+    UNFINISHED,
+    IdempotencyRecord,
+    Status,
+    Task,
+    TaskEvent,
+    UsageBucket,
+)
 
 
 def task(*, workspace_id: int, task_id: uuid.UUID) -> Task:
@@ -18,6 +25,27 @@ def task(*, workspace_id: int, task_id: uuid.UUID) -> Task:
         return Task.objects.of(workspace_id).get(id=task_id)
     except Task.DoesNotExist:
         raise NotFound(f"There is no task {task_id}.") from None
+
+
+def tasks_by_ids(*, workspace_id: int, task_ids: Sequence[uuid.UUID]) -> list[Task]:
+    """Those of the tasks that are the workspace's, in the order of the ids, each once."""
+    found = Task.objects.of(workspace_id).in_bulk(list(task_ids))
+    return [found[task_id] for task_id in dict.fromkeys(task_ids) if task_id in found]
+
+
+@dataclass(frozen=True)
+class TaskState:
+    """A task and the number of its newest event, read in one statement."""
+
+    task: Task
+    event_id: int
+
+
+def states(*, task_ids: Sequence[uuid.UUID]) -> list[TaskState]:
+    """The tasks as they are now, of whatever workspaces: for who watches tasks for callers let in one by one."""
+    newest = TaskEvent.objects.filter(task=OuterRef("pk")).order_by("-id").values("id")[:1]
+    rows = Task.objects.across_workspaces().filter(id__in=task_ids).annotate(event=Subquery(newest))
+    return [TaskState(row, row.event or 0) for row in rows]
 
 
 def name_of(*, task_id: uuid.UUID) -> tuple[str, str]:
@@ -32,6 +60,7 @@ class TaskFilter:
 
     status: str = ""
     model: str = ""
+    client_reference: str = ""
     created_after: datetime | None = None
     created_before: datetime | None = None
 
@@ -79,6 +108,8 @@ def _matching(wanted: TaskFilter) -> Q:
         condition &= Q(status=wanted.status)
     if wanted.model:
         condition &= Q(model=wanted.model)
+    if wanted.client_reference:
+        condition &= Q(client_reference=wanted.client_reference)
     if wanted.created_after is not None:
         condition &= Q(created_at__gte=wanted.created_after)
     if wanted.created_before is not None:
@@ -138,6 +169,31 @@ def spend_by_day(*, workspace_id: int, since: datetime, zone: tzinfo = UTC) -> l
         .order_by("day", "name")
     )
     return [DaySpend(row["day"], row["name"], row["points"]) for row in rows]
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A task that has not ended, without the rest of it."""
+
+    task_id: uuid.UUID
+    family: str
+    status: str
+
+
+def unfinished(
+    *,
+    workspace_id: int,
+    families: frozenset[str] | None = None,
+    created_before: datetime | None = None,
+) -> list[Unfinished]:
+    """The workspace's tasks that have not ended, oldest first; of these families, created before then."""
+    condition = Q(status__in=UNFINISHED)
+    if families is not None:
+        condition &= Q(family__in=families)
+    if created_before is not None:
+        condition &= Q(created_at__lt=created_before)
+    rows = Task.objects.of(workspace_id).filter(condition).order_by("created_at", "id")
+    return [Unfinished(*row) for row in rows.values_list("id", "family", "status")]
 
 
 def unfinished_counts(*, workspace_id: int) -> dict[str, int]:

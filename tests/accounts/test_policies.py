@@ -39,9 +39,15 @@ def test_unknown_role_may_do_nothing(role: str):
 
 def test_plans_include_what_they_promise():
     assert {
-        "hobbyist": PlanTerms(rank=0, concurrent_tasks=2, retention_days=3, file_upload=False),
-        "developer": PlanTerms(rank=1, concurrent_tasks=10, retention_days=7, file_upload=True),
-        "premium": PlanTerms(rank=2, concurrent_tasks=30, retention_days=30, file_upload=True),
+        "hobbyist": PlanTerms(
+            rank=0, share=1, concurrent_tasks=2, retention_days=3, file_upload=False
+        ),
+        "developer": PlanTerms(
+            rank=1, share=2, concurrent_tasks=10, retention_days=7, file_upload=True
+        ),
+        "premium": PlanTerms(
+            rank=2, share=4, concurrent_tasks=30, retention_days=30, file_upload=True
+        ),
     } == policies.PLAN_TERMS
 
 

@@ -57,6 +57,7 @@ def test_key_says_who_calls(workspace: Workspace):
         workspace_slug=workspace.slug,
         plan="developer",
         is_enabled=True,
+        concurrent_tasks=10,
         key_id=ApiKey.objects.of(workspace.pk).get().pk,
         scopes=frozenset({"tasks", "files"}),
         networks=(ip_network("203.0.113.0/24"),),
@@ -165,7 +166,7 @@ def test_memory_of_lookups_is_bounded(workspace: Workspace, monkeypatch: pytest.
     ],
 )
 def test_allow_list_of_a_key(networks: tuple[str, ...], ip: str, is_allowed: bool):
-    identity = Identity(1, "acme", "hobbyist", True, networks=tuple(map(ip_network, networks)))
+    identity = Identity(1, "acme", "hobbyist", True, 2, networks=tuple(map(ip_network, networks)))
 
     assert identity.allows_ip(ip) is is_allowed
 
@@ -175,7 +176,7 @@ def test_allow_list_of_a_key(networks: tuple[str, ...], ip: str, is_allowed: boo
     [({}, False), ({"cap_total": 0}, True), ({"cap_daily": 1}, True), ({"cap_monthly": 1}, True)],
 )
 def test_identity_knows_whether_it_is_capped(caps: dict[str, Any], has_cap: bool):
-    assert Identity(1, "acme", "hobbyist", True, **caps).has_cap is has_cap
+    assert Identity(1, "acme", "hobbyist", True, 2, **caps).has_cap is has_cap
 
 
 def test_member_acts_without_a_key_and_with_every_scope(workspace: Workspace):

@@ -8,8 +8,8 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from apps.accounts import access
 from apps.accounts.models import Workspace
-from apps.api import authentication
 from tests.factories import api_key
 
 
@@ -46,7 +46,7 @@ def caller_of(workspace: Workspace, **terms: Any) -> Caller:
 
 @pytest.fixture(autouse=True)
 def _forget_uses() -> None:
-    authentication.forget_noted_uses()
+    access.forget_noted_uses()
 
 
 @pytest.fixture

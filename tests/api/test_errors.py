@@ -159,7 +159,7 @@ def test_wrong_method_is_405_with_the_code_of_an_invalid_request(api: Caller):
 
     assert (response.status_code, response.json()["error"]["code"]) == (405, 10000)
     assert response.json()["code"] == 405
-    assert response["Allow"] == "GET, HEAD, OPTIONS"
+    assert response["Allow"] == "GET, DELETE, HEAD, OPTIONS"
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS", "PATCH"])

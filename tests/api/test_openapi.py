@@ -32,10 +32,13 @@ def test_document_is_openapi_31_with_every_operation():
         ("POST", "/api/v1/task"),
         ("GET", "/api/v1/task/{task_id}"),
         ("DELETE", "/api/v1/task/{task_id}"),
+        ("GET", "/api/v1/task/{task_id}/events"),
         ("GET", "/api/v1/tasks"),
+        ("DELETE", "/api/v1/tasks"),
         ("POST", "/api/v1/task/quote"),
         ("GET", "/api/v1/models"),
         ("GET", "/account/info"),
+        ("GET", "/account/active_tasks"),
         ("POST", "/api/ephemeral_resource"),
     }
 
@@ -116,6 +119,8 @@ def few_models() -> dict[str, Any]:
     """The document with the models that need no media: all of them would take minutes, and the boundary corpus goes
     through every field anyway."""
     found: dict[str, Any] = orjson.loads(document())
+    # Another server's; see test_events.
+    del found["paths"]["/api/v1/task/{task_id}/events"]
     schemas = found["components"]["schemas"]
     schemas["CreateTask"]["oneOf"] = [
         {"$ref": f"#/components/schemas/{name}"}

@@ -182,6 +182,50 @@ def test_account_info_tells_who_and_what_plan(api: Caller, workspace: Workspace)
     assert data["is_enable"] is True
 
 
+def test_account_info_tells_the_limit_that_counts(api: Caller, workspace: Workspace):
+    workspace.concurrency_override = 25
+    workspace.save(update_fields=["concurrency_override"])
+
+    data = api.get(INFO).json()["data"]
+
+    assert {name: data[name] for name in data if name.startswith("max_")} == {
+        "max_concurrent_task_count": 25
+    } | {name: 25 for name in FIELDS if name.startswith("max_") and name.endswith("_concurrency")}
+
+
+def test_active_tasks_are_counted_and_named_by_family(api: Caller, workspace: Workspace):
+    completed(workspace)
+    made = [task(workspace) for _ in range(4)]
+    states = (
+        ("local", "staged"),
+        ("local", "pending"),
+        ("local", "processing"),
+        ("kling", "pending"),
+    )
+    for one, (family, status) in zip(made, states, strict=True):
+        Task.objects.of(workspace.pk).filter(id=one.id).update(family=family, status=status)
+    task(WorkspaceFactory.create())
+
+    assert api.get("/account/active_tasks").json()["data"] == {
+        "local": {
+            "staged_count": 1,
+            "pending_count": 1,
+            "processing_count": 1,
+            "active_tasks": [str(one.id) for one in made[:3]],
+        },
+        "kling": {
+            "staged_count": 0,
+            "pending_count": 1,
+            "processing_count": 0,
+            "active_tasks": [str(made[3].id)],
+        },
+    }
+
+
+def test_no_active_tasks_are_an_empty_object(api: Caller):
+    assert api.get("/account/active_tasks/").json()["data"] == {}
+
+
 @pytest.mark.parametrize("verified", [True, False])
 def test_account_is_verified_once_its_owner_is(api: Caller, workspace: Workspace, verified: bool):
     owner = owner_of(workspace)

@@ -11,7 +11,7 @@ import pytest
 from pytest_django import Settings
 
 from apps.accounts.models import Workspace
-from apps.api import throttling
+from apps.core import throttling
 from apps.core.errors import RateLimited
 from tests.api.conftest import Caller, caller_of
 from tests.factories import ILLUSTRATION

@@ -1,7 +1,13 @@
+import asyncio
 import socket
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import pytest
+
+from apps.core import egress
+from apps.core.egress import Fetched
+from apps.core.wire import Request, Response
 
 PUBLIC = "93.184.216.34"
 
@@ -40,7 +46,7 @@ class Net:
 
     def getaddrinfo(self, host: Any, port: Any, *args: Any, **options: Any) -> list[Any]:
         name = (host.decode() if isinstance(host, bytes) else host).rstrip(".").lower()
-        if not name.endswith(".test"):
+        if name == "localhost" or _is_number(name):
             return self._resolve(host, port, *args, **options)
         self.asked.append(name)
         if name == "rebind.test":
@@ -50,6 +56,15 @@ class Net:
         else:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         return [_entry(address, port) for address in addresses]
+
+
+def _is_number(name: str) -> bool:
+    """Whether the operating system takes the text for an address, in any notation."""
+    try:
+        socket.inet_aton(name)
+    except OSError:
+        return ":" in name
+    return True
 
 
 def _entry(address: str, port: int) -> tuple[Any, ...]:
@@ -67,3 +82,40 @@ def net(monkeypatch: pytest.MonkeyPatch) -> Net:
 def allowed(settings: Any) -> None:
     """Loopback exempted, so that a server of ours can stand for the outside."""
     settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+
+
+class Fetch(Protocol):
+    def __call__(self, url: str, *, max_bytes: int, seconds: float = 60) -> Fetched: ...
+
+
+Send = Callable[[Request], Response]
+
+
+def _download(url: str, *, max_bytes: int, seconds: float = 60) -> Fetched:
+    async def once() -> Fetched:
+        async with egress.Session() as session:
+            return await session.download(url, max_bytes=max_bytes, seconds=seconds)
+
+    return asyncio.run(once())
+
+
+def _send(request: Request) -> Response:
+    async def once() -> Response:
+        async with egress.Session() as session:
+            return await session.send(request)
+
+    return asyncio.run(once())
+
+
+@pytest.fixture(params=[egress.fetch, _download], ids=["sync", "session"])
+def fetch(request: pytest.FixtureRequest) -> Fetch:
+    """Both clients' way to get a file; a test that takes it is one for each."""
+    client: Fetch = request.param
+    return client
+
+
+@pytest.fixture(params=[egress.send, _send], ids=["sync", "session"])
+def send(request: pytest.FixtureRequest) -> Send:
+    """Both clients' way to exchange a request for an answer."""
+    client: Send = request.param
+    return client

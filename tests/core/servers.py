@@ -1,7 +1,9 @@
 """HTTP servers on this machine, for what speaks HTTP."""
 
 import http.server
+import re
 import socket
+import socketserver
 import ssl
 import threading
 from collections.abc import Callable, Iterator
@@ -80,3 +82,44 @@ def redirect(target: str, status: int = 302) -> Callable[[Handler], None]:
         handler.end_headers()
 
     return answer
+
+
+class _Raw(socketserver.ThreadingTCPServer):
+    allow_reuse_address = True
+    daemon_threads = True
+
+
+@contextmanager
+def talking(talk: Callable[[socket.socket], None]) -> Iterator[int]:
+    """A server that leaves every connection to `talk`, one thread each; yields its port."""
+
+    class Talking(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            try:
+                talk(self.request)
+            except OSError:
+                return  # the client hung up, which is what some tests want
+
+    with _Raw(("127.0.0.1", 0), Talking) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield server.server_address[1]
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def heard(connection: socket.socket) -> bytes:
+    """One request as it came: its head, and as much of a body as that announces. Empty when the client is gone."""
+    text = b""
+    while b"\r\n\r\n" not in text:
+        piece = connection.recv(65536)
+        if not piece:
+            return b""
+        text += piece
+    head, _, body = text.partition(b"\r\n\r\n")
+    announced = re.search(rb"(?i)content-length: *(\d+)", head)
+    while announced and len(body) < int(announced[1]):
+        body += connection.recv(65536)
+    return head + b"\r\n\r\n" + body

@@ -14,52 +14,51 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from apps.core import egress
-from apps.core.egress import EgressError
-from tests.core.conftest import NAMES, Net
+from apps.core.egress import EgressError, exchange
+from tests.core.conftest import NAMES, Fetch, Net
 from tests.core.servers import Handler, redirect, reply, serving
 
 LIMIT = 1_000_000
 
 
 @pytest.mark.usefixtures("allowed")
-def test_three_redirects_are_followed_and_a_fourth_is_not():
+def test_three_redirects_are_followed_and_a_fourth_is_not(fetch: Fetch):
     def chain(handler: Handler) -> None:
         left = int(handler.path[1:])
         (redirect(f"/{left - 1}") if left else reply(b"there"))(handler)
 
     with serving(chain) as server:
-        assert egress.fetch(server.url("/3"), max_bytes=LIMIT).data == b"there"
+        assert fetch(server.url("/3"), max_bytes=LIMIT).data == b"there"
         with pytest.raises(EgressError, match="redirects more than 3 times"):
-            egress.fetch(server.url("/4"), max_bytes=LIMIT)
+            fetch(server.url("/4"), max_bytes=LIMIT)
 
 
 @pytest.mark.usefixtures("allowed")
-def test_redirect_loop_ends():
+def test_redirect_loop_ends(fetch: Fetch):
     with serving(redirect("/")) as server, pytest.raises(EgressError, match="redirects more than"):
-        egress.fetch(server.url(), max_bytes=LIMIT)
+        fetch(server.url(), max_bytes=LIMIT)
 
     assert len(server.paths) == 4
 
 
 @pytest.mark.usefixtures("allowed")
 @pytest.mark.parametrize("status", [204, 206, 304, 401, 404, 500])
-def test_answer_other_than_200_is_named_and_its_text_is_not(status: int):
+def test_answer_other_than_200_is_named_and_its_text_is_not(fetch: Fetch, status: int):
     def answer(handler: Handler) -> None:
         handler.send_error(status, "words of the other side")
 
     with serving(answer) as server, pytest.raises(EgressError) as refused:
-        egress.fetch(server.url(), max_bytes=LIMIT)
+        fetch(server.url(), max_bytes=LIMIT)
 
     assert str(refused.value) == f"The URL's server answered {status}."
 
 
 @pytest.mark.usefixtures("allowed")
-def test_body_of_the_limit_is_taken_and_one_byte_more_is_not():
+def test_body_of_the_limit_is_taken_and_one_byte_more_is_not(fetch: Fetch):
     with serving(reply(b"x" * 1000)) as server:
-        assert len(egress.fetch(server.url(), max_bytes=1000).data) == 1000
+        assert len(fetch(server.url(), max_bytes=1000).data) == 1000
         with pytest.raises(EgressError, match="larger than 999 bytes"):
-            egress.fetch(server.url(), max_bytes=999)
+            fetch(server.url(), max_bytes=999)
 
 
 @pytest.mark.usefixtures("allowed")
@@ -72,13 +71,13 @@ def test_body_of_the_limit_is_taken_and_one_byte_more_is_not():
         ("identity", b"hello"),
     ],
 )
-def test_compressed_body_is_unpacked(encoding: str, body: bytes):
+def test_compressed_body_is_unpacked(fetch: Fetch, encoding: str, body: bytes):
     with serving(reply(body, Content_Encoding=encoding)) as server:
-        assert egress.fetch(server.url(), max_bytes=5).data == b"hello"
+        assert fetch(server.url(), max_bytes=5).data == b"hello"
 
 
 @pytest.mark.usefixtures("allowed")
-def test_compression_bomb_is_cut_at_the_limit():
+def test_compression_bomb_is_cut_at_the_limit(fetch: Fetch):
     bomb = gzip.compress(bytes(50_000_000))
     tracemalloc.start()
 
@@ -86,7 +85,7 @@ def test_compression_bomb_is_cut_at_the_limit():
         serving(reply(bomb, Content_Encoding="gzip")) as server,
         pytest.raises(EgressError, match="larger than 1 MB"),
     ):
-        egress.fetch(server.url(), max_bytes=1024 * 1024)
+        fetch(server.url(), max_bytes=1024 * 1024)
 
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -95,26 +94,26 @@ def test_compression_bomb_is_cut_at_the_limit():
 
 @pytest.mark.usefixtures("allowed")
 @pytest.mark.parametrize("encoding", ["gzip, gzip", "br", "zstd", "compress"])
-def test_compression_we_did_not_ask_for_is_refused(encoding: str):
+def test_compression_we_did_not_ask_for_is_refused(fetch: Fetch, encoding: str):
     with (
         serving(reply(b"hello", Content_Encoding=encoding)) as server,
         pytest.raises(EgressError, match="did not ask for"),
     ):
-        egress.fetch(server.url(), max_bytes=LIMIT)
+        fetch(server.url(), max_bytes=LIMIT)
 
 
 @pytest.mark.usefixtures("allowed")
-def test_body_that_is_not_what_its_header_says_is_refused():
+def test_body_that_is_not_what_its_header_says_is_refused(fetch: Fetch):
     with (
         serving(reply(b"not gzip at all", Content_Encoding="gzip")) as server,
         pytest.raises(EgressError, match="cannot be fetched"),
     ):
-        egress.fetch(server.url(), max_bytes=LIMIT)
+        fetch(server.url(), max_bytes=LIMIT)
 
 
 @pytest.mark.usefixtures("allowed")
 @pytest.mark.parametrize("part", ["headers", "body"])
-def test_server_that_drips_is_left_at_the_deadline(part: str):
+def test_server_that_drips_is_left_at_the_deadline(fetch: Fetch, part: str):
     gone = threading.Event()
 
     def headers(handler: Handler) -> None:
@@ -131,7 +130,7 @@ def test_server_that_drips_is_left_at_the_deadline(part: str):
     started = time.monotonic()
     with serving({"headers": headers, "body": body}[part]) as server:
         with pytest.raises(EgressError, match="did not answer in time"):
-            egress.fetch(server.url(), max_bytes=LIMIT, seconds=0.5)
+            fetch(server.url(), max_bytes=LIMIT, seconds=0.5)
         gone.set()
 
     assert 0.4 < time.monotonic() - started < 3
@@ -168,7 +167,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("name", "is_trusted"), [("tls.test", True), ("tls.test", False), ("other.test", True)]
 )
 def test_tls_asks_for_the_name_and_checks_the_certificate(
-    net: Net, monkeypatch: pytest.MonkeyPatch, certificate: Path, name: str, is_trusted: bool
+    fetch: Fetch,
+    net: Net,
+    monkeypatch: pytest.MonkeyPatch,
+    certificate: Path,
+    name: str,
+    is_trusted: bool,
 ):
     monkeypatch.setitem(NAMES, name, ["127.0.0.1"])
     asked: list[str | None] = []
@@ -177,15 +181,15 @@ def test_tls_asks_for_the_name_and_checks_the_certificate(
     server_side.sni_callback = lambda _, name, __: asked.append(name)
     if is_trusted:
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    egress._tls.cache_clear()
+    exchange.tls.cache_clear()
 
     with serving(reply(b"hello"), tls=server_side) as server:
         url = f"https://{name}:{server.port}/"
         if is_trusted and name == "tls.test":
-            assert egress.fetch(url, max_bytes=LIMIT).data == b"hello"
+            assert fetch(url, max_bytes=LIMIT).data == b"hello"
         else:
             with pytest.raises(EgressError, match="cannot be reached"):
-                egress.fetch(url, max_bytes=LIMIT)
-    egress._tls.cache_clear()
+                fetch(url, max_bytes=LIMIT)
+    exchange.tls.cache_clear()
 
     assert asked == [name]

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from apps.core.sealing import CannotOpen, seal, unseal
+from apps.core.sealing import CannotOpen, is_current, seal, unseal
 
 SECRET = "whsec_correct horse battery ☃"
 
@@ -52,6 +52,7 @@ def test_old_key_still_opens_and_the_new_one_seals(settings):
     settings.SEALING_KEYS = ["new", "old"]
     assert unseal(old, bound_to="task:1") == SECRET
     new = seal(SECRET, bound_to="task:1")
+    assert (is_current(old), is_current(new)) == (False, True)
 
     settings.SEALING_KEYS = ["new"]
     assert unseal(new, bound_to="task:1") == SECRET

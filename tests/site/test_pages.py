@@ -2,7 +2,8 @@ import pytest
 from django.template.loader import render_to_string
 from django.test import Client
 
-from apps.catalog import registry, selectors
+from apps.byoa import selectors
+from apps.catalog import registry
 
 pytestmark = pytest.mark.django_db
 

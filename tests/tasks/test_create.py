@@ -13,7 +13,7 @@ from apps.accounts.selectors import Identity
 from apps.billing import selectors as billing
 from apps.billing.services.caps import SpendLimitReached
 from apps.billing.services.credits import InsufficientCredits
-from apps.catalog.selectors import NoRoute
+from apps.byoa.selectors import NoRoute
 from apps.core.errors import InvalidRequest, TooLarge
 from apps.core.sealing import unseal
 from apps.files.models import StoredFile

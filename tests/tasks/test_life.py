@@ -122,7 +122,7 @@ def test_completion_that_crashes_before_its_commit_changes_nothing(
 ):
     found = claimed(workspace)
     with monkeypatch.context() as crash:
-        crash.setattr(finish.credits, "capture", _crash)
+        crash.setattr(finish.credits, "settle_many", _crash)
         with pytest.raises(RuntimeError, match="crash"):
             finish.complete(task_id=found.task.id, attempt=1, result=RESULT)
 

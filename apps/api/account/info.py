@@ -14,17 +14,16 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import policies
 from apps.accounts import selectors as accounts
 from apps.accounts.models import Membership, Workspace
 from apps.accounts.selectors import Identity
 from apps.api.openapi import operations
-from apps.api.v1.render import time_text
 from apps.api.views import ApiView, answer, identity_of
 from apps.billing import selectors as billing
 from apps.billing.models import Wallet
 from apps.core import money
 from apps.tasks import selectors as tasks
+from apps.tasks.presentation import time_text
 
 _PRIVATE_POOLS = ("chat_gpt", "kling", "luma", "suno", "udio")
 _SEATS = ("chat_gpt", "hailuo", "kling", "luma", "suno", "udio")
@@ -48,7 +47,7 @@ class AccountInfo(ApiView):
         data = (
             _profile(workspace, identity)
             | _pools()
-            | _limits(workspace)
+            | _limits(identity)
             | _money(wallet, spent=_spent_points(workspace))
         )
         return answer(dict(sorted(data.items())))
@@ -86,8 +85,8 @@ def _pools() -> dict[str, Any]:
     )
 
 
-def _limits(workspace: Workspace) -> dict[str, int]:
-    each = policies.terms(workspace.plan).concurrent_tasks
+def _limits(identity: Identity) -> dict[str, int]:
+    each = identity.concurrent_tasks
     return {"max_concurrent_task_count": each} | {
         f"max_{family}_concurrency": each for family in _LIMITED_FAMILIES
     }

@@ -8,6 +8,7 @@ from django.conf import settings
 from drf_spectacular.generators import SchemaGenerator
 
 from apps.api.openapi.inputs import create_task_schemas
+from apps.api.openapi.operations import STREAM_TASK
 from apps.api.openapi.schemas import SCHEMAS
 from apps.api.openapi.shapes import ERROR_TITLES, HEADERS, SECURITY_SCHEMES, error_response
 
@@ -22,6 +23,8 @@ def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """drf-spectacular's last step: add what the operations refer to."""
     result["info"]["description"] = _ABOUT
     result["tags"] = [{"name": name} for name in ("Tasks", "Models", "Files", "Account")]
+    # Served by the gateway, which drf-spectacular cannot see.
+    result["paths"]["/api/v1/task/{task_id}/events"] = {"get": STREAM_TASK}
     result["servers"] = [{"url": settings.BASE_URL}]
     result["components"] = {
         "schemas": SCHEMAS | create_task_schemas(),

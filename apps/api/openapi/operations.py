@@ -73,7 +73,14 @@ CREATE_TASK = _operation(
             "in": "header",
             "description": "Names this request; 1 to 255 printable ASCII characters.",
             "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        }
+        },
+        {
+            "name": "X-Deadline-Seconds",
+            "in": "header",
+            "description": "The task fails with 11001, free of charge, when it has not ended so long after its "
+            "creation, waiting included.",
+            "schema": {"type": "integer", "minimum": 1, "maximum": 86_400},
+        },
     ],
 )
 CREATE_TASK["responses"]["200"]["headers"] = {
@@ -101,11 +108,14 @@ CANCEL_TASK = _operation(
     errors=(*_KEYED, 404, 409),
     parameters=[_TASK_ID],
 )
+_CREATED_BEFORE = _query("created_before", "Unix time in seconds, exclusive.", **_UNIX)
 LIST_TASKS = _operation(
     "listTasks",
     "Tasks",
-    "List tasks",
-    description="Newest first. Hand `next_cursor` back as `cursor` for the next page; it is null on the last one.",
+    "List tasks, or read up to 50 at once",
+    description="Newest first. Hand `next_cursor` back as `cursor` for the next page; it is null on the last one. With "
+    "`ids`: those tasks in the order asked, and `missing`, the ids that are no task of this workspace; the other "
+    "parameters are not looked at then.",
     answer="TaskListAnswer",
     errors=(*_KEYED, 400),
     parameters=[
@@ -125,10 +135,62 @@ LIST_TASKS = _operation(
             minLength=1,
             maxLength=100,
         ),
+        _query("client_reference", "Only tasks of this name.", type="string", maxLength=255),
         _query("created_after", "Unix time in seconds, inclusive.", **_UNIX),
-        _query("created_before", "Unix time in seconds, exclusive.", **_UNIX),
+        _CREATED_BEFORE,
+        _query("ids", "Task ids with commas between them, at most 50.", type="string"),
     ],
 )
+CANCEL_TASKS = _operation(
+    "cancelTasks",
+    "Tasks",
+    "Cancel many tasks",
+    description="Cancels every task of the workspace that was created before then and has not started, and gives the "
+    "held amounts back. `skipped` are those that match and run already.",
+    answer="CancelledAnswer",
+    errors=(*_KEYED, 400),
+    parameters=[
+        {**_CREATED_BEFORE, "required": True},
+        {
+            **_query(
+                "model",
+                "`all` or a family: `kling`, `midjourney`, `suno`, `luma`, `flux` and so on.",
+                type="string",
+                examples=["all", "kling"],
+            ),
+            "required": True,
+        },
+    ],
+)
+STREAM_TASK = _operation(
+    "streamTask",
+    "Tasks",
+    "Follow a task",
+    description="Server-sent events: an event `task` with the task as `data` at once and on every change, and the "
+    "end of the stream after the final state. A comment line every 15 seconds keeps the connection open. "
+    "A stream lasts an hour at most. Resume with `Last-Event-ID`: nothing that you have seen is sent again.",
+    answer="Task",
+    errors=(*_KEYED, 404),
+    parameters=[
+        _TASK_ID,
+        {
+            "name": "Last-Event-ID",
+            "in": "header",
+            "description": "The `id` of the last event you have seen.",
+            "schema": {"type": "string"},
+        },
+        _query("last_event_id", "The same, for clients that cannot set headers.", type="string"),
+    ],
+)
+STREAM_TASK["responses"]["200"]["content"] = {
+    "text/event-stream": {
+        "schema": {"type": "string"},
+        "example": 'event: task\nid: 1234.40\ndata: {"task_id": "0f647527-…", "status": "processing"}\n\n',
+    }
+}
+STREAM_TASK["responses"]["204"] = {
+    "description": "The task has ended and `Last-Event-ID` is its final state: there is nothing to come."
+}
 QUOTE_TASK = _operation(
     "quoteTask",
     "Tasks",
@@ -155,6 +217,15 @@ ACCOUNT_INFO = _operation(
     "Read the account",
     description="Plan, balance and limits of the workspace that the key belongs to.",
     answer="AccountInfoAnswer",
+    errors=_KEYED,
+)
+ACTIVE_TASKS = _operation(
+    "activeTasks",
+    "Account",
+    "What is under way",
+    description="By family: how many tasks are staged, pending and processing, and their ids, oldest first. Families "
+    "without any are left out.",
+    answer="ActiveTasksAnswer",
     errors=_KEYED,
 )
 UPLOAD = _operation(

@@ -28,8 +28,18 @@ _CONFIG = obj(
             {
                 "endpoint": text("Called when the task changes; empty: nobody is.", maxLength=2048),
                 "secret": text("Sent along, never shown again.", maxLength=512),
+                "progress": {
+                    "type": "boolean",
+                    "description": "Call also when it starts and gets on.",
+                },
             },
             required=(),
+        ),
+        "client_reference": text("Your own name for it; need not be unique.", maxLength=255),
+        "retention": text(
+            "How long its files are kept: an hour, a day, as long as the plan says, or a year (Premium).",
+            enum=["1h", "1d", "plan", "1y"],
+            default="plan",
         ),
     },
     required=(),
@@ -113,6 +123,10 @@ _MODEL = obj(
         "available": BOOLEAN,
     }
 )
+_ACTIVE = obj(
+    {f"{status}_count": integer(minimum=0) for status in ("staged", "pending", "processing")}
+    | {"active_tasks": array(text(format="uuid"))}
+)
 _NUMBER: Schema = {"type": "number", "minimum": 0}
 _ACCOUNT = obj(
     {
@@ -151,8 +165,19 @@ SCHEMAS: dict[str, Schema] = {
     "Task": _TASK,
     "TaskAnswer": envelope(reference("Task")),
     "TaskListAnswer": envelope(
-        obj({"items": array(reference("Task")), "next_cursor": nullable(text())})
+        obj(
+            {
+                "items": array(reference("Task")),
+                "next_cursor": nullable(text()),
+                "missing": array(text("What was asked for by `ids` and is not there.")),
+            },
+            required=("items", "next_cursor"),
+        )
     ),
+    "CancelledAnswer": envelope(
+        obj({"cancelled": array(text(format="uuid")), "skipped": array(text(format="uuid"))})
+    ),
+    "ActiveTasksAnswer": envelope({"type": "object", "additionalProperties": _ACTIVE}),
     "QuoteAnswer": envelope(_QUOTE),
     "Model": _MODEL,
     "ModelListAnswer": envelope(array(reference("Model"))),

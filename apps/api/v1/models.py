@@ -9,8 +9,8 @@ from rest_framework.response import Response
 from apps.accounts.selectors import Identity
 from apps.api.openapi import operations
 from apps.api.views import ApiView, answer
+from apps.byoa import selectors as byoa
 from apps.catalog import pricing, registry
-from apps.catalog import selectors as catalog
 from apps.catalog.spec import TaskSpec
 from apps.core.money import POINTS_PER_USD
 
@@ -40,7 +40,7 @@ def _model_data(spec: TaskSpec, identity: Identity | None) -> dict[str, Any]:
         "price": {"currency": "USD", "rates": _rates(spec, identity)},
         "modes": list(spec.modes),
         "plan": spec.plan.value,
-        "available": catalog.is_available(spec),
+        "available": byoa.is_available(spec),
     }
 
 

@@ -10,7 +10,7 @@ from apps.api.openapi import operations
 from apps.api.v1 import requests
 from apps.api.views import ApiView, answer, identity_of
 from apps.billing import selectors as billing
-from apps.catalog import selectors as catalog
+from apps.byoa import selectors as byoa
 from apps.core import money
 from apps.tasks.services.request import Prepared, prepare
 
@@ -38,7 +38,7 @@ def _quote_data(prepared: Prepared, available_points: int) -> dict[str, Any]:
         "usd": f"{money.usd(points).normalize():f}",
         "credits": f"{money.display_credits(points):f}",
         "lines": prepared.quote.as_json(),
-        "available": catalog.is_available(spec),
+        "available": byoa.is_available(spec),
         "balance": {
             "available_points": available_points,
             "sufficient": available_points >= points,

@@ -36,10 +36,10 @@ class AlreadySettled(Exception):
 # The hold of a task, as the head of a statement that also inserts what is held for: `WITH <HOLD> INSERT … FROM hold`.
 # Parameters: points, points, workspace id, reference, API key id. A wallet that cannot cover it raises a check
 # violation, which undoes the whole statement; see `insufficient`.
-HOLD_CTE = """
+_HOLD_CTE = """
 hold AS (
     UPDATE billing_wallet SET available = available - %s, held = held + %s
-     WHERE workspace_id = %s
+     WHERE workspace_id = %s{condition}
  RETURNING workspace_id, available, held
 ), hold_entry AS (
     INSERT INTO billing_creditentry (workspace_id, kind, reference, api_key_id, available_delta, held_delta,
@@ -47,6 +47,11 @@ hold AS (
     SELECT workspace_id, 'HOLD', %s, %s, -%s::bigint, %s::bigint, available, held FROM hold
 )
 """
+
+HOLD_CTE = _HOLD_CTE.format(condition="")
+# The same, only when the CTE `gate` before it has a row. Reading it here also makes its lock the earlier one: the
+# wallet is locked last, everywhere.
+GATED_HOLD_CTE = _HOLD_CTE.format(condition=" AND EXISTS (SELECT FROM gate)")
 
 _HOLD = f"WITH {HOLD_CTE} SELECT 1 FROM hold"  # noqa: S608 - nothing but our own text
 
@@ -114,36 +119,97 @@ def release(*, workspace_id: int, reference: str) -> None:
     _settle(workspace_id, Kind.RELEASE, reference, 0)
 
 
-# The hold is found by its unique reference; the wallet row is locked by the UPDATE, last.
-_SETTLE = """
-WITH held AS (
-    SELECT workspace_id, held_delta AS points, api_key_id, created_at FROM billing_creditentry
-     WHERE workspace_id = %s AND reference = %s AND kind = 'HOLD'
-), wallet AS (
-    UPDATE billing_wallet w SET available = w.available + held.points - %s, held = w.held - held.points
-      FROM held WHERE w.workspace_id = held.workspace_id
- RETURNING w.workspace_id, w.available, w.held, held.points, held.api_key_id
-), entry AS (
-    INSERT INTO billing_creditentry (workspace_id, kind, reference, api_key_id, available_delta, held_delta,
-                                     available_after, held_after)
-    SELECT workspace_id, %s, %s, api_key_id, points - %s, -points, available, held FROM wallet
-)
-SELECT api_key_id, points, created_at FROM held
-"""
+@dataclass(frozen=True)
+class Settlement:
+    """How a hold ends: captured at `cost` points, or with None released in full."""
+
+    workspace_id: int
+    reference: str
+    cost: int | None
 
 
 def _settle(workspace_id: int, kind: Kind, reference: str, cost: int) -> None:
+    settlement = Settlement(workspace_id, reference, None if kind is Kind.RELEASE else cost)
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_SETTLE, [workspace_id, reference, cost, kind.value, reference, cost])
-            row = cursor.fetchone()
-            if row is None:
-                raise NotFound(f"Nothing is held for {reference}.")
-            key_id, held, held_at = row
-            if key_id is not None and held > cost:
-                caps.give_back(key_id=key_id, points=held - cost, held_at=held_at)
+        with transaction.atomic():
+            free_caps([settlement])
+            settle_many([settlement])
     except IntegrityError as error:
         _check_same_settlement(workspace_id, kind, reference, cost, error)
+
+
+_HELD = """
+SELECT s.cost, h.held_delta, h.api_key_id, h.created_at
+  FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS s (workspace_id, reference, cost)
+  JOIN billing_creditentry h ON h.workspace_id = s.workspace_id AND h.reference = s.reference AND h.kind = 'HOLD'
+ WHERE h.api_key_id IS NOT NULL AND h.held_delta > s.cost
+ ORDER BY h.api_key_id
+"""
+
+
+def free_caps(settlements: Sequence[Settlement]) -> None:
+    """Let what the settlements give back no longer count against the keys' caps.
+
+    Belongs in the transaction of `settle_many`, before any other lock but those of tasks: a creation locks its key's
+    caps, then its family's load, then the wallet, and whoever settles does so in the same order.
+    """
+    columns: list[list[Any]] = [[s.workspace_id for s in settlements], [s.reference for s in settlements]]
+    with connection.cursor() as cursor:
+        cursor.execute(_HELD, [*columns, [s.cost or 0 for s in settlements]])
+        for cost, held, key_id, held_at in cursor.fetchall():
+            caps.give_back(key_id=key_id, points=held - cost, held_at=held_at)
+
+
+# Holds are found by their unique references. Each line's balance is the wallet's new one less what the lines after it
+# move, so the lines follow from one another in the order of the arrays.
+_SETTLE = """
+WITH held AS (
+    SELECT s.n, s.workspace_id, s.reference, s.kind, h.api_key_id, h.held_delta AS points,
+           h.held_delta - s.cost AS back
+      FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::bigint[]) WITH ORDINALITY
+           AS s (workspace_id, reference, kind, cost, n)
+      JOIN billing_creditentry h ON h.workspace_id = s.workspace_id AND h.reference = s.reference AND h.kind = 'HOLD'
+), total AS (
+    SELECT workspace_id, sum(back)::bigint AS back, sum(points)::bigint AS points FROM held GROUP BY workspace_id
+), wallet AS (
+    UPDATE billing_wallet w SET available = w.available + total.back, held = w.held - total.points
+      FROM total WHERE w.workspace_id = total.workspace_id
+ RETURNING w.workspace_id, w.available, w.held
+)
+INSERT INTO billing_creditentry (workspace_id, kind, reference, api_key_id, available_delta, held_delta,
+                                 available_after, held_after)
+SELECT workspace_id, kind, reference, api_key_id, back, -points,
+       available - COALESCE(sum(back) OVER later, 0)::bigint, held + COALESCE(sum(points) OVER later, 0)::bigint
+  FROM held JOIN wallet USING (workspace_id)
+WINDOW later AS (PARTITION BY workspace_id ORDER BY n ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING)
+ ORDER BY n
+"""
+
+
+def settle_many(settlements: Sequence[Settlement]) -> None:
+    """End holds, inside the caller's transaction, which locks nothing after this.
+
+    Raises NotFound when a reference has no hold and IntegrityError when one was settled before; then the caller's
+    transaction is to be given up.
+    """
+    workspaces = sorted({s.workspace_id for s in settlements})
+    with connection.cursor() as cursor:
+        # In one order, so that two batches never wait for each other.
+        cursor.execute(
+            "SELECT FROM billing_wallet WHERE workspace_id = ANY(%s) ORDER BY workspace_id FOR UPDATE",
+            [workspaces],
+        )
+        cursor.execute(
+            _SETTLE,
+            [
+                [s.workspace_id for s in settlements],
+                [s.reference for s in settlements],
+                [Kind.RELEASE.value if s.cost is None else Kind.CAPTURE.value for s in settlements],
+                [s.cost or 0 for s in settlements],
+            ],
+        )
+        if cursor.rowcount != len(settlements):
+            raise NotFound("Nothing is held for one of the references.")
 
 
 def _check_same_settlement(

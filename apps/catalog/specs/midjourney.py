@@ -264,6 +264,7 @@ def _picture(
         charges=charges or _charges(task_type),
         modes=MODES,
         timeout_seconds=TIMEOUT_SECONDS,
+        tells_progress=True,
         pending_output=_no_picture_yet,
         process_mode=mode_of,
         example=example or {},
@@ -292,6 +293,7 @@ def _text(
         charges=_once(task_type),
         modes=modes,
         timeout_seconds=TIMEOUT_SECONDS,
+        tells_progress=True,
         pending_output=pending,
         process_mode=mode_of if modes else _relax,
     )

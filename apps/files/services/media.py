@@ -1,5 +1,6 @@
 """From what a customer gave as media to bytes, and from inline bytes to a file with a URL."""
 
+import re
 from datetime import datetime
 
 from django.conf import settings
@@ -32,11 +33,19 @@ def keep_inline(*, workspace_id: int, value: str, expires_at: datetime) -> Store
     )
 
 
+_KEY = re.compile(r"[a-z]+/[0-9a-f-]{36}\.[a-z0-9]{1,8}")
+
+
+def own_key(url: str) -> str | None:
+    """The storage key when the URL is one of our own files', else None."""
+    key = url.removeprefix(f"{settings.FILES_BASE_URL}/")
+    return key if key != url and _KEY.fullmatch(key) else None
+
+
 def fetch(*, url: str) -> bytes:
     """The bytes behind a URL: our own files straight from storage, all else through the egress guard."""
-    own = f"{settings.FILES_BASE_URL}/"
-    if url.startswith(own):
-        return _own_file(url.removeprefix(own))
+    if url.startswith(f"{settings.FILES_BASE_URL}/"):
+        return _own_file(url.removeprefix(f"{settings.FILES_BASE_URL}/"))
     try:
         return egress.fetch(url, max_bytes=settings.MEDIA_MAX_BYTES).data
     except egress.EgressError as error:

@@ -3,6 +3,7 @@
 import itertools
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -46,20 +47,57 @@ def keep(
     file = StoredFile.objects.create(
         workspace_id=workspace_id,
         kind=kind,
-        key=f"{_folder(kind, content.content_type)}/{uuid.uuid4()}.{content.extension}",
+        key=_key(kind, content.content_type, content.extension),
         content_type=content.content_type,
         size=len(content.data),
         task_id=task_id,
         expires_at=expires_at,
     )
     try:
-        default_storage.save(file.key, ContentFile(content.data))
+        write(file, content.data)
+    except CannotStore:
+        discard([file])
+        raise
+    return file
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A file that is about to be stored: whose it is, how large, until when."""
+
+    workspace_id: int
+    task_id: uuid.UUID
+    content_type: str
+    extension: str
+    size: int
+    expires_at: datetime
+
+
+def announce(files: Sequence[Announcement]) -> list[StoredFile]:
+    """The rows of many outputs in one statement, committed before their bytes are written (`write`)."""
+    rows = [
+        StoredFile(
+            workspace_id=file.workspace_id,
+            kind=StoredFile.Kind.OUTPUT,
+            key=_key(StoredFile.Kind.OUTPUT, file.content_type, file.extension),
+            content_type=file.content_type,
+            size=file.size,
+            task_id=file.task_id,
+            expires_at=file.expires_at,
+        )
+        for file in files
+    ]
+    return StoredFile.objects.bulk_create(rows)
+
+
+def write(file: StoredFile, data: bytes) -> None:
+    """The bytes of an announced file. Asks no database. Raises CannotStore."""
+    try:
+        default_storage.save(file.key, ContentFile(data))
     except Exception as error:
         # Storages raise whatever their client raises.
         log.exception("file not stored", extra={"error": type(error).__name__})
-        discard([file])
         raise CannotStore("The file could not be stored.") from error
-    return file
 
 
 def keep_upload(*, workspace_id: int, content: Content) -> StoredFile:
@@ -112,6 +150,10 @@ def _remove_bytes(file: StoredFile) -> bool:
         )
         return False
     return True
+
+
+def _key(kind: StoredFile.Kind, content_type: str, extension: str) -> str:
+    return f"{_folder(kind, content_type)}/{uuid.uuid4()}.{extension}"
 
 
 def _folder(kind: StoredFile.Kind, content_type: str) -> str:

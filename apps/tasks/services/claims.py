@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from apps.catalog.spec import Route
 from apps.tasks.models import Attempt, Status, Task, TaskEvent
+from apps.tasks.services import aftermath
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,9 @@ class Claim:
 
 _CLAIM = """
 UPDATE tasks_task
-   SET status = 'processing', attempt = attempt + 1, progress = 0,
+   SET status = 'processing', attempt = attempt + 1, progress = 0, provider = 'local',
+       deadline_at = CASE WHEN started_at IS NULL AND deadline_seconds IS NULL
+                          THEN statement_timestamp() + %(seconds)s * interval '1 second' ELSE deadline_at END,
        started_at = COALESCE(started_at, statement_timestamp()),
        lease_until = statement_timestamp() + %(lease)s * interval '1 second',
        wake_at = statement_timestamp() + %(lease)s * interval '1 second'
@@ -42,10 +45,13 @@ RETURNING attempt
 
 
 @transaction.atomic
-def claim(*, task_id: uuid.UUID, route: Route, worker: str) -> Claim | None:
-    """Take the task, or None when somebody else has it, it has ended or its deadline is over."""
+def claim(*, task_id: uuid.UUID, route: Route, worker: str, seconds: int = 600) -> Claim | None:
+    """Take the task, or None when somebody else has it, it has ended or its deadline is over.
+
+    From the first claim on it has `seconds` to end, unless its customer set a deadline.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_CLAIM, {"id": task_id, "lease": LEASE_SECONDS})
+        cursor.execute(_CLAIM, {"id": task_id, "lease": LEASE_SECONDS, "seconds": seconds})
         row = cursor.fetchone()
     if row is None:
         return None
@@ -62,6 +68,7 @@ def claim(*, task_id: uuid.UUID, route: Route, worker: str) -> Claim | None:
         worker=worker[:100],
     )
     TaskEvent.objects.create(task=task, kind=Status.PROCESSING, data={"attempt": task.attempt})
+    aftermath.started([task.id])
     return Claim(task, task.attempt)
 
 

@@ -13,21 +13,27 @@ from django.utils import timezone
 
 from apps.accounts.selectors import Identity
 from apps.billing.services import caps, credits
-from apps.catalog import selectors as catalog
+from apps.byoa import selectors as byoa
 from apps.catalog.inputs import MediaAt, media_in
 from apps.core import media, metrics, sealing
-from apps.core.errors import DomainError, InvalidRequest, NotFound, TooLarge
-from apps.core.queue import Wake
+from apps.core.errors import DomainError, InvalidRequest, TooLarge
 from apps.files.models import StoredFile
 from apps.files.services import media as media_files
 from apps.files.services import store
 from apps.tasks import selectors
 from apps.tasks.models import Status, Task
+from apps.tasks.services import wakes, webhooks
 from apps.tasks.services.request import Prepared, TaskRequest, prepare
 
-_dispatch = Wake("tasks.dispatch")
+_RETRY_AFTER_SECONDS = 5
 # Of a stored input, after inline media was moved out of it.
 MAX_INPUT_BYTES = 256 * 1024
+
+
+class ConcurrencyExceeded(DomainError):
+    """As many tasks of the family are under way as the plan allows, and as many are staged as can be."""
+
+    type = "concurrency_exceeded"
 
 
 class IdempotencyConflict(DomainError):
@@ -51,15 +57,16 @@ class Created:
 def create_task(*, identity: Identity, request: TaskRequest) -> Created:
     """Accept a task. Repeating it with the same idempotency key gives the same task.
 
-    Raises the refusals of `prepare`, NoRoute, InsufficientCredits, SpendLimitReached or IdempotencyConflict; then
-    nothing was created, held or kept. The insert is one statement: a crash leaves all of it or nothing.
+    Over the workspace's limit for the family it is staged, and starts when an earlier one has ended. Raises the
+    refusals of `prepare`, NoRoute, InsufficientCredits, SpendLimitReached, ConcurrencyExceeded or IdempotencyConflict;
+    then nothing was created, held or kept. The insert is one statement: a crash leaves all of it or nothing.
     """
     # First of all: what was accepted once is answered the same, whatever the catalog or the plan says by now.
     if request.idempotency_key and (earlier := _replay(identity, request)):
         return earlier
     prepared = prepare(identity=identity, request=request)
     # Which route it takes is decided when it runs; here it only matters that there is one.
-    catalog.required_route(prepared.spec)
+    byoa.required_route(prepared.spec)
     task = _unsaved(identity, request, prepared)
     kept = _keep_inline_media(task, prepared)
     try:
@@ -70,9 +77,10 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
         if isinstance(error, IntegrityError):
             return _refused(error, identity, request, task)
         raise
-    _dispatch.after_commit()
+    if task.status == Status.PENDING:
+        wakes.DISPATCH.after_commit()
     metrics.TASKS_CREATED.labels(task.family).inc()
-    return Created(task)
+    return Created(task, initial_status=task.status)
 
 
 def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Task:
@@ -91,13 +99,22 @@ def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Ta
         process_mode=spec.process_mode(prepared.values) if spec.process_mode else "",
         service_mode=prepared.service_mode,
         webhook_endpoint=request.webhook_endpoint,
+        webhook_progress=prepared.webhook_progress,
+        client_reference=request.client_reference,
+        retention=request.retention,
+        deadline_seconds=request.deadline_seconds,
         price_points=prepared.quote.points,
         price_lines=prepared.quote.as_json(),
-        deadline_at=timezone.now() + timedelta(seconds=spec.timeout_seconds),
+        deadline_at=timezone.now() + timedelta(seconds=_waiting_seconds(request)),
     )
     if request.webhook_secret:
         task.webhook_secret = sealing.seal(request.webhook_secret, bound_to=task.reference)
     return task
+
+
+def _waiting_seconds(request: TaskRequest) -> int:
+    """How long it may wait for its start; what it may take from then on is the model's matter."""
+    return request.deadline_seconds or settings.TASK_WAITING_HOURS * 3600
 
 
 def _keep_inline_media(task: Task, prepared: Prepared) -> list[StoredFile]:
@@ -142,8 +159,9 @@ def _check_size(task: Task) -> None:
 
 
 def _inputs_expire_at(prepared: Prepared) -> datetime:
-    # Long enough for the task itself, and for "run again" on the next day.
-    return timezone.now() + timedelta(seconds=prepared.spec.timeout_seconds, hours=24)
+    # Long enough for the wait and the task itself, and for "run again" on the next day.
+    hours = settings.TASK_WAITING_HOURS + 24
+    return timezone.now() + timedelta(seconds=prepared.spec.timeout_seconds, hours=hours)
 
 
 def _replace(target: Any, path: tuple[str | int, ...], value: str) -> None:
@@ -153,51 +171,70 @@ def _replace(target: Any, path: tuple[str | int, ...], value: str) -> None:
     target[last] = value
 
 
-_IDEMPOTENCY_CTE = """
+# Counts the task as under way or, over the limit, as staged; no row when neither has room. The limit holds to the task
+# because an update waits for the row's lock and then sees its newest version.
+_GATE_SQL = """
+gate AS (
+    INSERT INTO tasks_familyload AS l (workspace_id, family, active, staged, was_staged)
+    VALUES (%s, %s, (%s::int > 0)::int, (%s::int <= 0)::int, %s::int <= 0)
+    ON CONFLICT (workspace_id, family) DO UPDATE
+       SET active = l.active + (l.active < %s::int)::int, staged = l.staged + (l.active >= %s::int)::int,
+           was_staged = l.active >= %s::int
+     WHERE l.active < %s::int OR l.staged < %s
+ RETURNING was_staged
+), """
+_STATUS = "CASE WHEN was_staged THEN 'staged' ELSE 'pending' END"
+_IDEMPOTENCY_CTE = f"""
 , idempotency AS (
     INSERT INTO tasks_idempotencyrecord (workspace_id, key, fingerprint, task_id, initial_status)
-    SELECT workspace_id, %s, %s, %s::uuid, %s FROM hold
+    SELECT workspace_id, %s, %s, %s::uuid, {_STATUS} FROM hold, gate
 )
-"""
+"""  # noqa: S608 - nothing but our own text
 _COLUMNS = (
-    "id", "workspace_id", "api_key_id", "created_by_id", "model", "task_type", "family", "status", "input",
-    "output", "process_mode", "service_mode", "webhook_endpoint", "webhook_secret", "price_points",
-    "price_lines",
+    "id", "workspace_id", "api_key_id", "created_by_id", "model", "task_type", "family", "input", "output",
+    "process_mode", "service_mode", "webhook_endpoint", "webhook_secret", "webhook_progress", "client_reference",
+    "retention", "deadline_seconds", "price_points", "price_lines",
 )  # fmt: skip
 _INSERT = f"""
 , task AS (
-    INSERT INTO tasks_task ({", ".join(_COLUMNS)}, deadline_at, wake_at)
-    SELECT %s::uuid, workspace_id, %s::bigint, %s::bigint, %s, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s, %s, %s,
-           %s::bigint, %s::jsonb, statement_timestamp() + %s * interval '1 second', statement_timestamp()
-      FROM hold
- RETURNING id, created_at, deadline_at
+    INSERT INTO tasks_task ({", ".join(_COLUMNS)}, status, deadline_at, wake_at)
+    SELECT %s::uuid, workspace_id, %s::bigint, %s::bigint, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s, %s, %s,
+           %s::boolean, %s, %s, %s::integer, %s::bigint, %s::jsonb, {_STATUS},
+           statement_timestamp() + %s * interval '1 second', statement_timestamp()
+      FROM hold, gate
+ RETURNING id, status, created_at, deadline_at
 ), event AS (
     INSERT INTO tasks_taskevent (task_id, kind) SELECT id, 'created' FROM task
 )
-SELECT created_at, deadline_at FROM task
+SELECT status, created_at, deadline_at FROM task
 """  # noqa: S608 - only the column names above are put in
 
 
 def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
     seconds = (task.deadline_at - timezone.now()).total_seconds()
     sql, parameters = insert_statement(task, identity, seconds=seconds, request=request)
-    if identity.has_cap:
-        with transaction.atomic():
-            caps.reserve(identity=identity, points=task.price_points)
-            _run(task, sql, parameters)
-    else:
+    if not (identity.has_cap or task.webhook_endpoint):
+        # By itself one statement is a transaction, without the round trips of BEGIN and COMMIT.
         _run(task, sql, parameters)
+        return
+    with transaction.atomic():
+        caps.reserve(identity=identity, points=task.price_points)
+        _run(task, sql, parameters)
+        webhooks.announce([task], kind="created")
 
 
 def _run(task: Task, sql: str, parameters: list[Any]) -> None:
-    # By itself one statement is a transaction, without the round trips of BEGIN and COMMIT.
     atomic = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
     with atomic, connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         row = cursor.fetchone()
     if row is None:
-        raise NotFound("The workspace has no wallet.")
-    task.created_at, task.deadline_at = row
+        raise ConcurrencyExceeded(
+            f"This workspace has as many {task.family} tasks under way and staged as it may. Wait for one to end.",
+            detail={"family": task.family},
+            retry_after=_RETRY_AFTER_SECONDS,
+        )
+    task.status, task.created_at, task.deadline_at = row
     task._state.adding = False
 
 
@@ -205,16 +242,20 @@ def insert_statement(
     task: Task, identity: Identity, *, seconds: float, request: TaskRequest | None = None
 ) -> tuple[str, list[Any]]:
     """The one statement that holds the price and writes task, event, ledger line and idempotency record."""
-    parameters = credits.hold_parameters(
+    limit = identity.concurrent_tasks
+    # By position: one statement takes either names or positions, and the hold's are positions.
+    gate = [task.workspace_id, task.family, *[limit] * 7, settings.STAGED_TASKS]
+    hold = credits.hold_parameters(
         workspace_id=task.workspace_id,
         points=task.price_points,
         reference=task.reference,
         key_id=identity.key_id,
     )
-    sql = f"WITH {credits.HOLD_CTE}"
+    sql = f"WITH {_GATE_SQL}{credits.GATED_HOLD_CTE}"
+    parameters = [*gate, *hold]
     if request and request.idempotency_key:
         sql += _IDEMPOTENCY_CTE
-        parameters += [request.idempotency_key, request.fingerprint, task.id, task.status]
+        parameters += [request.idempotency_key, request.fingerprint, task.id]
     return sql + _INSERT, [*parameters, *_row(task), seconds]
 
 
@@ -226,13 +267,16 @@ def _row(task: Task) -> list[Any]:
         task.model,
         task.task_type,
         task.family,
-        task.status,
         _json(task.input),
         None if task.output is None else _json(task.output),
         task.process_mode,
         task.service_mode,
         task.webhook_endpoint,
         task.webhook_secret,
+        task.webhook_progress,
+        task.client_reference,
+        task.retention,
+        task.deadline_seconds,
         task.price_points,
         _json(task.price_lines),
     ]

@@ -1,4 +1,4 @@
-"""One attempt at a task, start to end."""
+"""One attempt at a task on the local engine, start to end."""
 
 import logging
 import socket
@@ -7,14 +7,13 @@ import uuid
 from collections.abc import Callable
 
 from apps.catalog import registry
-from apps.catalog import selectors as catalog
 from apps.core import metrics
 from apps.files.services.media import MediaUnavailable
 from apps.files.services.store import CannotStore
 from apps.providers.local.base import EngineUnavailable, LocalEngineError
 from apps.tasks import selectors
 from apps.tasks.models import FailureCode
-from apps.tasks.services import claims, finish, local_run
+from apps.tasks.services import claims, finish, local_queue, local_run
 from apps.tasks.services.claims import Claim
 from apps.tasks.services.finish import Failure
 
@@ -28,10 +27,12 @@ def execute(*, task_id: uuid.UUID) -> None:
     the task. A worker that dies in here is found by its lease.
     """
     spec = registry.spec_of(*selectors.name_of(task_id=task_id))
-    route = catalog.usable_route(spec)
-    if route is None:
+    route = next((route for route in spec.routes if route.provider == local_queue.LOCAL), None)
+    if route is None or not local_queue.can_run(spec, route):
         return
-    claimed = claims.claim(task_id=task_id, route=route, worker=socket.gethostname())
+    claimed = claims.claim(
+        task_id=task_id, route=route, worker=socket.gethostname(), seconds=spec.timeout_seconds
+    )
     if claimed is None:
         return
     if claimed.attempt > claims.MAX_ATTEMPTS:

@@ -1,18 +1,35 @@
-"""The end of a task: state, money, event and usage in one transaction, once."""
+"""The end of tasks: state, money, events and usage in one transaction, once.
+
+Many end in one transaction as cheaply as one does, so there is one way for both. Rows are locked in the same order
+everywhere: tasks by id, usage, caps, loads, and wallets last.
+"""
 
 import logging
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection, transaction
-from django.db.models.functions import Now
+import orjson
+from django.db import DatabaseError, connection, transaction
 
 from apps.billing.services import credits
-from apps.core import metrics
-from apps.tasks.models import CANCELLABLE, UNFINISHED, Attempt, FailureCode, Status, Task, TaskEvent
+from apps.byoa.services import slots
+from apps.core.errors import DomainError
+from apps.tasks.models import (
+    CANCELLABLE,
+    OPEN_ATTEMPT,
+    UNFINISHED,
+    Attempt,
+    FailureCode,
+    Status,
+    Task,
+)
+from apps.tasks.services import aftermath, loads, usage, webhooks
 
 log = logging.getLogger(__name__)
+
+CANCELLED_MESSAGE = "Cancelled before it started. Nothing was charged."
 
 
 @dataclass(frozen=True)
@@ -26,109 +43,206 @@ class Result:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a task did not complete: our sentence, and the provider's own words if it had any."""
+    """Why a task did not complete: our sentence, and the provider's own words if it had any.
+
+    `provider_cost_points` is what the provider charged us all the same; the customer pays nothing.
+    """
 
     code: FailureCode
     message: str
     raw: str = field(default="")
+    provider_cost_points: int = 0
 
 
-@transaction.atomic
+@dataclass(frozen=True)
+class Ending:
+    """How a task is to end. With `attempt`, only while that claim is current; without, from any unfinished state.
+
+    `attempt_state` is what becomes of its open attempt.
+    """
+
+    task_id: uuid.UUID
+    outcome: Result | Failure
+    attempt: int | None = None
+    attempt_state: Attempt.State = Attempt.State.FAILED
+
+    @property
+    def status(self) -> Status:
+        if isinstance(self.outcome, Result):
+            return Status.COMPLETED
+        is_cancel = self.outcome.code == FailureCode.CANCELLED
+        return Status.CANCELLED if is_cancel else Status.FAILED
+
+    def fits(self, task: Task) -> bool:
+        """Whether the task is still where this ending starts from."""
+        if self.attempt is not None and task.attempt != self.attempt:
+            return False
+        match self.status:
+            case Status.COMPLETED:
+                return task.status == Status.PROCESSING
+            case Status.CANCELLED:
+                return task.status in CANCELLABLE
+            case _:
+                return task.status in UNFINISHED
+
+
 def complete(*, task_id: uuid.UUID, attempt: int, result: Result) -> bool:
     """Finish a task successfully and spend its hold. False when the claim was lost, and then nothing has changed."""
-    task = _locked(task_id)
-    if task.status != Status.PROCESSING or task.attempt != attempt:
-        return False
-    task.cost_points = task.price_points
-    task.output = result.output
-    task.engine = result.engine
-    task.progress = 100
-    _end(task, Status.COMPLETED)
-    _close_attempt(task, Attempt.State.SUCCEEDED, cost=result.provider_cost_points)
-    credits.capture(workspace_id=task.workspace_id, reference=task.reference, cost=task.cost_points)
-    return True
+    return bool(_end([Ending(task_id, result, attempt, Attempt.State.SUCCEEDED)]))
 
 
-@transaction.atomic
-def fail(*, task_id: uuid.UUID, failure: Failure, attempt: int | None = None) -> bool:
+def fail(
+    *,
+    task_id: uuid.UUID,
+    failure: Failure,
+    attempt: int | None = None,
+    attempt_state: Attempt.State = Attempt.State.FAILED,
+) -> bool:
     """End a task without a result and give its hold back. With `attempt`, only while that claim is current."""
-    task = _locked(task_id)
-    if task.status not in UNFINISHED or attempt not in (None, task.attempt):
-        return False
-    task.error_code = failure.code
-    task.error_message = failure.message
-    task.error_raw = failure.raw[:4000]
-    _end(task, Status.FAILED)
-    _close_attempt(task, Attempt.State.FAILED, error=failure.raw or failure.message)
-    credits.release(workspace_id=task.workspace_id, reference=task.reference)
-    return True
+    return bool(_end([Ending(task_id, failure, attempt, attempt_state)]))
 
 
-@transaction.atomic
 def cancel(*, task: Task) -> bool:
     """End a task that has not started, for free. False when it is running or has ended."""
-    task = _locked(task.id)
-    if task.status not in CANCELLABLE:
-        return False
-    task.error_code = FailureCode.CANCELLED
-    task.error_message = "Cancelled before it started. Nothing was charged."
-    _end(task, Status.CANCELLED)
-    credits.release(workspace_id=task.workspace_id, reference=task.reference)
-    return True
+    return bool(cancel_many(task_ids=[task.id]))
 
 
-def _locked(task_id: uuid.UUID) -> Task:
-    return Task.objects.across_workspaces().select_for_update().get(id=task_id)
+def cancel_many(*, task_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """End those of the tasks that have not started, for free. Says which they were."""
+    failure = Failure(FailureCode.CANCELLED, CANCELLED_MESSAGE)
+    return end_many([Ending(task_id, failure) for task_id in task_ids])
 
 
-def _end(task: Task, status: Status) -> None:
-    """Write the final state; the row is locked and its old state was checked."""
-    task.status = status
+def end_many(endings: Sequence[Ending]) -> set[uuid.UUID]:
+    """End tasks in one transaction; the ids of those that ended. One that cannot be ended does not keep the others."""
+    if not endings:
+        return set()
+    try:
+        return _end(endings)
+    except (DatabaseError, DomainError):
+        if len(endings) == 1 or connection.in_atomic_block:
+            raise
+    return {task_id for ending in endings for task_id in _tried(ending)}
+
+
+def _tried(ending: Ending) -> set[uuid.UUID]:
+    try:
+        return _end([ending])
+    except (DatabaseError, DomainError) as error:
+        # The sweep comes back to it; its deadline ends it at the latest.
+        log.exception(
+            "task not ended", extra={"task_id": str(ending.task_id), "error": type(error).__name__}
+        )
+        return set()
+
+
+@transaction.atomic
+def _end(endings: Sequence[Ending]) -> set[uuid.UUID]:
+    ending_of = {ending.task_id: ending for ending in endings}
+    tasks = [task for task in _locked(list(ending_of)) if ending_of[task.id].fits(task)]
+    if not tasks:
+        return set()
+    was = {task.id: task.status for task in tasks}
+    for task in tasks:
+        _apply(task, ending_of[task.id])
+    _write(tasks)
+    usage.count(tasks)
+    _close_attempts([(task, ending_of[task.id]) for task in tasks])
+    settlements = [_settlement(task) for task in tasks]
+    credits.free_caps(settlements)
+    loads.leave(tasks, was=was)
+    webhooks.announce(tasks)
+    credits.settle_many(settlements)
+    aftermath.ended(tasks)
+    return set(was)
+
+
+def _locked(task_ids: list[uuid.UUID]) -> list[Task]:
+    return list(
+        Task.objects.across_workspaces()
+        .filter(id__in=task_ids)
+        .select_related("workspace")
+        .order_by("id")
+        .select_for_update(of=("self",))
+    )
+
+
+def _apply(task: Task, ending: Ending) -> None:
+    task.status = ending.status
     task.lease_until = task.wake_at = None
-    Task.objects.of(task.workspace_id).filter(id=task.id).update(
-        status=status,
-        output=task.output,
-        engine=task.engine,
-        progress=task.progress,
-        cost_points=task.cost_points,
-        error_code=task.error_code,
-        error_message=task.error_message,
-        error_raw=task.error_raw,
-        lease_until=None,
-        wake_at=None,
-        ended_at=Now(),
-    )
-    TaskEvent.objects.create(task=task, kind=status, data={"cost_points": task.cost_points})
-    _count(task)
-    transaction.on_commit(lambda: _note(task))
+    match ending.outcome:
+        case Result(output=output, engine=engine):
+            task.cost_points = task.price_points
+            task.output, task.engine, task.progress = output, engine, 100
+        case Failure(code=code, message=message, raw=raw):
+            task.error_code, task.error_message, task.error_raw = code, message, raw[:4000]
 
 
-def _close_attempt(task: Task, state: Attempt.State, *, cost: int = 0, error: str = "") -> None:
-    task.attempts.filter(number=task.attempt, state=Attempt.State.RUNNING).update(
-        state=state, ended_at=Now(), cost_points=cost, error=error[:4000]
-    )
+def _settlement(task: Task) -> credits.Settlement:
+    cost = task.cost_points if task.status == Status.COMPLETED else None
+    return credits.Settlement(task.workspace_id, task.reference, cost)
 
 
-_COUNT = """
-INSERT INTO tasks_usagebucket AS b (workspace_id, starts_at, family, completed, failed, cancelled, cost_points)
-VALUES (%s, date_bin('15 minutes', statement_timestamp(), TIMESTAMPTZ '2000-01-01 00:00:00+00'), %s, %s, %s, %s, %s)
-ON CONFLICT (workspace_id, starts_at, family) DO UPDATE
-   SET completed = b.completed + EXCLUDED.completed, failed = b.failed + EXCLUDED.failed,
-       cancelled = b.cancelled + EXCLUDED.cancelled, cost_points = b.cost_points + EXCLUDED.cost_points
+_WRITE = """
+WITH ended AS (
+    UPDATE tasks_task t
+       SET status = v.status, output = v.output, engine = v.engine, progress = v.progress, cost_points = v.cost,
+           error_code = v.code, error_message = v.message, error_raw = v.raw, lease_until = NULL, wake_at = NULL,
+           ended_at = statement_timestamp()
+      FROM unnest(%s::uuid[], %s::text[], %s::jsonb[], %s::text[], %s::int[], %s::bigint[], %s::int[], %s::text[],
+                  %s::text[]) AS v (id, status, output, engine, progress, cost, code, message, raw)
+     WHERE t.id = v.id
+ RETURNING t.id, t.status, t.cost_points, t.ended_at
+), events AS (
+    INSERT INTO tasks_taskevent (task_id, kind, data)
+    SELECT id, status, jsonb_build_object('cost_points', cost_points) FROM ended
+)
+SELECT id, ended_at FROM ended
 """
 
 
-def _count(task: Task) -> None:
-    ended = [
-        int(task.status == status) for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)
+def _write(tasks: Sequence[Task]) -> None:
+    """The final states; the rows are locked and their old states were checked."""
+    columns: list[list[Any]] = [
+        [task.id for task in tasks],
+        [str(task.status) for task in tasks],
+        [None if task.output is None else orjson.dumps(task.output).decode() for task in tasks],
+        [task.engine for task in tasks],
+        [task.progress for task in tasks],
+        [task.cost_points for task in tasks],
+        [int(task.error_code) for task in tasks],
+        [task.error_message for task in tasks],
+        [task.error_raw for task in tasks],
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_COUNT, [task.workspace_id, task.family, *ended, task.cost_points])
+        cursor.execute(_WRITE, columns)
+        ended_at = dict(cursor.fetchall())
+    for task in tasks:
+        task.ended_at = ended_at[task.id]
 
 
-def _note(task: Task) -> None:
-    metrics.TASKS_ENDED.labels(task.family, task.status).inc()
-    log.info(
-        "task ended",
-        extra={"task_id": str(task.id), "status": task.status, "workspace": task.workspace_id},
-    )
+# An abandoned attempt is due at once: its provider is asked to stop.
+_CLOSE = """
+UPDATE tasks_attempt a
+   SET state = v.state, ended_at = statement_timestamp(), cost_points = v.cost, price_points = v.price,
+       error = v.error, next_at = CASE WHEN v.state = 'ABANDONED' THEN statement_timestamp() END
+  FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::text[])
+       AS v (task_id, number, state, cost, price, error)
+ WHERE a.task_id = v.task_id AND a.number = v.number AND a.state = ANY(%s)
+RETURNING a.reference
+"""
+
+
+def _close_attempts(ended: Sequence[tuple[Task, Ending]]) -> None:
+    columns: list[list[Any]] = [
+        [task.id for task, _ in ended],
+        [task.attempt for task, _ in ended],
+        [ending.attempt_state.value for _, ending in ended],
+        [ending.outcome.provider_cost_points for _, ending in ended],
+        [task.cost_points for task, _ in ended],
+        [(task.error_raw or task.error_message)[:4000] for task, _ in ended],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_CLOSE, [*columns, [state.value for state in OPEN_ATTEMPT]])
+        holders = [reference for (reference,) in cursor.fetchall() if reference]
+    slots.free(holders=holders)

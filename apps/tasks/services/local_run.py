@@ -2,12 +2,8 @@
 
 import time
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
-
-from apps.accounts import policies
 from apps.catalog.inputs import TaskInput, media_in
 from apps.catalog.spec import Route, TaskSpec
 from apps.core import media
@@ -16,6 +12,7 @@ from apps.files.services import media as media_files
 from apps.files.services import store
 from apps.providers.local import registry as engine
 from apps.providers.local.base import LocalResult
+from apps.tasks.policies import outputs_expire_at
 from apps.tasks.services import claims
 from apps.tasks.services.claims import Claim
 from apps.tasks.services.finish import Result
@@ -56,7 +53,6 @@ def _plain(values: TaskInput) -> dict[str, Any]:
 
 def _stored(claimed: Claim, made: LocalResult) -> Finished:
     task = claimed.task
-    days = policies.terms(task.workspace.plan).retention_days
     files: list[StoredFile] = []
     output: dict[str, Any] = dict(made.values)
     try:
@@ -65,7 +61,7 @@ def _stored(claimed: Claim, made: LocalResult) -> Finished:
                 workspace_id=task.workspace_id,
                 kind=StoredFile.Kind.OUTPUT,
                 content=store.Content(artefact.data, artefact.content_type, artefact.extension),
-                expires_at=timezone.now() + timedelta(days=days),
+                expires_at=outputs_expire_at(task),
                 task_id=task.id,
             )
             files.append(file)

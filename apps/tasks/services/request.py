@@ -12,6 +12,8 @@ from apps.catalog.inputs import TaskInput
 from apps.catalog.spec import TaskSpec
 from apps.core import egress, media
 from apps.core.errors import DomainError, InvalidRequest
+from apps.tasks import policies
+from apps.tasks.models import Retention
 
 _WEBHOOK_PORTS = {None, 80, 443}
 
@@ -32,7 +34,8 @@ class WorkspaceSuspended(DomainError):
 class TaskRequest:
     """What a transport received, not yet checked beyond being JSON.
 
-    `idempotency_key` and `fingerprint` (SHA-256 of the canonical body) go together.
+    `idempotency_key` and `fingerprint` (SHA-256 of the canonical body) go together. `webhook_progress` None leaves it
+    to the model; `deadline_seconds` counts from creation, waiting included.
     """
 
     model: object
@@ -41,6 +44,10 @@ class TaskRequest:
     service_mode: str = ""
     webhook_endpoint: str = ""
     webhook_secret: str = ""
+    webhook_progress: bool | None = None
+    client_reference: str = ""
+    retention: str = Retention.PLAN
+    deadline_seconds: int | None = None
     idempotency_key: str | None = None
     fingerprint: bytes = b""
 
@@ -53,6 +60,7 @@ class Prepared:
     values: TaskInput
     quote: pricing.Quote
     service_mode: str
+    webhook_progress: bool
 
 
 def prepare(*, identity: Identity, request: TaskRequest) -> Prepared:
@@ -67,11 +75,15 @@ def prepare(*, identity: Identity, request: TaskRequest) -> Prepared:
     if not identity.is_enabled:
         raise WorkspaceSuspended("This workspace is suspended. Ask the operator why.")
     catalog.check_plan(spec=spec, plan=identity.plan)
+    policies.check_retention(retention=request.retention, plan=identity.plan)
     mode = _service_mode(spec, request.service_mode)
     quote = pricing.quote(
         spec=spec, values=values, workspace_id=identity.workspace_id, plan=identity.plan
     )
-    return Prepared(spec, values, quote, mode)
+    progress = request.webhook_progress
+    return Prepared(
+        spec, values, quote, mode, spec.tells_progress if progress is None else progress
+    )
 
 
 def _service_mode(spec: TaskSpec, asked: str) -> str:

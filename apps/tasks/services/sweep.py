@@ -1,17 +1,12 @@
 """Looking after what waits: tasks past their deadline, and idempotency keys past their day."""
 
-import logging
-import uuid
-
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
-from apps.tasks.models import UNFINISHED, FailureCode, Task
-from apps.tasks.services import finish
-from apps.tasks.services.finish import Failure
-
-log = logging.getLogger(__name__)
+from apps.tasks.models import UNFINISHED, Attempt, FailureCode, Status, Task
+from apps.tasks.services import finish, local_queue
+from apps.tasks.services.finish import Ending, Failure
 
 _BATCH = 200
 
@@ -22,19 +17,24 @@ def fail_overdue() -> int:
         Task.objects.across_workspaces()
         .filter(status__in=[*UNFINISHED], deadline_at__lte=Now())
         .order_by("deadline_at")
-        .values_list("id", flat=True)[:_BATCH]
+        .only("id", "status", "provider", "attempt")[:_BATCH]
     )
-    failure = Failure(FailureCode.PROVIDER_TIMEOUT, "It did not finish before its deadline.")
-    return sum(_ended(task_id, failure) for task_id in list(overdue))
+    return len(finish.end_many([_overdue(task) for task in overdue]))
 
 
-def _ended(task_id: uuid.UUID, failure: Failure) -> bool:
-    try:
-        return finish.fail(task_id=task_id, failure=failure)
-    except Exception:
-        # A task that cannot be ended is a fault to look at; it must not keep the others' credits held.
-        log.exception("overdue task not ended", extra={"task_id": str(task_id)})
-        return False
+def _overdue(task: Task) -> Ending:
+    if task.status != Status.PROCESSING:
+        message = "It could not be started before its deadline. Nothing was charged."
+        return Ending(task.id, Failure(FailureCode.PROVIDER_TIMEOUT, message), task.attempt)
+    # Work at a provider may go on there: the attempt stays on record as abandoned, and the provider is asked to stop.
+    is_remote = task.provider != local_queue.LOCAL
+    message = "It did not finish before its deadline. Nothing was charged."
+    return Ending(
+        task.id,
+        Failure(FailureCode.PROVIDER_TIMEOUT, message),
+        task.attempt,
+        Attempt.State.ABANDONED if is_remote else Attempt.State.FAILED,
+    )
 
 
 def forget_idempotency_keys() -> int:

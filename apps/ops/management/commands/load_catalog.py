@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from apps.byoa import selectors as byoa
 from apps.catalog import registry
-from apps.catalog import selectors as catalog
 from apps.catalog.models import PriceOverride
 
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         ]
         if unknown:
             raise CommandError(f"Prices for rates that no spec has: {', '.join(unknown)}")
-        available = sum(catalog.is_available(spec) for spec in specs.values())
+        available = sum(byoa.is_available(spec) for spec in specs.values())
         self.stdout.write(
             f"Catalog: {len(specs)} task types of {len(registry.models())} models, {available} available now."
         )

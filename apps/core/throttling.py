@@ -21,7 +21,7 @@ from redis.retry import Retry
 
 from apps.core.errors import RateLimited
 
-log = logging.getLogger("modelyard.api")
+log = logging.getLogger(__name__)
 
 WINDOW_SECONDS = 60
 # What one process lets a key spend money on per minute while nobody can count for all of them.
@@ -72,6 +72,11 @@ def count_key(*, key_id: int, limit: int | None, is_paid: bool) -> Allowance:
 def count_address(*, ip: str) -> Allowance:
     """Count a request that no valid key came with. Neighbours of an IPv6 network count as one caller."""
     return _count(f"ip:{_network(ip)}", settings.ANONYMOUS_RATE_PER_MINUTE, is_paid=False)
+
+
+def count_callback(*, ip: str) -> Allowance:
+    """Count a call from a provider's address: many come from one, so it may call as often as a customer's key."""
+    return _count(f"hook:{_network(ip)}", settings.API_RATE_PER_MINUTE, is_paid=False)
 
 
 def _count(caller: str, limit: int, *, is_paid: bool) -> Allowance:

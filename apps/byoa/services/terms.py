@@ -1,0 +1,153 @@
+"""What an account may do and where it is, and whether that makes sense."""
+
+import string
+import zoneinfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, time
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from apps.byoa.models import Account, Weight
+from apps.catalog import registry as catalog
+from apps.core import media
+from apps.core.errors import InvalidRequest
+from apps.providers import registry
+
+_LONGEST_CREDENTIAL = 8_000
+_LARGEST_CONFIG = 16_384
+_MOST_SLOTS = 10_000
+_MOST = 1_000_000_000
+# It goes into a header, where a line break would start another one.
+_CREDENTIAL_CHARACTERS = frozenset(string.printable) - frozenset("\r\n\t\x0b\x0c")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """An account's settings; the names are those of `Account`. Empty `families`: all that its provider serves."""
+
+    label: str
+    base_url: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+    families: tuple[str, ...] = ()
+    weight: str = Weight.MID
+    slots: int = 10
+    requests_per_minute: int | None = None
+    daily_cap: int | None = None
+    active_from: time | None = None
+    active_to: time | None = None
+    time_zone: str = "UTC"
+
+
+NAMES = tuple(Terms.__dataclass_fields__)
+
+
+def terms_of(account: Account) -> Terms:
+    """What the account has now."""
+    values = {name: getattr(account, name) for name in NAMES}
+    return Terms(**{**values, "families": tuple(account.families)})
+
+
+def values_of(terms: Terms) -> dict[str, Any]:
+    """For the account's fields."""
+    values = {name: getattr(terms, name) for name in NAMES}
+    return {**values, "config": dict(terms.config), "families": list(terms.families)}
+
+
+def check_provider(provider: str) -> None:
+    """Raises InvalidRequest when there is no adapter of this name."""
+    if provider not in registry.names():
+        known = ", ".join(registry.names())
+        raise InvalidRequest.field("provider", f"It must be one of these: {known}.")
+
+
+def checked_credential(credential: str) -> str:
+    """The credential without surrounding space. Raises InvalidRequest, which never repeats a part of it."""
+    credential = credential.strip()
+    if len(credential) > _LONGEST_CREDENTIAL:
+        raise InvalidRequest.field("credential", "It is too long.")
+    if not _CREDENTIAL_CHARACTERS.issuperset(credential):
+        raise InvalidRequest.field("credential", "It may hold printable ASCII characters only.")
+    return credential
+
+
+def origin(base_url: str) -> tuple[str, str, int | None]:
+    """Scheme, host and port: the server that a credential is entered for."""
+    parts = urlsplit(base_url)
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").rstrip("."), parts.port or _PORTS.get(scheme)
+
+
+_PORTS = {"http": 80, "https": 443}
+
+
+def check(terms: Terms) -> None:
+    """Raises InvalidRequest naming the first setting that makes no sense."""
+    _require("label", 0 < len(terms.label.strip()) <= 100, "It needs 1 to 100 characters.")
+    _check_base_url(terms.base_url)
+    _check_config(terms.config)
+    _check_families(terms.families)
+    _require("weight", terms.weight in Weight.values, "It is low, mid or high.")
+    _check_numbers(terms)
+    _check_period(terms)
+
+
+def _require(name: str, is_right: bool, message: str) -> None:
+    if not is_right:
+        raise InvalidRequest.field(name, message)
+
+
+def _check_base_url(base_url: str) -> None:
+    try:
+        parts = urlsplit(media.checked_url(base_url))
+    except media.MediaError as error:
+        raise InvalidRequest.field("base_url", str(error)) from None
+    is_plain = not (parts.query or parts.fragment or {"?", "#", "\\"} & set(base_url))
+    _require("base_url", is_plain, "It must be the address alone, without a query.")
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    try:
+        size = len(orjson.dumps(dict(config)))
+    except (TypeError, ValueError):
+        raise InvalidRequest.field("config", "It must be a JSON object.") from None
+    _require("config", size <= _LARGEST_CONFIG, "It is too large.")
+    until = config.get("block_until")
+    if until is not None:
+        _require("config", _is_instant(until), "block_until must be a date and time in ISO 8601.")
+
+
+def _is_instant(value: object) -> bool:
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _check_families(families: tuple[str, ...]) -> None:
+    unknown = sorted(set(families) - catalog.families())
+    _require("families", not unknown, f"The catalog has no {', '.join(unknown)}.")
+    _require("families", len(families) <= 100, "At most 100.")
+
+
+def _check_numbers(terms: Terms) -> None:
+    _require("slots", 1 <= terms.slots <= _MOST_SLOTS, f"It must be from 1 to {_MOST_SLOTS:,}.")
+    for name in ("requests_per_minute", "daily_cap"):
+        value = getattr(terms, name)
+        # Zero would be a pause that nobody sees.
+        _require(name, value is None or 1 <= value <= _MOST, f"It must be from 1 to {_MOST:,}.")
+
+
+def _check_period(terms: Terms) -> None:
+    both = (terms.active_from is None) == (terms.active_to is None)
+    _require("active_to", both, "A period has a beginning and an end.")
+    is_some = terms.active_from is None or terms.active_from != terms.active_to
+    _require("active_to", is_some, "The period is empty. For the whole day, give none.")
+    try:
+        zoneinfo.ZoneInfo(terms.time_zone)
+    except (ValueError, OSError, zoneinfo.ZoneInfoNotFoundError):
+        raise InvalidRequest.field(
+            "time_zone", "It must be a name such as Europe/Berlin."
+        ) from None

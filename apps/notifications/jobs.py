@@ -1,0 +1,19 @@
+"""Celery entry points of notifications: each calls one service. All of them may run twice or at once."""
+
+from celery import shared_task
+
+from apps.core.queue import send
+from apps.notifications.services import deliver as delivering
+from apps.notifications.services import forget as forgetting
+
+
+@shared_task(name="notifications.deliver", ignore_result=True)
+def deliver() -> None:
+    if delivering.deliver():
+        # The slice is over and work is left; another worker may take it from here.
+        send("notifications.deliver", queue="deliver")
+
+
+@shared_task(name="notifications.forget", ignore_result=True)
+def forget() -> None:
+    forgetting.forget()

@@ -1,0 +1,26 @@
+"""Old deliveries are deleted."""
+
+from django.db import connection
+
+DAYS = 30
+_BATCH = 5_000
+_FORGET = """
+DELETE FROM notifications_delivery WHERE id IN (
+    SELECT id FROM notifications_delivery
+     WHERE created_at < statement_timestamp() - %s * interval '1 day' AND state <> 'WAITING'
+     ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED
+)
+"""
+
+
+def forget() -> int:
+    """Delete deliveries that ended and are older than 30 days, and say how many. Safe to repeat and to interrupt."""
+    total = 0
+    while True:
+        # In batches: each its own transaction, so that no statement takes longer than a request may wait.
+        with connection.cursor() as cursor:
+            cursor.execute(_FORGET, [DAYS, _BATCH])
+            deleted: int = cursor.rowcount
+        total += deleted
+        if deleted < _BATCH:
+            return total

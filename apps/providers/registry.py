@@ -1,0 +1,28 @@
+"""The adapters there are, by the name that routes and accounts use."""
+
+from types import MappingProxyType
+
+from apps.providers.base import Adapter
+from apps.providers.federation import Federation
+
+_ALL: tuple[Adapter, ...] = (Federation(),)
+_BY_NAME = MappingProxyType({adapter.name: adapter for adapter in _ALL})
+
+
+class UnknownProvider(KeyError):
+    """No adapter has this name."""
+
+    def __str__(self) -> str:
+        return f"There is no provider {self.args[0]!r}."
+
+
+def adapter(name: str) -> Adapter:
+    """The provider's adapter, one for all accounts. Raises UnknownProvider."""
+    try:
+        return _BY_NAME[name]
+    except KeyError:
+        raise UnknownProvider(name) from None
+
+
+def names() -> tuple[str, ...]:
+    return tuple(_BY_NAME)

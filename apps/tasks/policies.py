@@ -1,0 +1,36 @@
+"""How long a task's results are kept. Nothing here reads or writes the database."""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from apps.accounts import policies as accounts
+from apps.accounts.models import Plan
+from apps.core.errors import PlanRequired
+from apps.tasks.models import Retention, Task
+
+_SPANS = {
+    Retention.HOUR: timedelta(hours=1),
+    Retention.DAY: timedelta(days=1),
+    Retention.YEAR: timedelta(days=365),
+}
+# The lowest plan that may ask for it; what is not named here everybody may.
+_NEEDED_PLANS = {Retention.YEAR: Plan.PREMIUM}
+
+
+def outputs_expire_at(task: Task) -> datetime:
+    """Until when a result that is stored now is kept: as the task asked, or as its workspace's plan says today."""
+    span = _SPANS.get(Retention(task.retention))
+    if span is None:
+        span = timedelta(days=accounts.terms(task.workspace.plan).retention_days)
+    return timezone.now() + span
+
+
+def check_retention(*, retention: str, plan: str) -> None:
+    """Raises PlanRequired when the plan does not include that retention."""
+    needed = _NEEDED_PLANS.get(Retention(retention))
+    if needed is not None and not accounts.plan_includes(plan, needed):
+        raise PlanRequired(
+            f"Keeping results for one year needs the {needed.label} plan.",
+            detail={"needed_plan": str(needed), "field": "config.retention"},
+        )

@@ -1,0 +1,121 @@
+"""Which waiting tasks come next: as many as there is room for, shared fairly between workspaces.
+
+A workspace's next task is placed by how much the workspace has running and waiting before it, divided by its plan's
+share: who has nothing running goes first, however many tasks somebody else has waiting.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from apps.accounts.policies import PLAN_TERMS
+from apps.tasks.models import Task
+
+# A task of a workspace far down its own queue never comes next, so this many of each are enough to choose from.
+_PER_WORKSPACE = 200
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """A task that could start, locked by the caller's transaction. `asked` are the accounts that failed it before."""
+
+    id: uuid.UUID
+    model: str
+    task_type: str
+    attempt: int
+    created_at: datetime
+    deadline_seconds: int | None
+    asked: frozenset[int] = frozenset()
+
+
+# The inner recursion hops from workspace to workspace on the index of waiting tasks, so its cost is the number of
+# workspaces that wait, not of tasks.
+_NEXT = """
+WITH RECURSIVE lane (family, workspace_id) AS (
+    SELECT f.name, (SELECT t.workspace_id FROM tasks_task t
+                     WHERE t.status = 'pending' AND t.provider = '' AND t.family = f.name
+                     ORDER BY t.workspace_id LIMIT 1)
+      FROM unnest(%(families)s::text[]) AS f (name)
+    UNION ALL
+    SELECT l.family, (SELECT t.workspace_id FROM tasks_task t
+                       WHERE t.status = 'pending' AND t.provider = '' AND t.family = l.family
+                         AND t.workspace_id > l.workspace_id
+                       ORDER BY t.workspace_id LIMIT 1)
+      FROM lane l WHERE l.workspace_id IS NOT NULL
+), head AS (
+    SELECT l.workspace_id, t.id, t.created_at
+      FROM lane l CROSS JOIN LATERAL (
+           SELECT t.id, t.created_at FROM tasks_task t
+            WHERE t.status = 'pending' AND t.provider = '' AND t.family = l.family
+              AND t.workspace_id = l.workspace_id
+              AND t.wake_at <= statement_timestamp() AND t.deadline_at > statement_timestamp()
+            ORDER BY t.created_at, t.id LIMIT %(per_workspace)s) t
+     WHERE l.workspace_id IS NOT NULL
+), load AS (
+    SELECT w.id AS workspace_id, share.weight,
+           (SELECT count(*) FROM tasks_task t WHERE t.workspace_id = w.id AND t.status = 'processing') AS running
+      FROM accounts_workspace w
+      JOIN unnest(%(plans)s::text[], %(shares)s::int[]) AS share (plan, weight) ON share.plan = w.plan
+     WHERE w.id IN (SELECT workspace_id FROM head)
+)
+SELECT h.id FROM head h JOIN load USING (workspace_id)
+ ORDER BY (running + row_number() OVER (PARTITION BY workspace_id ORDER BY h.created_at, h.id))::float / weight,
+          h.created_at, h.id
+ LIMIT %(room)s
+"""
+
+
+def next_tasks(*, families: Sequence[str], room: int) -> list[Waiting]:
+    """At most `room` waiting tasks of these families, in the order in which they are to start, locked.
+
+    One that somebody else has locked (it is just being cancelled) is passed over.
+    """
+    if not families or room <= 0:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _NEXT,
+            {
+                "families": list(families),
+                "per_workspace": min(room, _PER_WORKSPACE),
+                "plans": [str(plan) for plan in PLAN_TERMS],
+                "shares": [terms.share for terms in PLAN_TERMS.values()],
+                "room": room,
+            },
+        )
+        ids = [task_id for (task_id,) in cursor.fetchall()]
+    found = {waiting.id: waiting for waiting in _locked(ids)}
+    return [found[task_id] for task_id in ids if task_id in found]
+
+
+def _locked(ids: list[uuid.UUID]) -> list[Waiting]:
+    rows = (
+        Task.objects.across_workspaces()
+        .filter(id__in=ids, status="pending", provider="")
+        .order_by("id")
+        .select_for_update(skip_locked=True)
+        .values_list("id", "model", "task_type", "attempt", "created_at", "deadline_seconds")
+    )
+    return [Waiting(*row) for row in rows]
+
+
+_WAITING_FAMILIES = """
+WITH RECURSIVE family (name) AS (
+    (SELECT t.family FROM tasks_task t WHERE t.status = 'pending' AND t.provider = '' ORDER BY t.family LIMIT 1)
+    UNION ALL
+    SELECT (SELECT t.family FROM tasks_task t WHERE t.status = 'pending' AND t.provider = '' AND t.family > f.name
+             ORDER BY t.family LIMIT 1)
+      FROM family f WHERE f.name IS NOT NULL
+)
+SELECT name FROM family WHERE name IS NOT NULL
+"""
+
+
+def waiting_families() -> list[str]:
+    """The families that have a task waiting."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WAITING_FAMILIES)
+        return [name for (name,) in cursor.fetchall()]

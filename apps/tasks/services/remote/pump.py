@@ -1,0 +1,240 @@
+"""The worker's loop for providers: HTTP of hundreds of attempts at once, database in batches, one thread.
+
+It alternates: claim what is due, let the event loop run until something has come of it, write that. The database is
+asked only while the event loop stands still (Django forbids it inside), which is a few milliseconds at a time.
+"""
+
+import asyncio
+import time
+from collections.abc import Collection
+from typing import Any
+
+import uvloop
+
+from apps.byoa import selectors as byoa
+from apps.byoa.models import Account
+from apps.core import sealing
+from apps.core.egress import Session
+from apps.files.models import StoredFile
+from apps.files.services import store
+from apps.providers.base import Access, ProviderUnavailable
+from apps.tasks.models import FailureCode, Task
+from apps.tasks.policies import outputs_expire_at
+from apps.tasks.services import dispatch, wakes
+from apps.tasks.services.remote import copies, due, steps, writing
+from apps.tasks.services.remote.due import Due
+from apps.tasks.services.remote.outcomes import (
+    AfterAll,
+    Elsewhere,
+    Ended,
+    Later,
+    Outcome,
+    Ready,
+    Stored,
+)
+
+_MOST_IN_FLIGHT = 400
+_TICK_SECONDS = 0.05
+# With much under way a moment's patience makes the batches larger.
+_GATHER_SECONDS = 0.008
+_FOLLOW_SECONDS = 0.1
+_RENEW_SECONDS = 5.0
+_ACCESS_SECONDS = 2.0
+# With nothing due sooner than this the loop ends; the beat or the next message starts it again.
+_LINGER_SECONDS = 0.5
+
+
+class Pump:
+    """One run of the loop. Any number may run at once, in any number of processes: each claims other attempts."""
+
+    def __init__(self, *, most_in_flight: int = _MOST_IN_FLIGHT) -> None:
+        self._most = most_in_flight
+        self._running: dict[asyncio.Task[Outcome], Due] = {}
+        self._access: dict[int, tuple[float, Access | None]] = {}
+        self._followed_at = self._renewed_at = 0.0
+        self._is_to_dispatch = False
+
+    def run(self, *, seconds: float) -> None:
+        """Work until nothing is due, or for so long; then finish what is under way and claim nothing more."""
+        until = time.monotonic() + seconds
+        with (
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as self._runner,
+            wakes.DISPATCH.handled_by(self._note_dispatch),
+            wakes.WORK.handled_by(_nothing),
+        ):
+            self._session = self._runner.run(_opened())
+            try:
+                while self._turn(is_claiming=time.monotonic() < until):
+                    pass
+            finally:
+                self._runner.run(self._close())
+
+    def _note_dispatch(self) -> None:
+        self._is_to_dispatch = True
+
+    def _turn(self, *, is_claiming: bool) -> bool:
+        if self._is_to_dispatch:
+            self._is_to_dispatch = False
+            dispatch.dispatch()
+        if is_claiming:
+            self._claim()
+        if self._running:
+            self._handle(self._runner.run(self._some()))
+            self._renew()
+            return True
+        return is_claiming and self._rest()
+
+    def _rest(self) -> bool:
+        seconds = due.seconds_to_next()
+        if seconds is None or seconds > _LINGER_SECONDS:
+            return False
+        self._runner.run(asyncio.sleep(min(max(seconds, 0.005), _TICK_SECONDS)))
+        return True
+
+    def _claim(self) -> None:
+        busy = [one.id for one in self._running.values()]
+        self._start(due.to_send(limit=self._most - len(busy), busy=busy))
+        if time.monotonic() - self._followed_at >= _FOLLOW_SECONDS:
+            self._followed_at = time.monotonic()
+            busy = [one.id for one in self._running.values()]
+            self._start(due.to_follow(limit=self._most - len(busy), busy=busy))
+
+    def _start(self, found: list[Due]) -> None:
+        self._learn({one.account_id for one in found if one.account_id is not None})
+        for one in found:
+            access = self._access.get(one.account_id or 0, (0.0, None))[1]
+            work = (
+                _without_account(one) if access is None else steps.step(one, access, self._session)
+            )
+            self._running[self._runner.get_loop().create_task(work)] = one
+
+    def _learn(self, account_ids: Collection[int]) -> None:
+        """Open the credentials that are needed. They are kept a moment, in this object only."""
+        now = time.monotonic()
+        missing = [one for one in account_ids if self._access.get(one, (0.0, None))[0] < now]
+        if not missing:
+            return
+        accounts = Account.objects.across_workspaces().in_bulk(missing)
+        for account_id in missing:
+            access = _access_to(accounts.get(account_id))
+            self._access[account_id] = (now + _ACCESS_SECONDS, access)
+
+    async def _some(self) -> list[Outcome]:
+        """What has come of at least one step, or nothing after a moment."""
+        running = list(self._running)
+        done, _ = await asyncio.wait(
+            running, timeout=_TICK_SECONDS, return_when=asyncio.FIRST_COMPLETED
+        )
+        if done and len(running) > len(done):
+            more, _ = await asyncio.wait(running, timeout=_GATHER_SECONDS)
+            done = more
+        for one in done:
+            del self._running[one]
+        return [one.result() for one in done]
+
+    def _handle(self, outcomes: list[Outcome]) -> None:
+        ready = [outcome for outcome in outcomes if isinstance(outcome, Ready)]
+        for outcome, files in _announced(ready):
+            work = self._runner.get_loop().create_task(_stored(outcome, files))
+            self._running[work] = outcome.due
+        writing.write([outcome for outcome in outcomes if not isinstance(outcome, Ready)])
+
+    def _renew(self) -> None:
+        if time.monotonic() - self._renewed_at >= _RENEW_SECONDS and self._running:
+            self._renewed_at = time.monotonic()
+            due.renew([one.id for one in self._running.values()])
+
+    async def _close(self) -> None:
+        for one in self._running:
+            one.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._session.__aexit__(None, None, None)
+
+
+def work(*, seconds: float = 60) -> None:
+    """Send, follow and finish what is due at providers, for about so long."""
+    if _is_idle():
+        return
+    Pump().run(seconds=seconds)
+    if not _is_idle():
+        wakes.WORK.now()
+
+
+def _is_idle() -> bool:
+    left = due.seconds_to_next()
+    return left is None or left > _LINGER_SECONDS
+
+
+async def _opened() -> Session:
+    return await Session(connections=_MOST_IN_FLIGHT, per_host=_MOST_IN_FLIGHT).__aenter__()
+
+
+def _nothing() -> None:
+    """The loop looks by itself."""
+
+
+def _access_to(account: Account | None) -> Access | None:
+    if account is None:
+        return None
+    try:
+        return byoa.access(account)
+    except sealing.CannotOpen:
+        return None
+
+
+async def _without_account(one: Due) -> Outcome:
+    """The account was removed, or its credential cannot be opened."""
+    if one.state == due.State.ABANDONED:
+        return AfterAll(one)
+    if one.state == due.State.SENDING:
+        error = ProviderUnavailable("The account cannot be used any more.")
+        return Elsewhere(one, error)
+    if one.account_id is not None:
+        # Its owner may set the credential anew before the task's time is over.
+        return Later(one, 30)
+    message = "The account that worked on it was removed. Nothing was charged."
+    return Ended(one, FailureCode.ACCOUNT_UNAVAILABLE, message)
+
+
+def _announced(ready: list[Ready]) -> list[tuple[Ready, dict[str, StoredFile]]]:
+    """The rows of all files, committed before the bytes are written: whatever a crash leaves is found and removed."""
+    if not ready:
+        return []
+    ids = [outcome.due.task_id for outcome in ready]
+    tasks = Task.objects.across_workspaces().select_related("workspace").in_bulk(ids)
+    names = [(outcome, name) for outcome in ready for name in outcome.copies]
+    rows = store.announce([_announcement(tasks[one.due.task_id], one, name) for one, name in names])
+    files: dict[int, dict[str, StoredFile]] = {outcome.due.id: {} for outcome in ready}
+    for (outcome, name), row in zip(names, rows, strict=True):
+        files[outcome.due.id][name] = row
+    return [(outcome, files[outcome.due.id]) for outcome in ready]
+
+
+def _announcement(task: Task, outcome: Ready, name: str) -> store.Announcement:
+    copy = outcome.copies[name]
+    return store.Announcement(
+        workspace_id=task.workspace_id,
+        task_id=task.id,
+        content_type=copy.content_type,
+        extension=copy.extension,
+        size=len(copy.data),
+        expires_at=outputs_expire_at(task),
+    )
+
+
+async def _stored(outcome: Ready, files: dict[str, StoredFile]) -> Outcome:
+    try:
+        for name, file in files.items():
+            await asyncio.to_thread(store.write, file, outcome.copies[name].data)
+    except store.CannotStore:
+        message = "The result could not be stored. Nothing was charged."
+        return Ended(
+            outcome.due,
+            FailureCode.OUTPUT_UNAVAILABLE,
+            message,
+            cost_points=outcome.done.cost_points or 0,
+        )
+    urls = {name: store.url_of(file) for name, file in files.items()}
+    output: dict[str, Any] = copies.with_ours(outcome.done.output, urls)
+    output |= {name: urls[name] for name in outcome.done.files}
+    return Stored(outcome.due, outcome.done, output, list(files.values()))

@@ -1,0 +1,218 @@
+"""Writing what came of many steps, in a few statements. Nothing is written for a claim that was lost."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from django.conf import settings
+from django.db import connection, transaction
+
+from apps.byoa.services import health
+from apps.files.services import store
+from apps.providers.base import ProviderError, ProviderUnavailable
+from apps.tasks.models import Attempt, FailureCode, Status, Task
+from apps.tasks.services import finish, notices, webhooks
+from apps.tasks.services.finish import Ending, Failure, Result
+from apps.tasks.services.remote.due import Due
+from apps.tasks.services.remote.outcomes import (
+    AfterAll,
+    Elsewhere,
+    Ended,
+    Later,
+    Moved,
+    NeverArrived,
+    Outcome,
+    Stored,
+    Took,
+    Unsure,
+)
+from apps.tasks.services.remote.requeue import MAX_ATTEMPTS, TurnedDown, requeue
+
+State = Attempt.State
+_FIRST_POLL_SECONDS = 1.0
+_LOOK_UP_SECONDS = 2.0
+# So often one attempt is sent, each time after its provider said that it never arrived.
+_MAX_SENDS = 3
+
+
+@dataclass(frozen=True)
+class _Change:
+    """New values of an attempt; None leaves `provider_id` and `handle`, and ends the waiting for `seconds`."""
+
+    due: Due
+    state: State
+    seconds: float | None
+    provider_id: str | None = None
+    handle: dict[str, Any] | None = None
+    cost_points: int = 0
+    error: str = ""
+
+
+def write(outcomes: Sequence[Outcome]) -> None:
+    """Everything but Ready, whose files are stored first. Each part stands for itself, so a crash in between is healed
+    by the claims' leases."""
+    _change([change for outcome in outcomes if (change := _changed(outcome))])
+    _progress([outcome for outcome in outcomes if isinstance(outcome, Moved)])
+    _end(outcomes)
+    requeue(
+        [_turned_down(one) for one in outcomes if _is_turned_down(one)],
+        waiting_hours=settings.TASK_WAITING_HOURS,
+    )
+    _tell_health(outcomes)
+
+
+def _changed(outcome: Outcome) -> _Change | None:
+    match outcome:
+        case Took(due, accepted):
+            after = accepted.poll_after_seconds or _FIRST_POLL_SECONDS
+            return _Change(due, State.ACCEPTED, after, accepted.provider_id, dict(accepted.handle))
+        case Moved(due, running) if running.poll_after_seconds:
+            return _Change(due, State.ACCEPTED, running.poll_after_seconds)
+        case Unsure(due, error):
+            return _Change(due, State.UNKNOWN, _LOOK_UP_SECONDS, error=str(error))
+        case NeverArrived(due) if due.sends < _MAX_SENDS:
+            return _Change(due, State.ASSIGNED, 0.0)
+        case Later(due, seconds, error):
+            return _Change(due, State(due.state), seconds, error=str(error or ""))
+        case AfterAll(due, cost, is_done, again, handle):
+            state = State.LATE if is_done else State.ABANDONED
+            return _Change(due, state, again, handle=handle, cost_points=cost)
+    return None
+
+
+_CHANGE = """
+UPDATE tasks_attempt a
+   SET state = v.state, next_at = statement_timestamp() + v.seconds * interval '1 second',
+       provider_id = COALESCE(v.provider_id, a.provider_id), handle = COALESCE(v.handle, a.handle),
+       cost_points = GREATEST(a.cost_points, v.cost), error = CASE WHEN v.error = '' THEN a.error ELSE v.error END,
+       accepted_at = CASE WHEN v.state = 'ACCEPTED' THEN COALESCE(a.accepted_at, statement_timestamp())
+                          ELSE a.accepted_at END
+  FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float[], %s::text[], %s::jsonb[], %s::bigint[], %s::text[],
+              %s::text[]) AS v (id, claims, state, seconds, provider_id, handle, cost, error, was)
+ WHERE a.id = v.id AND a.claims = v.claims AND a.state = v.was
+"""
+
+
+def _change(changes: Sequence[_Change]) -> None:
+    if not changes:
+        return
+    columns: list[list[Any]] = [
+        [one.due.id for one in changes],
+        [one.due.claims for one in changes],
+        [one.state.value for one in changes],
+        [one.seconds for one in changes],
+        [one.provider_id for one in changes],
+        [None if one.handle is None else orjson.dumps(one.handle).decode() for one in changes],
+        [one.cost_points for one in changes],
+        [one.error[:4000] for one in changes],
+        [one.due.state for one in changes],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_CHANGE, columns)
+
+
+_PROGRESS = """
+UPDATE tasks_task t SET progress = v.progress
+  FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS v (id, number, progress)
+ WHERE t.id = v.id AND t.attempt = v.number AND t.status = 'processing' AND t.progress < v.progress
+RETURNING t.id
+"""
+
+
+@transaction.atomic
+def _progress(moved: Sequence[Moved]) -> None:
+    known = [(one.due, one.running.progress) for one in moved if one.running.progress is not None]
+    if not known:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _PROGRESS,
+            [
+                [due.task_id for due, _ in known],
+                [due.number for due, _ in known],
+                [max(0, min(99, progress)) for _, progress in known],
+            ],
+        )
+        ids = [task_id for (task_id,) in cursor.fetchall()]
+    notices.changed(ids)
+    told = Task.objects.across_workspaces().filter(
+        id__in=ids, webhook_progress=True, status=Status.PROCESSING
+    )
+    webhooks.announce(told.exclude(webhook_endpoint=""), kind="processing")
+
+
+def _end(outcomes: Iterable[Outcome]) -> None:
+    ends = [one for one in outcomes if isinstance(one, Stored | Ended) or _is_given_up(one)]
+    ended = finish.end_many([_ending(one) for one in ends])
+    # Somebody else ended the task meanwhile: ours must not stay.
+    lost = [one for one in ends if isinstance(one, Stored) and one.due.task_id not in ended]
+    store.discard([file for one in lost for file in one.files])
+
+
+def _ending(outcome: Outcome) -> Ending:
+    due = outcome.due
+    match outcome:
+        case Stored(_, done, output, _):
+            result = Result(output, due.provider[:16], done.cost_points or 0)
+            return Ending(due.task_id, result, due.number, State.SUCCEEDED)
+        case Ended(_, code, message, raw, cost, _):
+            return Ending(due.task_id, Failure(code, message, raw, cost), due.number)
+        case _:
+            failure = Failure(
+                FailureCode.ACCOUNT_UNAVAILABLE,
+                "No account at a provider could take it. Nothing was charged.",
+                _words(outcome),
+            )
+            return Ending(due.task_id, failure, due.number)
+
+
+def _is_turned_down(outcome: Outcome) -> bool:
+    return _did_not_take(outcome) and outcome.due.number < MAX_ATTEMPTS
+
+
+def _is_given_up(outcome: Outcome) -> bool:
+    return _did_not_take(outcome) and outcome.due.number >= MAX_ATTEMPTS
+
+
+def _did_not_take(outcome: Outcome) -> bool:
+    if isinstance(outcome, NeverArrived):
+        return outcome.due.sends >= _MAX_SENDS
+    return isinstance(outcome, Elsewhere)
+
+
+def _turned_down(outcome: Outcome) -> TurnedDown:
+    due = outcome.due
+    # Another account is asked at once; whoever has been round already rests.
+    seconds = 0.0 if due.number == 1 else float(min(2 ** (due.number - 1), 60))
+    return TurnedDown(due.id, due.claims, due.task_id, due.number, _words(outcome), seconds)
+
+
+def _words(outcome: Outcome) -> str:
+    if isinstance(outcome, Elsewhere):
+        return str(outcome.error)
+    return "The request did not reach the provider."
+
+
+def _tell_health(outcomes: Iterable[Outcome]) -> None:
+    """What the answers say of the accounts. A refusal of the work is an account that works."""
+    well: set[int] = set()
+    for outcome in outcomes:
+        account_id = outcome.due.account_id
+        if account_id is None:
+            continue
+        match outcome:
+            case Elsewhere(_, error) | Unsure(_, error):
+                health.failed(account_id=account_id, error=error)
+            case Later(_, _, ProviderError() as error):
+                _tell_of_poll(account_id, error)
+            case Took() | Moved() | Stored() | Ended():
+                well.add(account_id)
+    if well:
+        health.worked(account_ids=well)
+
+
+def _tell_of_poll(account_id: int, error: ProviderError) -> None:
+    """A look-up that cannot tell is no fault of the account."""
+    if not (isinstance(error, ProviderUnavailable) and error.is_unknown):
+        health.failed(account_id=account_id, error=error)
