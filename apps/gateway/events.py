@@ -132,9 +132,13 @@ class TaskEvents:
             if not self._open[workspace]:
                 del self._open[workspace]
         if not sending.cancelled():
-            sending.result()
+            try:
+                sending.result()
+            except TimeoutError:
+                _cut(receive)
 
     async def _send_all(self, stream: Stream, send: Send) -> None:
+        """Raises TimeoutError when the client does not read."""
         headers = {
             **stream.headers,
             "Content-Type": "text/event-stream; charset=utf-8",
@@ -143,16 +147,14 @@ class TaskEvents:
             "X-Accel-Buffering": "no",
         }
         raw = [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-        with suppress(TimeoutError):
-            await self._put(send, {"type": "http.response.start", "status": 200, "headers": raw})
-            async with aclosing(self._chunks(stream)) as chunks:
-                async for chunk in chunks:
-                    message = {"type": "http.response.body", "body": chunk, "more_body": True}
-                    await self._put(send, message)
-            await self._put(send, {"type": "http.response.body", "body": b""})
+        await self._put(send, {"type": "http.response.start", "status": 200, "headers": raw})
+        async with aclosing(self._chunks(stream)) as chunks:
+            async for chunk in chunks:
+                message = {"type": "http.response.body", "body": chunk, "more_body": True}
+                await self._put(send, message)
+        await self._put(send, {"type": "http.response.body", "body": b""})
 
     async def _put(self, send: Send, message: dict[str, Any]) -> None:
-        """Raises TimeoutError when the client does not read."""
         async with asyncio.timeout(self._timing.drain):
             await send(message)
 
@@ -216,6 +218,17 @@ async def _until(woken: asyncio.Event, when: float) -> None:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def _cut(receive: Receive) -> None:
+    """Drop the connection with what is still to be sent.
+
+    ASGI has no word for this: left alone, a server keeps both until the client reads or goes. uvicorn's `receive` knows
+    its transport; under another server the stream's own resources are free all the same.
+    """
+    transport = getattr(getattr(receive, "__self__", None), "transport", None)
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
 
 
 def _task_id(request: Request) -> uuid.UUID:

@@ -1,4 +1,4 @@
-"""The operator's console: workspaces, people and prices.
+"""The operator's console: workspaces, people, prices and accounts at providers.
 
 Keys, secrets, prompts and the ledger are not here: nobody can read or edit them by hand.
 """
@@ -11,6 +11,7 @@ from django.http import HttpRequest
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.catalog.models import PriceOverride
+from apps.ops import admin_pools  # noqa: F401 - registers its pages
 
 if TYPE_CHECKING:
     MembershipTable = admin.TabularInline[Membership, Workspace]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,17 @@ def test_compression_cannot_be_asked_for_and_the_agent_can_be_named(send: Send):
     assert b"accept-encoding: identity\r\n" in head
     assert head.count(b"accept-encoding") == 1
     assert b"user-agent: courier\r\n" in head
+
+
+@pytest.mark.parametrize(("name", "agent"), [("Café Zwölf", "CafZwlf"), ("工場", "-")])
+def test_site_is_named_in_what_letters_a_header_takes(
+    settings: Any, send: Send, name: str, agent: str
+):
+    settings.SITE_NAME = name
+    with _answering(OK) as (url, requests):
+        send(Request("GET", url))
+
+    assert f"user-agent: {agent}\r\n".encode() in requests[0].replace(b"User-Agent", b"user-agent")
 
 
 def test_signed_url_arrives_letter_by_letter(send: Send):

@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 import uvloop
@@ -173,7 +174,7 @@ def test_name_is_asked_for_once_by_many_requests(net: Net, monkeypatch: pytest.M
 
 
 def test_remembered_address_is_checked_again_when_connecting(
-    net: Net, monkeypatch: pytest.MonkeyPatch, settings: pytest.FixtureRequest
+    net: Net, monkeypatch: pytest.MonkeyPatch, settings: Any
 ):
     monkeypatch.setitem(NAMES, "provider.test", ["127.0.0.1"])
 

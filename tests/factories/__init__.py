@@ -8,10 +8,11 @@ from tests.factories.accounts import (
     member,
     owner_of,
 )
-from tests.factories.tasks import ILLUSTRATION, ROUTE, claimed, completed, task
+from tests.factories.tasks import ILLUSTRATION, PICTURE, ROUTE, claimed, completed, picture, task
 
 __all__ = [
     "ILLUSTRATION",
+    "PICTURE",
     "ROUTE",
     "UserFactory",
     "WorkspaceFactory",
@@ -21,5 +22,6 @@ __all__ = [
     "identity",
     "member",
     "owner_of",
+    "picture",
     "task",
 ]

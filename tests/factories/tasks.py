@@ -15,6 +15,12 @@ ILLUSTRATION: dict[str, Any] = {
     "task_type": "text-to-image",
     "input": {"prompt": "a fox in a forest", "width": 256, "height": 256, "seed": 1},
 }
+# Served by accounts at providers only; US$0.002.
+PICTURE: dict[str, Any] = {
+    "model": "Qubico/flux1-schnell",
+    "task_type": "txt2img",
+    "input": {"prompt": "a fox in a forest"},
+}
 ROUTE = Route("local", "illustration", queue="local")
 
 
@@ -23,6 +29,11 @@ def task(workspace: Workspace, **request: Any) -> Task:
     return create_task(
         identity=identity(workspace), request=TaskRequest(**{**ILLUSTRATION, **request})
     ).task
+
+
+def picture(workspace: Workspace, prompt: str = "a fox in a forest", **request: Any) -> Task:
+    """A pending task for a provider."""
+    return task(workspace, **{**PICTURE, "input": {"prompt": prompt}, **request})
 
 
 def claimed(workspace: Workspace, **request: Any) -> claims.Claim:

@@ -12,6 +12,7 @@ from apps.accounts import keys
 from apps.accounts.models import User, Workspace
 from apps.catalog.models import PriceOverride
 from tests.factories import UserFactory, api_key, owner_of, task
+from tests.factories.byoa import CREDENTIAL, account
 
 pytestmark = pytest.mark.django_db
 
@@ -37,14 +38,20 @@ def override(workspace: Workspace) -> PriceOverride:
 
 def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
     """Every page of every model in the console."""
-    rows = {"workspace": workspace, "user": owner_of(workspace), "priceoverride": override}
+    rows = {
+        "workspace": workspace,
+        "user": owner_of(workspace),
+        "priceoverride": override,
+        "account": account(),
+    }
     found = [reverse("admin:index"), reverse("admin:app_list", args=["accounts"])]
     for model in OURS:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         row = rows[str(model._meta.model_name)]
         found += [reverse(f"{name}_changelist"), f"{reverse(f'{name}_changelist')}?q=a"]
         found += [reverse(f"{name}_{page}", args=[row.pk]) for page in ("change", "history")]
-    return [*found, reverse("admin:catalog_priceoverride_add")]
+    added = ("catalog_priceoverride", "byoa_account")
+    return [*found, *(reverse(f"admin:{name}_add") for name in added)]
 
 
 def test_stranger_is_sent_to_our_own_sign_in(client: Client):
@@ -99,7 +106,7 @@ def test_every_page_opens_and_shows_no_secret(
     secret = api_key(workspace)
     private = task(workspace, input={"prompt": "a canary nobody may read", "seed": 1})
     hidden = [secret, secret[13:-4], keys.digest(secret).hex(), "canary nobody", str(private.id)]
-    hidden.append(owner_of(workspace).password)
+    hidden += [owner_of(workspace).password, CREDENTIAL]
 
     for page in pages(workspace, override):
         response = operator.get(page)
@@ -109,7 +116,12 @@ def test_every_page_opens_and_shows_no_secret(
 
 
 def test_console_has_only_what_operators_may_change():
-    assert {model.__name__ for model in OURS} == {"Workspace", "User", "PriceOverride"}
+    assert {model.__name__ for model in OURS} == {
+        "Workspace",
+        "User",
+        "PriceOverride",
+        "Account",
+    }
 
 
 @pytest.mark.parametrize("name", ["accounts_workspace", "accounts_user"])

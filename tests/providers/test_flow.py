@@ -24,8 +24,8 @@ def refusing() -> Generator[Request, Response, None]:
 
 
 def without_calls() -> Generator[Request, Response, str]:
+    yield from ()
     return "nothing to ask"
-    yield FIRST
 
 
 def second_chance() -> Generator[Request, Response, int]:

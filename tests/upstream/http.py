@@ -132,13 +132,15 @@ class Connection(asyncio.Protocol):
             self._flood()
 
     def _flood(self) -> None:
-        """As much as the client takes; `resume_writing` goes on."""
-        while self._left > 0 and self._transport is not None:
-            part = _ZEROS[: self._left]
-            self._left -= len(part)
-            self._transport.write(part)
-            if self._transport.get_write_buffer_size() > len(_ZEROS):
-                return
+        """A part at a time, so that others get their turn; `resume_writing` goes on when the client lags."""
+        transport = self._transport
+        if transport is None or transport.is_closing() or self._left <= 0:
+            return
+        part = _ZEROS[: self._left]
+        self._left -= len(part)
+        transport.write(part)
+        if transport.get_write_buffer_size() <= len(_ZEROS):
+            asyncio.get_running_loop().call_soon(self._flood)
 
     def resume_writing(self) -> None:
         self._flood()

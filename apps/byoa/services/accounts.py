@@ -23,6 +23,7 @@ __all__ = [
     "Terms",
     "add_account",
     "change",
+    "check_change",
     "check_now",
     "checked_access",
     "pause",
@@ -61,12 +62,7 @@ def change(*, account_id: int, credential: str | None = None, **values: Any) -> 
     """
     account, now = _locked(account_id)
     terms = replace(settings.terms_of(account), **values)
-    settings.check(terms)
-    moves = settings.origin(terms.base_url) != settings.origin(account.base_url)
-    if moves and account.credential and credential is None:
-        raise InvalidRequest.field(
-            "base_url", "Another server needs the credential to be given again."
-        )
+    check_change(account=account, terms=terms, credential=credential)
     written = settings.values_of(terms)
     for name, value in written.items():
         setattr(account, name, value)
@@ -75,6 +71,18 @@ def change(*, account_id: int, credential: str | None = None, **values: Any) -> 
         _replace(account, settings.checked_credential(credential), now)
     transaction.on_commit(selectors.forget_pool)
     return account
+
+
+def check_change(*, account: Account, terms: Terms, credential: str | None) -> None:
+    """Whether the account may get these terms and, unless it is None, this credential. Raises InvalidRequest."""
+    settings.check(terms)
+    moves = settings.origin(terms.base_url) != settings.origin(account.base_url)
+    if moves and account.credential and credential is None:
+        raise InvalidRequest.field(
+            "base_url", "Another server needs the credential to be given again."
+        )
+    if credential is not None:
+        settings.checked_credential(credential)
 
 
 def set_credential(*, account_id: int, credential: str) -> Account:

@@ -18,6 +18,7 @@ from apps.providers import registry
 
 _LONGEST_CREDENTIAL = 8_000
 _LARGEST_CONFIG = 16_384
+_LONGEST_URL = 2048
 _MOST_SLOTS = 10_000
 _MOST = 1_000_000_000
 # It goes into a header, where a line break would start another one.
@@ -85,7 +86,8 @@ _PORTS = {"http": 80, "https": 443}
 
 def check(terms: Terms) -> None:
     """Raises InvalidRequest naming the first setting that makes no sense."""
-    _require("label", 0 < len(terms.label.strip()) <= 100, "It needs 1 to 100 characters.")
+    is_label = terms.label.isprintable() and 0 < len(terms.label.strip()) <= 100
+    _require("label", is_label, "It needs 1 to 100 printable characters.")
     _check_base_url(terms.base_url)
     _check_config(terms.config)
     _check_families(terms.families)
@@ -104,16 +106,19 @@ def _check_base_url(base_url: str) -> None:
         parts = urlsplit(media.checked_url(base_url))
     except media.MediaError as error:
         raise InvalidRequest.field("base_url", str(error)) from None
+    _require("base_url", len(base_url) <= _LONGEST_URL, "It is too long.")
     is_plain = not (parts.query or parts.fragment or {"?", "#", "\\"} & set(base_url))
     _require("base_url", is_plain, "It must be the address alone, without a query.")
 
 
 def _check_config(config: Mapping[str, Any]) -> None:
+    _require("config", isinstance(config, Mapping), "It must be a JSON object.")
     try:
-        size = len(orjson.dumps(dict(config)))
+        text = orjson.dumps(dict(config))
     except (TypeError, ValueError):
         raise InvalidRequest.field("config", "It must be a JSON object.") from None
-    _require("config", size <= _LARGEST_CONFIG, "It is too large.")
+    _require("config", len(text) <= _LARGEST_CONFIG, "It is too large.")
+    _require("config", b"\\u0000" not in text, "It must not hold NUL characters.")
     until = config.get("block_until")
     if until is not None:
         _require("config", _is_instant(until), "block_until must be a date and time in ISO 8601.")

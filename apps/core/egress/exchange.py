@@ -27,6 +27,7 @@ _DOWNLOAD_REDIRECTS = 3
 _REDIRECTING = frozenset({301, 302, 303, 307, 308})
 _FOLLOWED = frozenset({"GET", "HEAD"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_UNSENDABLE = re.compile(r"[^\x21-\x7e]+")
 _HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
 
 
@@ -113,7 +114,8 @@ def _without_credentials(url: httpx.URL) -> httpx.URL:
 
 def _headers(own: Mapping[str, str]) -> dict[str, str]:
     return {
-        "user-agent": settings.SITE_NAME,
+        # An operator may name the site in letters that no header takes.
+        "user-agent": _UNSENDABLE.sub("", settings.SITE_NAME) or "-",
         "accept": "*/*",
         **{name.lower(): value for name, value in own.items()},
         # Media is compressed already; what compresses a thousandfold is a bomb.

@@ -23,7 +23,7 @@ _KEEP_ALIVE_SECONDS = 4
 # Of longer ones aiohttp warns that they are written in one go.
 _LARGE_BODY = 1024 * 1024
 _DNS_SECONDS = 10
-# A slow name must not hold up the others; the loop's own pool has five threads on a small machine.
+# A slow name must not hold up the others; the loop's own pool has six threads on two cores.
 _RESOLVING_AT_ONCE = 32
 # Of one header field or line, in bytes. aiohttp's 8,190 are less than some security policies take.
 _FIELD_BYTES = 32_768

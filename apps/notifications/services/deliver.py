@@ -151,6 +151,8 @@ class Pump:
 
     def _settle(self) -> None:
         landed, self._landed = self._landed, []
+        if landed:
+            self._found_nothing = False  # there is room now for what did not fit before
         for one in landed:
             del self._flying[one.row]
             self._learn(one)

@@ -151,7 +151,7 @@ def _credential(is_terminal: bool) -> str:
         return given
     if is_terminal:
         return getpass.getpass("Credential (is not shown): ")
-    return sys.stdin.readline()
+    return sys.stdin.readline() if sys.stdin is not None else ""
 
 
 # ----------------------------------------------------------------------- reading arguments

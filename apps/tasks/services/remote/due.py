@@ -1,10 +1,11 @@
 """Claiming attempts at providers on which something is to be done now."""
 
 import uuid
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from django.db import connection
 
 from apps.tasks.models import Attempt
@@ -91,7 +92,13 @@ def _claimed(sql: str, limit: int, busy: Collection[int]) -> list[Due]:
     parameters: dict[str, Any] = {"limit": limit, "busy": list(busy), "lease": LEASE_SECONDS}
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return [Due(*row) for row in cursor.fetchall()]
+        return [_due(row) for row in cursor.fetchall()]
+
+
+def _due(row: Sequence[Any]) -> Due:
+    found = Due(*row)
+    # Django leaves JSON of its own statements to its fields.
+    return replace(found, handle=orjson.loads(row[10]), input=orjson.loads(row[-1]))
 
 
 def renew(attempt_ids: Collection[int]) -> None:
