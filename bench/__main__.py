@@ -7,16 +7,18 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+_NAMES = ["create", "history", "flow", "memory"]
+
 
 def main() -> int:
     os.environ["DJANGO_SETTINGS_MODULE"] = "bench.settings"
     parser = argparse.ArgumentParser(prog="./run bench", description=__doc__)
-    parser.add_argument("name", nargs="?", choices=["create", "history", "memory"])
+    parser.add_argument("name", nargs="?", choices=_NAMES)
     parser.add_argument(
         "--json", action="store_true", help="print the figures as JSON, as the last line"
     )
     options = parser.parse_args()
-    names = [options.name] if options.name else ["create", "history", "memory"]
+    names = [options.name] if options.name else _NAMES
     figures = {name: _run(name) for name in names}
     for name, found in figures.items():
         for key, value in found.items():

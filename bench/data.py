@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.core.management import call_command
 
 from apps.accounts import services as accounts
-from apps.accounts.models import User
+from apps.accounts.models import User, Workspace
 from apps.billing.services import onboarding
 
 POINTS = 10**15
@@ -33,6 +33,7 @@ def tenants(count: int) -> list[Tenant]:
 
 def _tenant(owner: User, name: str) -> Tenant:
     workspace = onboarding.open_workspace(owner=owner, name=name, grant_points=POINTS)
+    Workspace.objects.filter(pk=workspace.pk).update(concurrency_override=10**6)
     _, key = accounts.create_key(
         workspace_id=workspace.pk, terms=accounts.KeyTerms(name="bench"), actor=owner
     )

@@ -30,7 +30,9 @@ def floor(request: HttpRequest) -> JsonResponse:
         price_points=10_000,
         price_lines=_LINES,
     )
-    sql, parameters = insert_statement(task, Identity(workspace_id, "", "", True, 10_000), seconds=300)
+    sql, parameters = insert_statement(
+        task, Identity(workspace_id, "", "", True, 10_000), seconds=300
+    )
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         created_at = cursor.fetchone()[0]

@@ -1,12 +1,9 @@
 """Resident memory: a web worker over 50,000 requests, and a Celery worker without the local engine."""
 
-import os
-import subprocess
-import sys
 import time
 from typing import Any
 
-from bench import data, load, server
+from bench import data, load, server, workers
 
 _REQUESTS = 50_000
 _STEP = 5_000
@@ -41,22 +38,10 @@ def _ask(port: int, tenants: list[data.Tenant], count: int) -> None:
 
 def _celery_worker() -> float:
     """The largest process of a worker on the queues without local models, after it was asked to work."""
-    command = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-Q", "default,provider,deliver",
-               "-c", "2", "--without-mingle", "--without-gossip", "-l", "WARNING"]  # fmt: skip
-    process = subprocess.Popen(
-        command, env=os.environ | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
-    )
-    try:
+    with workers.celery("default,provider,deliver", processes=2) as worker:
         _send_work()
         time.sleep(15)
-        listing = subprocess.run(
-            ["ps", "-o", "rss=", "--ppid", str(process.pid), "-p", str(process.pid)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return max(int(line) for line in listing.stdout.split()) / 1024
-    finally:
-        process.terminate()
-        process.wait(30)
+        return worker.rss_mb()
 
 
 def _send_work() -> None:

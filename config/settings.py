@@ -184,6 +184,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "byoa.heal": {"task": "byoa.heal", "schedule": 30, "options": {"expires": 30}},
     "byoa.forget": {"task": "byoa.forget", "schedule": crontab(hour=3, minute=47)},
     "ops.audit": {"task": "ops.audit", "schedule": crontab(hour=3, minute=17)},
+    "ops.audit_work": {"task": "ops.audit_work", "schedule": crontab(minute=41)},
 }
 
 # ----------------------------------------------------------------------- files
@@ -275,7 +276,7 @@ STAGED_TASKS = 50
 LOCAL_ENGINE_SLOTS = env.number("LOCAL_ENGINE_SLOTS", default=4)
 # Addresses that may read /metrics.
 METRICS_ALLOW = env.networks("METRICS_ALLOW", default="127.0.0.0/8,::1")
-# First key seals, all open; see docs/decisions.
+# First key seals, all open; docs/pools.md says how to change it.
 SEALING_KEYS = env.names("SEALING_KEYS", default="") or [SECRET_KEY]
 
 # --------------------------------------------------------------------- sign-in

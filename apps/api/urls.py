@@ -15,6 +15,7 @@ from apps.api.hooks.providers import ProviderHook
 from apps.api.v1.models import ModelList
 from apps.api.v1.quote import TaskQuote
 from apps.api.v1.tasks import TaskCollection, TaskDetail, TaskList
+from apps.api.v1.webhooks import DeliveryList, DeliveryReplay
 from apps.api.views import UnknownRoute
 
 
@@ -28,6 +29,12 @@ urlpatterns: list[Any] = [
     *_both("api/v1/task/quote", TaskQuote.as_view(), "task-quote"),
     *_both("api/v1/task/<str:task_id>", TaskDetail.as_view(), "task"),
     *_both("api/v1/tasks", TaskList.as_view(), "tasks"),
+    *_both("api/v1/webhooks/deliveries", DeliveryList.as_view(), "deliveries"),
+    *_both(
+        "api/v1/webhooks/deliveries/<str:delivery_id>/replay",
+        DeliveryReplay.as_view(),
+        "delivery-replay",
+    ),
     *_both("api/v1/models", ModelList.as_view(), "models"),
     *_both("account/info", AccountInfo.as_view(), "account-info"),
     *_both("account/active_tasks", ActiveTasks.as_view(), "account-active-tasks"),

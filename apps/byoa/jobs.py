@@ -1,20 +1,12 @@
-"""Celery entry points of accounts. All of them may run twice or at once."""
-
-import logging
+"""Celery entry points of accounts. Each calls one service; all of them may run twice or at once."""
 
 from celery import shared_task
 
-from apps.byoa.services import checks, slots, statuses
-
-log = logging.getLogger(__name__)
+from apps.byoa.services import checks, statuses
 
 
 @shared_task(name="byoa.heal", ignore_result=True)
 def heal() -> None:
-    """Slots whose holders are long gone, then parked accounts that are due."""
-    expired = slots.expire()
-    if expired:
-        log.warning("slots expired", extra={"count": expired})
     checks.heal()
 
 

@@ -97,7 +97,7 @@ class Account(models.Model):
 
 
 class SlotLease(models.Model):
-    """One slot of an account in use, by the attempt `holder` names. It counts until `expires_at`, then it is nobody's."""
+    """One slot of an account in use, by the attempt that `holder` names. It counts until `expires_at` and no longer."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="leases")
     holder = models.CharField(max_length=64, unique=True)

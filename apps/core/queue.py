@@ -56,7 +56,7 @@ def _send(task: Any, arguments: dict[str, Any], **options: Any) -> bool:
     return True
 
 
-_BREATH_SECONDS = 0.02
+_BREATH_SECONDS = 0.05
 # A wake-up that waited so long in a queue has been overtaken by the beat's.
 _STALE_SECONDS = 5
 

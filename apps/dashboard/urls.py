@@ -18,6 +18,11 @@ urlpatterns = [
     path("w/<slug:slug>/tasks", tasks.task_list, name="tasks"),
     path("w/<slug:slug>/tasks/<uuid:task_id>", tasks.task_detail, name="task"),
     path("w/<slug:slug>/tasks/<uuid:task_id>/cancel", tasks.task_cancel, name="cancel"),
+    path(
+        "w/<slug:slug>/tasks/<uuid:task_id>/replay/<uuid:event_id>",
+        tasks.webhook_replay,
+        name="replay",
+    ),
     path("w/<slug:slug>/models", models.model_list, name="models"),
     path("w/<slug:slug>/keys", keys.key_list, name="keys"),
     path("w/<slug:slug>/keys/new", keys.key_create, name="key_create"),

@@ -135,7 +135,7 @@ class TaskEvents:
             try:
                 sending.result()
             except TimeoutError:
-                _cut(receive)
+                await _cut(receive)
 
     async def _send_all(self, stream: Stream, send: Send) -> None:
         """Raises TimeoutError when the client does not read."""
@@ -220,15 +220,18 @@ async def _until_gone(receive: Receive) -> None:
         pass
 
 
-def _cut(receive: Receive) -> None:
+async def _cut(receive: Receive) -> None:
     """Drop the connection with what is still to be sent.
 
     ASGI has no word for this: left alone, a server keeps both until the client reads or goes. uvicorn's `receive` knows
     its transport; under another server the stream's own resources are free all the same.
     """
     transport = getattr(getattr(receive, "__self__", None), "transport", None)
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
+    # Not every loop's transports are of asyncio's classes.
+    if (abort := getattr(transport, "abort", None)) is not None:
+        abort()
+        # The server hears of it first, and does not take our leaving early for a fault.
+        await asyncio.sleep(0)
 
 
 def _task_id(request: Request) -> uuid.UUID:

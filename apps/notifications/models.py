@@ -70,6 +70,11 @@ class Delivery(models.Model):
             ),
             models.Index(fields=["workspace", "-id"], name="delivery_newest"),
             models.Index(fields=["created_at"], name="delivery_oldest"),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(state__in=["FAILED", "STOPPED"]),
+                name="delivery_given_up",
+            ),
         ]
         constraints = [
             models.CheckConstraint(

@@ -161,10 +161,9 @@ class AccountAdmin(AccountPages):
 
     @admin.display(description="history")
     def history(self, obj: Account) -> SafeString:
-        return format_html_join(
-            "", "{:%Y-%m-%d %H:%M:%S} {} {}<br>",
-            ((one.created_at, one.status, one.reason) for one in obj.events.order_by("-id")[:_EVENTS]),
-        )  # fmt: skip
+        newest = obj.events.order_by("-id")[:_EVENTS]
+        rows = ((f"{one.created_at:%Y-%m-%d %H:%M:%S}", one.status, one.reason) for one in newest)
+        return format_html_join("", "{} {} {}<br>", rows)
 
     # ------------------------------------------------------------------------- actions
     @admin.action(description="Pause: take no new tasks", permissions=["change"])

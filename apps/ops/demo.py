@@ -19,6 +19,7 @@ from apps.billing.services import credits, onboarding
 EMAIL = "demo@example.com"
 NAME = "Demo"
 POINTS = 100_000_000
+_UNLIMITED = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,26 @@ class Demo:
     password: str
 
 
-def ensure(*, name: str = NAME, points: int | None = None, plan: str = Plan.PREMIUM) -> Demo:
+def ensure(
+    *,
+    name: str = NAME,
+    points: int | None = None,
+    plan: str | None = None,
+    concurrency: int | None = None,
+) -> Demo:
     """The demo workspace of that name. Safe to repeat: the same person, workspace and key come back.
 
     A key exists in clear nowhere but in `DATA_DIR/demo.json` (readable by its owner only). When that file is lost, a
     new password and a new key replace the old ones. `points` sets what is available, to the point; without it a new
-    workspace gets ten dollars and an old one is left as it is.
+    workspace gets ten dollars and an old one is left as it is. Without a `plan` it is Premium and may have as many tasks
+    under way as it likes; with one it has the plan's limits, or those that `concurrency` (tasks at once per family) says.
     """
     slug = slugify(name)[:40] or "demo"
     kept = _read().get(slug, {})
     with transaction.atomic():
         user, password = _person(_email(slug), kept.get("password"))
-        workspace = _workspace(user, name=name, slug=slug, plan=plan)
+        workspace = _workspace(user, name=name, slug=slug)
+        _set_limits(workspace, plan=plan, concurrency=concurrency)
         _set_points(workspace, points)
         key = _key(workspace, user, kept.get("api_key"))
     _write(slug, {"password": password, "api_key": key})
@@ -63,15 +72,21 @@ def _person(email: str, password: str | None) -> tuple[User, str]:
     return user, password
 
 
-def _workspace(user: User, *, name: str, slug: str, plan: str) -> Workspace:
+def _workspace(user: User, *, name: str, slug: str) -> Workspace:
     # By its person, who is in no other: the slug may have been taken, or be a reserved word.
     found = Workspace.objects.filter(memberships__user=user).order_by("pk").first()
     if found is None:
         found = onboarding.open_workspace(owner=user, name=name, slug=slug, grant_points=POINTS)
-    if found.plan != plan:
-        found.plan = plan
-        found.save(update_fields=["plan", "updated_at"])
     return found
+
+
+def _set_limits(workspace: Workspace, *, plan: str | None, concurrency: int | None) -> None:
+    if plan is None and concurrency is None:
+        concurrency = _UNLIMITED
+    wanted = (plan or Plan.PREMIUM.value, concurrency)
+    if (workspace.plan, workspace.concurrency_override) != wanted:
+        workspace.plan, workspace.concurrency_override = wanted
+        workspace.save(update_fields=["plan", "concurrency_override", "updated_at"])
 
 
 def _set_points(workspace: Workspace, points: int | None) -> None:

@@ -21,6 +21,13 @@ def audit_credits() -> None:
         log.info("credits balance")
 
 
+@shared_task(name="ops.audit_work", ignore_result=True)
+def audit_work() -> None:
+    """Prove what is counted and held for unfinished work; every difference is an error in the log."""
+    for difference in audit.work_differences():
+        log.error("work does not add up", extra={"reason": difference})
+
+
 @worker_ready.connect
 def _start_beating(sender: Any, **_: Any) -> None:
     """From the consumer's own timer, so that a worker whose loop hangs goes silent too."""

@@ -146,9 +146,7 @@ class Federation:
         is_verified = signatures.holds_secret(lower, secret) or signatures.is_signed(
             lower, body, secret, now=time.time()
         )
-        return Callback(
-            provider_id=task_id, handle={"task_id": task_id}, is_verified=is_verified
-        )
+        return Callback(provider_id=task_id, handle={"task_id": task_id}, is_verified=is_verified)
 
 
 def _call(method: str, path: str, access: Access) -> Request:

@@ -94,7 +94,19 @@ def test_gateway_keeps_the_callers_request_id():
     assert client.headers[b"x-request-id"] == b"abcdefgh-1"
 
 
-@pytest.mark.parametrize("path", ["/api/no/such", "/v10", "/docs/api"])
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/api/v1/task/x/events", "/api/v1/task/x/events/"])
+def test_event_streams_are_the_gateways(path: str):
+    client = run(asgi.application, Client(), path=path, method="GET")
+
+    assert (client.status, client.headers[b"www-authenticate"]) == (401, b"Bearer")
+    assert b"x-frame-options" not in client.headers
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api/no/such", "/v10", "/docs/api", "/api/v1/task/x/events/y", "/api/v1/task//events"],
+)
 def test_everything_else_is_djangos(path: str):
     client = run(asgi.application, Client(), path=path, method="OPTIONS")
 

@@ -1,5 +1,6 @@
 """Nobody sees a neighbour's things: every API route, every kind of caller. A route without a row fails."""
 
+import uuid
 from collections.abc import Callable
 from typing import Any
 
@@ -7,6 +8,8 @@ import pytest
 from django.urls import URLPattern
 
 from apps.api import urls
+from apps.notifications.models import Delivery
+from apps.notifications.services import outbox
 from apps.tasks.models import Task
 from tests.api.conftest import Caller, caller_of
 from tests.factories import ILLUSTRATION, WorkspaceFactory, completed, task
@@ -15,6 +18,20 @@ pytestmark = pytest.mark.django_db
 
 # By route name: the calls to make, given a task of somebody else.
 Calls = Callable[[Task], list[tuple[str, str, Any]]]
+
+
+def _delivery_of(theirs: Task) -> uuid.UUID:
+    event = outbox.Event(
+        theirs.workspace_id,
+        theirs.reference,
+        "task.completed",
+        "https://secret-output.example/Secret Neighbour",
+        "{}",
+    )
+    outbox.add([event])
+    return Delivery.objects.of(theirs.workspace_id).latest("id").event_id
+
+
 ROUTES: dict[str, Calls] = {
     "tasks-create": lambda theirs: [("POST", "/api/v1/task", ILLUSTRATION)],
     "task-quote": lambda theirs: [("POST", "/api/v1/task/quote", ILLUSTRATION)],
@@ -27,6 +44,13 @@ ROUTES: dict[str, Calls] = {
         ("GET", "/api/v1/tasks", None),
         ("DELETE", "/api/v1/tasks?created_before=99999999999&model=all", None),
     ],
+    "deliveries": lambda theirs: [
+        ("GET", "/api/v1/webhooks/deliveries", None),
+        ("GET", f"/api/v1/webhooks/deliveries?task_id={theirs.id}", None),
+    ],
+    "delivery-replay": lambda theirs: [
+        ("POST", f"/api/v1/webhooks/deliveries/{_delivery_of(theirs)}/replay", None)
+    ],
     "account-active-tasks": lambda theirs: [("GET", "/account/active_tasks", None)],
     "account-info": lambda theirs: [("GET", "/account/info", None)],
     "upload": lambda theirs: [
@@ -36,7 +60,7 @@ ROUTES: dict[str, Calls] = {
 # What anybody may read: it holds nothing of a workspace, or its unguessable address is the permission.
 PUBLIC = {"hook-provider", "models", "openapi", "docs", "docs-slash", "redoc", "file", "unknown"}
 # What a call about somebody else's task answers; all others answer about the caller's own.
-STATUSES = {"task": 404}
+STATUSES = {"task": 404, "delivery-replay": 404}
 SCOPES = {"account-info": "account", "account-active-tasks": "account", "upload": "files"}
 
 

@@ -7,12 +7,11 @@ import pytest
 from django.db import connection
 
 from apps.byoa.jobs import heal
-from apps.byoa.models import Account, SlotLease
+from apps.byoa.models import Account
 from apps.byoa.services import checks, health
 from apps.core.errors import NotFound
 from apps.providers.base import AccountNeedsOwner, BadCredentials, Need, ProviderUnavailable
 from tests.byoa.test_health import again, history, rested, resumes_in
-from tests.byoa.test_slots import lease
 from tests.factories.byoa import account
 from tests.upstream.running import Upstream
 
@@ -218,11 +217,9 @@ def test_check_holds_no_lock_while_it_waits(
     assert seen == [(False, "checking")]
 
 
-def test_job_sweeps_slots_and_heals(made: Account):
+def test_job_heals(made: Account):
     parked(made)
-    lease(made.pk, seconds=-1)
 
     heal()
 
-    assert SlotLease.objects.count() == 0
     assert again(made).status == "active"

@@ -7,16 +7,11 @@ import pytest
 
 from apps.catalog import registry, selectors, specs
 from apps.catalog.registry import DuplicateSpec, InvalidModel, InvalidTaskType
-from apps.catalog.selectors import NoRoute
-from apps.catalog.spec import Route, TaskSpec
+from apps.catalog.spec import TaskSpec
 from apps.core.errors import PlanRequired
 
 LOCAL = ("modelyard/illustration", "text-to-image")
 SPEC = registry.all_specs()[LOCAL]
-
-
-def with_routes(*routes: Route) -> TaskSpec:
-    return TaskSpec(**{**vars(SPEC), "routes": routes})
 
 
 @pytest.fixture
@@ -94,33 +89,6 @@ def test_unknown_task_type_is_refused(task_type: Any):
         "invalid task type",
         {"field": "task_type"},
     )
-
-
-def test_local_spec_takes_the_local_route():
-    assert selectors.required_route(SPEC) == Route("local", "illustration", queue="local")
-
-
-def test_without_the_local_engine_there_is_no_route(settings: Any):
-    settings.LOCAL_ENGINE = False
-
-    assert not selectors.is_available(SPEC)
-    with pytest.raises(NoRoute) as refused:
-        selectors.required_route(SPEC)
-    assert (refused.value.type, refused.value.retry_after) == ("no_route", 60)
-    assert "Nothing was created or charged." in refused.value.message
-
-
-@pytest.mark.parametrize(
-    "routes", [(), (Route("local", "no-such-job"),), (Route("somebody", "illustration"),)]
-)
-def test_route_that_nobody_serves_is_not_usable(routes: tuple[Route, ...]):
-    assert selectors.usable_route(with_routes(*routes)) is None
-
-
-def test_first_usable_route_is_taken():
-    routes = [Route("somebody", "x"), Route("local", "ocr"), Route("local", "illustration")]
-
-    assert selectors.usable_route(with_routes(*routes)) == routes[1]
 
 
 @pytest.mark.parametrize(

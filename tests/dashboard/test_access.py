@@ -10,6 +10,8 @@ from django.urls import URLPattern
 from apps.accounts.models import Workspace
 from apps.accounts.services import KeyTerms, create_key
 from apps.dashboard.urls import urlpatterns
+from apps.notifications.models import Delivery
+from apps.notifications.services import outbox
 from tests.factories import task
 
 # name → method, expected status for (owner, developer, viewer, billing). A stranger always gets 404, and who is not
@@ -23,6 +25,7 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "play": ("get", (200, 200, 200, 404)),
     "quote": ("post", (200, 200, 200, 404)),
     "cancel": ("post", (302, 302, 403, 403)),
+    "replay": ("post", (302, 302, 403, 403)),
     "keys": ("get", (200, 200, 404, 404)),
     "key_create": ("get", (200, 200, 404, 404)),
     "key_revoke": ("get", (200, 404, 404, 404)),  # a developer reaches only keys of their own
@@ -33,6 +36,8 @@ PEOPLE = ("owner", "developer", "viewer", "billing")
 
 def _paths(workspace: Workspace) -> dict[str, str]:
     found = task(workspace)
+    outbox.add([outbox.Event(workspace.pk, found.reference, "task.created", "https://e.org", "{}")])
+    delivery = Delivery.objects.of(workspace.pk).latest("id")
     key, _ = create_key(workspace_id=workspace.pk, terms=KeyTerms(name="a"), actor=None)
     base = f"/w/{workspace.slug}"
     model = "modelyard/illustration/text-to-image"
@@ -45,6 +50,7 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "play": f"{base}/play/{model}",
         "quote": f"{base}/quote/{model}",
         "cancel": f"{base}/tasks/{found.id}/cancel",
+        "replay": f"{base}/tasks/{found.id}/replay/{delivery.event_id}",
         "keys": f"{base}/keys",
         "key_create": f"{base}/keys/new",
         "key_revoke": f"{base}/keys/{key.pk}/revoke",

@@ -8,21 +8,24 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import psycopg
 import pytest
 import uvloop
+from celery import current_app
 from django.core.cache import cache
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.accounts.models import Workspace
 from apps.core import egress, turns
+from apps.notifications import jobs
 from apps.notifications.models import Delivery
 from apps.notifications.services import claims, deliver, outbox, signing
 from apps.notifications.services.claims import Outcome
 from apps.notifications.services.lanes import FIRST_WINDOW, IN_FLIGHT, UNPROVEN, Lanes
 from tests.factories import WorkspaceFactory
 from tests.notifications.conftest import pass_time
-from tests.notifications.receiver import Receiver, hang
+from tests.notifications.receiver import Handler, Receiver, hang, status
 
 Add = Callable[..., Delivery]
 Pump = Callable[..., bool]
@@ -173,6 +176,25 @@ def test_slice_that_ends_before_the_work_says_so(
 
 
 @pytest.mark.django_db
+def test_job_whose_slice_ended_sends_itself_again(
+    workspace: Workspace, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+):
+    sent: list[dict[str, Any]] = []
+    job = current_app.tasks["notifications.deliver"]
+    monkeypatch.setattr(job, "apply_async", lambda **message: sent.append(message))
+    monkeypatch.setitem(deliver.deliver.__kwdefaults__, "slice_seconds", 0.2)
+    monkeypatch.setitem(deliver.deliver.__kwdefaults__, "linger_seconds", 0)
+    jobs.deliver()
+    assert sent == []
+    receiver.answers["/hook"] = hang
+    outbox.add(_events(workspace, receiver.url(), 1))
+
+    jobs.deliver()
+
+    assert sent == [{"kwargs": {}, "retry": False, "queue": "deliver"}]
+
+
+@pytest.mark.django_db
 def test_second_pump_does_nothing_while_the_first_has_its_turn(
     workspace: Workspace, receiver: Receiver, pump: Pump
 ):
@@ -270,3 +292,27 @@ def test_event_of_a_pump_that_was_killed_is_sent_again(
     assert (first.body, first.headers["webhook-id"]) == (second.body, second.headers["webhook-id"])
     row = _rows().get()
     assert (row.state, row.attempts, row.claim) == ("DELIVERED", 1, 2)
+
+
+@pytest.mark.concurrency
+@pytest.mark.django_db(transaction=True)
+def test_outcome_outlives_a_database_session_that_is_cut_meanwhile(
+    workspace: Workspace, receiver: Receiver, pump: Pump
+):
+    def cut_and_acknowledge(handler: Handler) -> None:
+        with psycopg.connect(**connection.get_connection_params()) as other:
+            other.execute("SELECT pg_terminate_backend(%s)", [pid])
+        status(200)(handler)
+
+    receiver.answers["/hook"] = cut_and_acknowledge
+    outbox.add(_events(workspace, receiver.url(), 1))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+
+    with pytest.raises(OperationalError):
+        pump()
+
+    row = _rows().get()
+    assert (row.state, row.attempts, len(receiver.got)) == ("DELIVERED", 1, 1)
+    assert deliver._lanes.in_flight == 0

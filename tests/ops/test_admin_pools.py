@@ -121,7 +121,6 @@ def test_pages_show_use_and_history_but_no_secret(operator: Client):
 
     for text in ("Invalid credentials", "1 of 8", "0 of 40", "2 of 3"):
         assert text in listed
-    print(shown[shown.index("field-history"):][:900])
     assert "invalid_credentials &lt;b&gt;[removed]&lt;/b&gt; is unknown." in shown
     for html in (listed, shown):
         assert "old-key" not in html

@@ -1,5 +1,6 @@
 import inspect
 import re
+import threading
 from io import StringIO
 from typing import Any
 
@@ -7,11 +8,12 @@ import pytest
 from django.apps import apps
 from django.conf import settings as django_settings
 from django.core.management import CommandError, call_command
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from apps.accounts.models import Workspace
 from apps.byoa import selectors
 from apps.byoa.models import Account
+from apps.byoa.services import accounts
 from apps.core import sealing
 from apps.notifications.models import Delivery
 from apps.ops import sealed
@@ -127,6 +129,39 @@ def test_rotation_goes_in_batches_and_goes_on_where_it_was_stopped(
         for one in Account.objects.across_workspaces().order_by("id")
     ]
     assert credentials == [f"key {n}" for n in range(len(made))]
+
+
+@pytest.mark.concurrency
+def test_value_that_changes_meanwhile_is_neither_waited_for_nor_overwritten(settings: Any):
+    busy, idle = account(credential="old"), account(credential="idle")
+    settings.SEALING_KEYS = ["new key", *settings.SEALING_KEYS]
+    is_locked, may_go_on = threading.Event(), threading.Event()
+
+    def change() -> None:
+        try:
+            with transaction.atomic():
+                Account.objects.across_workspaces().select_for_update().get(pk=busy.pk)
+                is_locked.set()
+                assert may_go_on.wait(timeout=20)
+                accounts.set_credential(account_id=busy.pk, credential="changed")
+        finally:
+            connection.close()
+
+    changing = threading.Thread(target=change)
+    changing.start()
+    assert is_locked.wait(timeout=20)
+
+    def batch_done(count: int) -> None:
+        may_go_on.set()
+        changing.join()
+
+    done = sealed.rotate(sealed.COLUMNS[0], report=batch_done)
+
+    assert (done.resealed, done.left) == (1, 0)
+    settings.SEALING_KEYS = settings.SEALING_KEYS[:1]
+    for row in (busy, idle):
+        row.refresh_from_db()
+    assert [selectors.access(row).credential for row in (busy, idle)] == ["changed", "idle"]
 
 
 def test_value_that_no_key_opens_is_named_and_kept(settings: Any):

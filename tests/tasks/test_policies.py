@@ -7,8 +7,11 @@ from django.utils import timezone
 
 from apps.accounts.models import Workspace
 from apps.core.errors import PlanRequired
+from apps.files.models import StoredFile
 from apps.tasks import policies
 from apps.tasks.models import Task
+from apps.tasks.services.execute import execute
+from tests.factories import task
 
 
 @pytest.mark.parametrize(
@@ -45,3 +48,18 @@ def test_a_year_needs_premium(plan: str):
 @pytest.mark.parametrize("retention", ["1h", "1d", "plan"])
 def test_shorter_times_are_everybodys(retention: str):
     policies.check_retention(retention=retention, plan="hobbyist")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("retention", "kept"), [("1h", timedelta(hours=1)), ("plan", timedelta(days=7))]
+)
+def test_files_of_a_task_are_kept_as_long_as_it_asked(
+    workspace: Workspace, retention: str, kept: timedelta
+):
+    one = task(workspace, retention=retention)
+
+    execute(task_id=one.id)
+
+    file = StoredFile.objects.of(workspace.pk).get(task_id=one.id)
+    assert abs(file.expires_at - timezone.now() - kept) < timedelta(minutes=1)

@@ -1,4 +1,4 @@
-"""The provider: the contract's calls, and `/_knobs`, `/_seen`, `/_reset` for whoever runs the test."""
+"""The provider: the contract's calls, and `/_knobs`, `/_seen`, `/_billed`, `/_reset` for whoever runs the test."""
 
 import asyncio
 from dataclasses import asdict
@@ -170,6 +170,8 @@ class Provider:
         match (request.method, path):
             case ("GET", "/_seen"):
                 return _json(self._seen(request.query))
+            case ("GET", "/_billed"):
+                return _json(self.store.billed())
             case ("GET", "/_knobs"):
                 return _json(self.knobs.shown())
             case ("POST", "/_knobs"):

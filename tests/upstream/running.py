@@ -57,6 +57,11 @@ class Upstream(Remote):
         found: dict[str, dict[str, Any]] = self.ask("GET", "/_seen")["references"]
         return found
 
+    def billed(self) -> dict[str, int]:
+        """What each reference costs whoever ordered it, in points."""
+        found: dict[str, int] = self.ask("GET", "/_billed")
+        return found
+
     def totals(self) -> dict[str, int]:
         """references, tasks, submits, polls, cancels, look_ups, callbacks and duplicates (work done twice)."""
         found: dict[str, int] = self.ask("GET", "/_seen?totals=1")["totals"]

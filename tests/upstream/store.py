@@ -89,9 +89,16 @@ class Task:
             return "data:image/png;base64," + files.inline(self.id)
         return files.address(self.behaviour.result, base=base, task_id=self.id)
 
+    def billed(self) -> int:
+        """What it costs whoever ordered it, as it is now."""
+        return self.behaviour.price if self._is_billed(self.status()) else 0
+
+    def _is_billed(self, status: str) -> bool:
+        return status == "completed" or (status == "failed" and self.behaviour.bills)
+
     def _meta(self, status: str) -> dict[str, Any]:
         price = self.behaviour.price
-        is_billed = status == "completed" or (status == "failed" and self.behaviour.bills)
+        is_billed = self._is_billed(status)
         consume: Any = price if is_billed else 0
         if self.behaviour.consume and status in ("completed", "failed"):
             consume = orjson.Fragment(self.behaviour.consume)
@@ -151,6 +158,13 @@ class Store:
         """Newest first, without going through all of them."""
         found = zip(reversed(self.tasks.values()), range(limit), strict=False)
         return [task for task, _ in found]
+
+    def billed(self) -> dict[str, int]:
+        """Points by reference; work that was done twice is billed twice."""
+        return {
+            name: sum(self.tasks[one].billed() for one in row.task_ids)
+            for name, row in self.seen.items()
+        }
 
     def totals(self) -> dict[str, int]:
         rows = self.seen.values()

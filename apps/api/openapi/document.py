@@ -22,7 +22,9 @@ Unknown fields are ignored, and null is the same as absent."""
 def finish(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """drf-spectacular's last step: add what the operations refer to."""
     result["info"]["description"] = _ABOUT
-    result["tags"] = [{"name": name} for name in ("Tasks", "Models", "Files", "Account")]
+    result["tags"] = [
+        {"name": name} for name in ("Tasks", "Webhooks", "Models", "Files", "Account")
+    ]
     # Served by the gateway, which drf-spectacular cannot see.
     result["paths"]["/api/v1/task/{task_id}/events"] = {"get": STREAM_TASK}
     result["servers"] = [{"url": settings.BASE_URL}]

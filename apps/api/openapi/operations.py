@@ -3,6 +3,7 @@
 from typing import Any
 
 from apps.api.openapi.shapes import json_answer, reference
+from apps.api.openapi.webhooks import DELIVERY_STATES
 
 _LIMIT_HEADERS = {
     name: {"$ref": f"#/components/headers/{name}"}
@@ -237,4 +238,40 @@ UPLOAD = _operation(
     answer="UploadAnswer",
     errors=(*_KEYED, *_BODY),
     requestBody=_body("Upload"),
+)
+LIST_DELIVERIES = _operation(
+    "listDeliveries",
+    "Webhooks",
+    "List webhook deliveries",
+    description="Newest first, each with the log of its attempts. Kept for 30 days. Hand `next_cursor` back as "
+    "`cursor` for the next page; it is null on the last one.",
+    answer="DeliveryListAnswer",
+    errors=(*_KEYED, 400),
+    parameters=[
+        _query(
+            "cursor", "`next_cursor` of an earlier answer.", type="string", pattern="^[0-9]{1,18}$"
+        ),
+        _query(
+            "limit", "Deliveries on a page.", type="integer", minimum=1, maximum=100, default=20
+        ),
+        _query("state", "Only these.", type="string", enum=DELIVERY_STATES),
+        _query("task_id", "Only of this task.", type="string", format="uuid"),
+    ],
+)
+REPLAY_DELIVERY = _operation(
+    "replayDelivery",
+    "Webhooks",
+    "Send an event again",
+    description="At once, with the same `webhook-id` and body, and with all attempts before it. What is still waiting "
+    "stays as it is. May be repeated.",
+    answer="DeliveryAnswer",
+    errors=(*_KEYED, 404),
+    parameters=[
+        {
+            "name": "delivery_id",
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "format": "uuid"},
+        }
+    ],
 )

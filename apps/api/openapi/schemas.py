@@ -17,6 +17,7 @@ from apps.api.openapi.shapes import (
     reference,
     text,
 )
+from apps.api.openapi.webhooks import SCHEMAS as WEBHOOKS
 
 _CONFIG = obj(
     {
@@ -184,5 +185,6 @@ SCHEMAS: dict[str, Schema] = {
     "AccountInfoAnswer": envelope(_ACCOUNT),
     "Upload": _UPLOAD,
     "UploadAnswer": envelope(obj({"url": text(format="uri")})),
+    **WEBHOOKS,
     **{f"Error{status}": error_schema(status) for status in ERROR_TITLES},
 }

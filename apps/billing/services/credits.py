@@ -1,4 +1,4 @@
-"""Holds and their settlement, grants and adjustments.
+"""Holds and their settlement, refunds, grants and adjustments.
 
 Each movement is one statement: it changes the wallet under its row lock and writes the ledger line with the balance
 after it, so there is no moment at which the two differ. The database has the last word: a wallet that would go below
@@ -295,3 +295,68 @@ def _move_parameters(workspace_id: int, movement: Movement) -> Sequence[Any]:
         movement.actor_id,
         movement.points,
     ]
+
+
+# Lines are never changed, so what was captured needs no lock. The line carries no key: the cap of the work's key is
+# told by `caps.give_back`, in the periods of its hold.
+_REFUND = """
+WITH captured AS (
+    SELECT workspace_id FROM billing_creditentry
+     WHERE workspace_id = %(workspace)s AND reference = %(reference)s AND kind = 'CAPTURE'
+       AND -(available_delta + held_delta) >= %(points)s
+), wallet AS (
+    UPDATE billing_wallet w SET available = w.available + %(points)s
+      FROM captured WHERE w.workspace_id = captured.workspace_id
+ RETURNING w.workspace_id, w.available, w.held
+)
+INSERT INTO billing_creditentry (workspace_id, kind, reference, note, actor_id, available_delta, available_after,
+                                 held_after)
+SELECT workspace_id, 'REFUND', %(reference)s, %(note)s, %(actor)s, %(points)s::bigint, available, held FROM wallet
+RETURNING id
+"""
+_PAID_BY_KEY = """
+SELECT api_key_id, created_at FROM billing_creditentry
+ WHERE workspace_id = %s AND reference = %s AND kind = 'HOLD' AND api_key_id IS NOT NULL
+"""
+
+
+def refund(
+    *, workspace_id: int, reference: str, points: int, note: str, actor: User | None
+) -> bool:
+    """Give back what a captured hold took, or part of it. Says whether points moved: a reference is refunded once.
+
+    Raises InvalidRequest when less than that was captured, when nothing is to move and without a reason. What comes
+    back no longer counts against the caps of the key that spent it.
+    """
+    if not note.strip():
+        raise InvalidRequest.field("note", "Say why it is refunded.")
+    if points <= 0:
+        raise InvalidRequest.field("points", "A refund gives something back.")
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            _free_caps_of_refund(workspace_id, reference, points)
+            cursor.execute(
+                _REFUND,
+                {
+                    "workspace": workspace_id,
+                    "reference": reference,
+                    "points": points,
+                    "note": note.strip()[:200],
+                    "actor": actor.pk if actor else None,
+                },
+            )
+            if cursor.fetchone() is None:
+                raise InvalidRequest.field("points", "No more than what it cost can be refunded.")
+    except IntegrityError as error:
+        if violates(error, "credit_entry_once_per_kind"):
+            return False
+        raise
+    return True
+
+
+def _free_caps_of_refund(workspace_id: int, reference: str, points: int) -> None:
+    # Before the wallet, as everywhere.
+    with connection.cursor() as cursor:
+        cursor.execute(_PAID_BY_KEY, [workspace_id, reference])
+        for key_id, held_at in cursor.fetchall():
+            caps.give_back(key_id=key_id, points=points, held_at=held_at)

@@ -33,6 +33,9 @@ _TONES: dict[str, str] = {
     "revoked": "idle",
     "available": "ok",
     "unavailable": "idle",
+    "waiting": "run",
+    "delivered": "ok",
+    "stopped": "bad",
 }
 
 

@@ -21,6 +21,9 @@ from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
 from apps.files import selectors as files
 from apps.files.models import StoredFile
+from apps.notifications.models import Delivery
+from apps.notifications.selectors import deliveries_of
+from apps.notifications.services.replay import replay
 from apps.tasks import selectors
 from apps.tasks.models import CANCELLABLE, Status, Task
 from apps.tasks.selectors import Position, TaskFilter
@@ -182,7 +185,15 @@ def _details(request: DashboardRequest, task: Task) -> dict[str, object]:
         "curl_read": snippets.read_task(task_id=task.id),
         "curl_create": calls.curl,
         "json_text": _json(task),
+        "deliveries": _deliveries(request, task),
     }
+
+
+def _deliveries(request: DashboardRequest, task: Task) -> list[Delivery]:
+    """How its webhook went. An address may hold a token, so only who sees the content sees it."""
+    if not task.webhook_endpoint or not allowed(request, Permission.VIEW_CONTENT):
+        return []
+    return deliveries_of(workspace_id=task.workspace_id, subject=task.reference)
 
 
 def _json(task: Task) -> str:
@@ -208,6 +219,20 @@ def task_cancel(request: DashboardRequest, task_id: uuid.UUID) -> HttpResponse:
         missing(error)
     except NotCancellable as error:
         messages.error(request, error.message)
+    return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
+
+
+@require_POST
+@in_workspace(Permission.VIEW_TASKS, to_change=Permission.RUN_TASKS)
+def webhook_replay(
+    request: DashboardRequest, task_id: uuid.UUID, event_id: uuid.UUID
+) -> HttpResponse:
+    """Have one of the task's events sent again; back to the task, which shows how that goes."""
+    try:
+        replay(workspace_id=request.workspace.pk, event_id=event_id)
+    except NotFound as error:
+        missing(error)
+    messages.success(request, "It is being sent again.")
     return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
 
 

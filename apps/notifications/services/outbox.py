@@ -1,11 +1,13 @@
 """Events to tell, written in the transaction that makes them true."""
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 
-from django.db.models.functions import Now
+from django.db import connection
 
 from apps.core.queue import Wake
 from apps.notifications.models import Delivery
@@ -40,28 +42,40 @@ def add(events: Sequence[Event]) -> None:
     """
     if not events:
         return
-    Delivery.objects.bulk_create([_row(event) for event in events])
+    columns: list[list[Any]] = [
+        [uuid.uuid4() for _ in events],
+        [event.workspace_id for event in events],
+        [event.subject for event in events],
+        [event.kind for event in events],
+        [event.endpoint for event in events],
+        [lane_of(workspace_id=one.workspace_id, endpoint=one.endpoint) for one in events],
+        [event.secret for event in events],
+        [event.sealed_to for event in events],
+        [str(event.dialect) for event in events],
+        [event.body for event in events],
+        [event.occurred_at for event in events],
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(_ADD, columns)
     wake()
+
+
+# On the way of every request that creates a task, so without the ORM's share. Ids grow in the order of the arrays.
+_ADD = """
+INSERT INTO notifications_delivery (event_id, workspace_id, subject, kind, endpoint, lane, secret, sealed_to, dialect,
+                                    body, occurred_at)
+SELECT event_id, workspace_id, subject, kind, endpoint, lane, secret, sealed_to, dialect, body,
+       COALESCE(occurred_at, statement_timestamp())
+  FROM unnest(%s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
+              %s::text[], %s::text[], %s::timestamptz[]) WITH ORDINALITY
+       AS v (event_id, workspace_id, subject, kind, endpoint, lane, secret, sealed_to, dialect, body, occurred_at, n)
+ ORDER BY n
+"""
 
 
 def wake() -> None:
     """Have what is due sent soon after the current transaction has committed."""
     _deliverer.after_commit()
-
-
-def _row(event: Event) -> Delivery:
-    return Delivery(
-        workspace_id=event.workspace_id,
-        subject=event.subject,
-        kind=event.kind,
-        endpoint=event.endpoint,
-        lane=lane_of(workspace_id=event.workspace_id, endpoint=event.endpoint),
-        secret=event.secret,
-        sealed_to=event.sealed_to,
-        dialect=event.dialect,
-        body=event.body,
-        occurred_at=event.occurred_at or Now(),
-    )
 
 
 def lane_of(*, workspace_id: int, endpoint: str) -> str:

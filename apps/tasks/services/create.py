@@ -213,19 +213,17 @@ SELECT status, created_at, deadline_at FROM task
 def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
     seconds = (task.deadline_at - timezone.now()).total_seconds()
     sql, parameters = insert_statement(task, identity, seconds=seconds, request=request)
-    if not (identity.has_cap or task.webhook_endpoint):
-        # By itself one statement is a transaction, without the round trips of BEGIN and COMMIT.
-        _run(task, sql, parameters)
-        return
-    with transaction.atomic():
+    is_single = not (identity.has_cap or task.webhook_endpoint)
+    # By itself one statement is a transaction, without the round trips of BEGIN and COMMIT.
+    is_bare = is_single and not connection.in_atomic_block
+    with contextlib.nullcontext() if is_bare else transaction.atomic():
         caps.reserve(identity=identity, points=task.price_points)
         _run(task, sql, parameters)
         webhooks.announce([task], kind="created")
 
 
 def _run(task: Task, sql: str, parameters: list[Any]) -> None:
-    atomic = transaction.atomic() if connection.in_atomic_block else contextlib.nullcontext()
-    with atomic, connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         row = cursor.fetchone()
     if row is None:

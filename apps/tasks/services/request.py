@@ -67,7 +67,7 @@ def prepare(*, identity: Identity, request: TaskRequest) -> Prepared:
     """Check and price a request. Reads only; raises the refusal that a customer gets.
 
     In this order: model, task type, input, options, plan, seat. Whether somebody can serve it now is not asked here
-    (`catalog.selectors.required_route`), so that a quote can be had for what is unavailable.
+    (`byoa.selectors.required_route`), so that a quote can be had for what is unavailable.
     """
     spec = registry.spec_of(request.model, request.task_type)
     values = spec.parse(request.input)

@@ -23,13 +23,25 @@ class Command(BaseCommand):
         parser.add_argument(
             "--points", type=int, help="set the available balance to exactly so many points"
         )
-        parser.add_argument("--plan", choices=Plan.values, default=Plan.PREMIUM.value)
+        parser.add_argument(
+            "--plan",
+            choices=Plan.values,
+            help="with this plan's limits (default: Premium without a limit on tasks at once)",
+        )
+        parser.add_argument(
+            "--concurrency", type=int, help="tasks at once per family, instead of the plan's"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         points = options["points"]
         if points is not None and not 0 <= points <= 10**15:
             raise CommandError("--points must be a whole number from 0 to 10^15.")
-        made = demo.ensure(name=options["workspace"], points=points, plan=options["plan"])
+        concurrency = options["concurrency"]
+        if concurrency is not None and not 0 <= concurrency <= 10**6:
+            raise CommandError("--concurrency must be a whole number from 0 to 10^6.")
+        made = demo.ensure(
+            name=options["workspace"], points=points, plan=options["plan"], concurrency=concurrency
+        )
         if options["json"]:
             self.stdout.write(demo.as_json(made))
             return
