@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -304,11 +305,45 @@ def _clear_stale_locks(pgdata: Path, run: Path) -> None:
     supervisor. PostgreSQL itself believes a lock file as soon as *any* process has that
     number, which after a restart of a container is the rule.
     """
-    for lock in (pgdata / "postmaster.pid", run / ".s.PGSQL.5432.lock"):
+    locks = (pgdata / "postmaster.pid", run / ".s.PGSQL.5432.lock")
+    for lock in locks:
         pid = _first_number(lock)
         if pid is not None and _is_server_of(pid, pgdata):
             _end(pid)
+    _end_orphans(pgdata)
+    for lock in locks:
         lock.unlink(missing_ok=True)
+
+
+def _end_orphans(pgdata: Path) -> None:
+    """Kill the sessions of a server that was killed itself, and wait until they are gone.
+
+    They notice its death only when they next wait for something, and may write until
+    then. The lock files keep the next server from starting beside them; we take those
+    away, so this must come first.
+    """
+    for _ in range(100):
+        left = [pid for pid in _numbers_of_processes() if _is_session_in(pid, pgdata)]
+        if not left:
+            return
+        for pid in left:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(0.05)
+    raise CannotStart(f"Sessions of a dead PostgreSQL in {pgdata} do not end: {left}.")
+
+
+def _numbers_of_processes() -> list[int]:
+    return [int(entry.name) for entry in Path("/proc").glob("[0-9]*")]
+
+
+def _is_session_in(pid: int, pgdata: Path) -> bool:
+    """Every process of PostgreSQL works in the data directory and names itself `postgres: …`."""
+    try:
+        title = Path(f"/proc/{pid}/cmdline").read_bytes()
+        return title.startswith(b"postgres: ") and Path(f"/proc/{pid}/cwd").samefile(pgdata)
+    except OSError:
+        return False
 
 
 def _first_number(path: Path) -> int | None:

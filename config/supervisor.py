@@ -24,6 +24,8 @@ from setproctitle import setproctitle
 
 _PR_SET_PDEATHSIG = 1
 _LONGEST_BACK_OFF_SECONDS = 30
+# Who ran for so long had started well: its end is the first one again.
+_SETTLED_SECONDS = 10
 _CRASHES_ALLOWED = 8
 _CRASH_WINDOW_SECONDS = 300
 _LARGEST_LOG_BYTES = 10 * 1024 * 1024
@@ -62,8 +64,21 @@ class Program:
 class _Child:
     program: Program
     process: "subprocess.Popen[bytes] | _Fork"
+    started_at: float = field(default_factory=time.monotonic)
+    hasty_ends: int = 0  # in a row
     crashes: list[float] = field(default_factory=list)
     restart_at: float | None = None
+
+    def note_end(self, code: int) -> float:
+        """Count it. Says how many seconds to wait before the next start."""
+        now = time.monotonic()
+        if now - self.started_at >= _SETTLED_SECONDS:
+            self.hasty_ends = 0
+        self.hasty_ends += 1
+        # A kill -9 comes from outside (an operator, a kernel short of memory): no fault that waits in the program.
+        if code != -signal.SIGKILL:
+            self.crashes = [t for t in self.crashes if t > now - _CRASH_WINDOW_SECONDS] + [now]
+        return float(min(2 ** (self.hasty_ends - 1), _LONGEST_BACK_OFF_SECONDS))
 
 
 class Supervisor:
@@ -85,8 +100,9 @@ class Supervisor:
     def check(self) -> list[str]:
         """Restart what ended. Returns a sentence for each thing that happened.
 
-        A program that keeps crashing waits longer each time (1, 2, 4 … 30 s); after
-        eight crashes in five minutes this raises `GaveUp`.
+        A program that ends again within ten seconds waits longer each time (1, 2, 4 …
+        30 s). After eight crashes in five minutes this raises `GaveUp`; ends by SIGKILL
+        do not count, since whoever sent it wants the program dead, not the platform.
         """
         self._rotate_logs()
         return [event for child in self._children.values() for event in self._look_after(child)]
@@ -128,22 +144,25 @@ class Supervisor:
                 raise GaveUp(f"{program.name} cannot be started: {error}.") from error
 
     def _look_after(self, child: _Child) -> list[str]:
-        now, name = time.monotonic(), child.program.name
+        name = child.program.name
         if child.restart_at is not None:
-            if now >= child.restart_at:
-                child.process, child.restart_at = self._spawn(child.program), None
-                return [f"{name} was started again."]
-            return []
+            return self._start_again(child)
         code = child.process.poll()
         if code is None:
             return []
         _kill_group(child.process)  # what it left behind must not meet its successor
-        child.crashes = [t for t in child.crashes if t > now - _CRASH_WINDOW_SECONDS] + [now]
+        wait = child.note_end(code)
         if len(child.crashes) >= _CRASHES_ALLOWED:
             raise GaveUp(f"{name} ends again and again. Its log says:\n{self.log_tail(name)}")
-        wait = min(2 ** (len(child.crashes) - 1), _LONGEST_BACK_OFF_SECONDS)
-        child.restart_at = now + wait
-        return [f"{name} ended ({_ending(code)}); it starts again in {wait} s."]
+        child.restart_at = time.monotonic() + wait
+        return [f"{name} ended ({_ending(code)}); it starts again in {wait:.0f} s."]
+
+    def _start_again(self, child: _Child) -> list[str]:
+        if child.restart_at is None or time.monotonic() < child.restart_at:
+            return []
+        child.process, child.restart_at = self._spawn(child.program), None
+        child.started_at = time.monotonic()
+        return [f"{child.program.name} was started again."]
 
     def _rotate_logs(self) -> None:
         if time.monotonic() - self._logs_checked_at < _LOG_CHECK_SECONDS:

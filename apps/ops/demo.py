@@ -44,8 +44,8 @@ def ensure(
 
     A key exists in clear nowhere but in `DATA_DIR/demo.json` (readable by its owner only). When that file is lost, a
     new password and a new key replace the old ones. `points` sets what is available, to the point; without it a new
-    workspace gets ten dollars and an old one is left as it is. Without a `plan` it is Premium and may have as many tasks
-    under way as it likes; with one it has the plan's limits, or those that `concurrency` (tasks at once per family) says.
+    workspace gets ten dollars and an old one is left as it is. Without a `plan` it is Premium and may have as many
+    tasks under way as it likes; with one it has the plan's limits, or `concurrency` tasks at once per family.
     """
     slug = slugify(name)[:40] or "demo"
     kept = _read().get(slug, {})

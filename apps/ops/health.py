@@ -1,5 +1,6 @@
 """Is the process alive, and can the installation do its work?"""
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +9,10 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+
+from apps.ops import pool_report
+
+log = logging.getLogger(__name__)
 
 BEAT_SECONDS = 4
 # A worker that has not been heard of for this long does not count.
@@ -57,6 +62,23 @@ def readiness() -> dict[str, Check]:
         "worker": _worker,
     }
     return {name: _safely(check) for name, check in checks.items()}
+
+
+def warnings() -> list[str]:
+    """What is late: work that nobody starts, events that nobody tells. Empty also when the database does not say."""
+    try:
+        late, untold = pool_report.late_tasks(), pool_report.late_deliveries()
+    except Exception as error:
+        # The checks say that the database is away; this must not keep them from being read.
+        log.warning("queues not read", extra={"error": type(error).__name__})
+        return []
+    said = [
+        f"{number} {family} tasks have waited for over a minute although there is room"
+        for family, number in late.items()
+    ]
+    if untold:
+        said.append(f"{untold} deliveries have been due for over five minutes")
+    return said
 
 
 def _safely(check: Callable[[], Check]) -> Check:

@@ -14,12 +14,13 @@ from django.db import connection
 
 from apps.byoa import selectors as byoa
 from apps.byoa.models import Account, Status
+from apps.tasks.services import dispatch
 
 
 def _rows(sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 # ---------------------------------------------------------------------------------- what waits
@@ -234,19 +235,19 @@ def _by_state(found: Sequence[Outcome]) -> list[tuple[str, str, int]]:
 # ------------------------------------------------------------------------------- what is amiss
 _LATE_TASK_SECONDS = 60
 _LATE_DELIVERY_SECONDS = 300
-# By family, so that the index is walked to the first row of each. Of a task that was turned down `wake_at` is later
-# than its creation, and what rests is not late.
+# Of a task that was turned down `wake_at` is later than its creation: what rests is not late.
 _LATE_TASKS = """
-SELECT t.family, count(*) FROM tasks_task t
- WHERE t.status = 'pending' AND t.provider = '' AND t.deadline_at > statement_timestamp()
-   AND t.wake_at <= statement_timestamp() - %s * interval '1 second'
- GROUP BY t.family ORDER BY t.family
+SELECT family, count(*) FROM tasks_task
+ WHERE status = 'pending' AND provider = '' AND deadline_at > statement_timestamp()
+   AND wake_at <= statement_timestamp() - %s * interval '1 second'
+ GROUP BY family ORDER BY family
 """
 
 
 def late_tasks() -> dict[str, int]:
-    """By family, the tasks that have been ready for over a minute and that nobody took."""
-    return dict(_rows(_LATE_TASKS, [_LATE_TASK_SECONDS]))  # type: ignore[arg-type]
+    """By family, the tasks that have waited for over a minute although there is room for one more of it now."""
+    late = {row[0]: int(row[1]) for row in _rows(_LATE_TASKS, [_LATE_TASK_SECONDS])}
+    return {family: late[family] for family in dispatch.with_room(list(late))} if late else {}
 
 
 _LATE_DELIVERIES = """

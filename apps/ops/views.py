@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY as PROCESS_REGISTRY
 
 from apps.core.addresses import client_ip
 from apps.ops import health, policies
+from apps.ops.state_metrics import STATE
 
 
 @require_safe
@@ -17,7 +18,7 @@ def healthz(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when database, migrations, Valkey and workers are well, else 503 with what is not."""
+    """200 when database, migrations, Valkey and workers are well, else 503 with what is not; and what is late."""
     checks = health.readiness()
     ready = all(check.ok for check in checks.values())
     body = {
@@ -26,6 +27,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
             name: {"ok": check.ok} | ({"detail": check.detail} if check.detail else {})
             for name, check in checks.items()
         },
+        # These want a look and are no reason to send this process no requests.
+        "warnings": health.warnings(),
     }
     return JsonResponse(body, status=200 if ready else 503)
 
@@ -36,7 +39,8 @@ def metrics(request: HttpRequest) -> HttpResponse:
     peer = request.META.get("REMOTE_ADDR", "")
     if not policies.may_read_metrics(peer=peer, caller=client_ip(request.META)):
         return HttpResponse("Not found.", status=404, content_type="text/plain")
-    return HttpResponse(generate_latest(_registry()), content_type=CONTENT_TYPE_LATEST)
+    text = generate_latest(_registry()) + generate_latest(_state())
+    return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
 
 
 def _registry() -> CollectorRegistry:
@@ -46,4 +50,10 @@ def _registry() -> CollectorRegistry:
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     except ValueError:
         return PROCESS_REGISTRY
+    return registry
+
+
+def _state() -> CollectorRegistry:
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(STATE)
     return registry

@@ -120,7 +120,18 @@ def test_wake_sends_off_the_callers_thread(sent: Sent):
 
     assert sent.wait()
     sent.gate.set()
-    assert sent.messages == [{"kwargs": {}, "retry": False}]
+    # A wake-up that nobody took in time is not worth keeping.
+    assert sent.messages == [{"kwargs": {}, "retry": False, "expires": 5}]
+
+
+def test_job_that_this_process_does_itself_is_told_and_not_sent(sent: Sent):
+    told: list[str] = []
+    wake = Wake(JOB)
+
+    with wake.handled_by(lambda: told.append("told")):
+        wake.now()
+
+    assert (told, sent.messages) == (["told"], [])
 
 
 def test_calls_while_a_message_is_being_sent_share_the_next(sent: Sent):

@@ -151,6 +151,19 @@ def test_plan_can_be_chosen():
     assert Workspace.objects.get().plan == "developer"
 
 
+def test_limits_are_off_unless_a_plan_is_asked_for():
+    def limits() -> tuple[str, int | None]:
+        workspace = Workspace.objects.get()
+        return workspace.plan, workspace.concurrency_override
+
+    demo()
+    assert limits() == ("premium", 1_000_000)
+    demo(plan="hobbyist")
+    assert limits() == ("hobbyist", None)
+    demo(plan="hobbyist", concurrency=5)
+    assert limits() == ("hobbyist", 5)
+
+
 def test_demo_for_people_reads_well():
     out = StringIO()
     call_command("demo", points=12_500_000, stdout=out)

@@ -6,7 +6,7 @@ import zlib
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 
 import httpx
 from django.conf import settings
@@ -93,8 +93,14 @@ class Exchange:
         return Answer(status, _joined(headers), self.request.max_bytes)
 
 
+@lru_cache(maxsize=4096)
+def _url(text: str) -> httpx.URL:
+    """Parsing takes as long as the rest of a small request, and the same addresses are asked again and again."""
+    return httpx.URL(text)
+
+
 def _parsed(url: str | httpx.URL) -> httpx.URL:
-    parsed = httpx.URL(url)
+    parsed = _url(url) if isinstance(url, str) else url
     is_web = parsed.scheme in {"http", "https"} and bool(parsed.host)
     if not is_web or (parsed.port or 0) > 65535:
         raise EgressError(CANNOT_BE_FETCHED)

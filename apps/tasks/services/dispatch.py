@@ -85,6 +85,12 @@ def _round() -> tuple[list[Assigned], list[ForEngine]]:
     return assigned, local
 
 
+def with_room(families: Sequence[str]) -> list[str]:
+    """Those of the families of which one more task could start now."""
+    pool, engine_room = slots.open_pool(), local_queue.room()
+    return [family for family in families if _has_room(pool, engine_room, family)]
+
+
 def _placed(
     pool: slots.Pool, engine_room: int, task: Waiting, now: datetime
 ) -> Assigned | ForEngine | None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 from django.db import DatabaseError, connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
 from apps.billing.services import credits
 from apps.byoa.services import slots
@@ -79,7 +81,8 @@ class Ending:
             return False
         match self.status:
             case Status.COMPLETED:
-                return task.status == Status.PROCESSING
+                # A deadline the customer set holds also while nobody sweeps; the sweep will end it.
+                return task.status == Status.PROCESSING and not getattr(task, "is_late", False)
             case Status.CANCELLED:
                 return task.status in CANCELLABLE
             case _:
@@ -161,6 +164,7 @@ def _locked(task_ids: list[uuid.UUID]) -> list[Task]:
     return list(
         Task.objects.across_workspaces()
         .filter(id__in=task_ids)
+        .annotate(is_late=Q(deadline_seconds__isnull=False, deadline_at__lte=Now()))
         .select_related("workspace")
         .order_by("id")
         .select_for_update(of=("self",))

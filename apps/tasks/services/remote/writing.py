@@ -206,7 +206,8 @@ def _tell_health(outcomes: Iterable[Outcome]) -> None:
                 health.failed(account_id=account_id, error=error)
             case Later(_, _, ProviderError() as error):
                 _tell_of_poll(account_id, error)
-            case Took() | Moved() | Stored() | Ended():
+            # Not a poll that went well: submits may fail all the same.
+            case Took() | Stored() | Ended():
                 well.add(account_id)
     if well:
         health.worked(account_ids=well)
