@@ -67,12 +67,15 @@ class Wake:
     Publishing costs the request more than its own SQL, and one dispatch serves every row that waits.
     So callers only set a flag; a daemon thread publishes, and all calls made while it does so share
     the next message. A process that dies with its flag set loses nothing: the sweep wakes the same
-    job.
+    job. `unless` says that no message is needed, because somebody looks by itself.
     """
 
-    def __init__(self, job: str, *, queue: str | None = None) -> None:
+    def __init__(
+        self, job: str, *, queue: str | None = None, unless: Callable[[], bool] | None = None
+    ) -> None:
         self._job = job
         self._queue = queue
+        self._unless = unless
         self._notice: Callable[[], None] | None = None
         self._reset()
         os.register_at_fork(after_in_child=self._reset)
@@ -116,7 +119,8 @@ class Wake:
     def _run(self) -> None:
         while self._flag.wait():
             self._flag.clear()
-            send(self._job, queue=self._queue, expires=_STALE_SECONDS)
+            if self._unless is None or not self._unless():
+                send(self._job, queue=self._queue, expires=_STALE_SECONDS)
             # Under load a message for every call would cost this process as much as the calls themselves. The first
             # wakes at once; those of the next moment share one.
             time.sleep(_BREATH_SECONDS)

@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 _SECONDS = 5
 _RENEW_SECONDS = 1.0
+_PRESENT_SECONDS = 3
 
 
 class Turn:
@@ -55,6 +56,57 @@ class Turn:
         except Exception as error:
             # It ends by itself in some seconds.
             log.warning("turn not released", extra={"error": type(error).__name__})
+
+
+def is_taken(name: str) -> bool:
+    """Whether somebody has the turn. False while Valkey is away."""
+    return _is_set(f"turn:{name}")
+
+
+class Presence:
+    """Says that some process looks for its work by itself, so that nobody need send a message for it.
+
+    Any number may be present. Whoever goes looks once more after `leave`: a message that was not sent because it was
+    still there is for work that it can see by then.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._key = f"present:{name}"
+        self._shown_at = float("-inf")
+
+    def show(self) -> None:
+        """To be called all the time; costs nothing more often than once a second."""
+        if time.monotonic() - self._shown_at < _RENEW_SECONDS:
+            return
+        self._shown_at = time.monotonic()
+        try:
+            cache.set(self._key, 1, timeout=_PRESENT_SECONDS)
+        except Exception as error:
+            log.warning("presence not shown", extra={"error": type(error).__name__})
+
+    def leave(self) -> None:
+        """Safe to repeat; costs nothing while not shown."""
+        if self._shown_at == float("-inf"):
+            return
+        self._shown_at = float("-inf")
+        try:
+            cache.delete(self._key)
+        except Exception as error:
+            # It ends by itself in some seconds.
+            log.warning("presence not ended", extra={"error": type(error).__name__})
+
+
+def is_present(name: str) -> bool:
+    """Whether somebody looks by itself. False while Valkey is away."""
+    return _is_set(f"present:{name}")
+
+
+def _is_set(key: str) -> bool:
+    try:
+        return cache.get(key) is not None
+    except Exception as error:
+        log.warning("turn not asked", extra={"error": type(error).__name__})
+        return False
 
 
 @contextmanager

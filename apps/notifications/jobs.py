@@ -9,8 +9,8 @@ from apps.notifications.services import forget as forgetting
 
 @shared_task(name="notifications.deliver", ignore_result=True)
 def deliver() -> None:
-    if delivering.deliver():
-        # The slice is over and work is left; another worker may take it from here.
+    if delivering.deliver() or delivering.is_due():
+        # The slice is over with work left, or some came in the last moment: whoever is free takes it from here.
         send("notifications.deliver", queue="deliver")
 
 

@@ -1,6 +1,7 @@
-"""The operator's console: workspaces, people, prices and accounts at providers.
+"""The operator's console: workspaces, people, prices, tasks and accounts at providers.
 
-Keys, secrets, prompts and the ledger are not here: nobody can read or edit them by hand.
+Keys, secrets and what customers put in and got out are not here, and nobody edits a task or the ledger by hand: what
+can be done to a task is a service that asks for the reason.
 """
 
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from django.http import HttpRequest
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.catalog.models import PriceOverride
-from apps.ops import admin_pools  # noqa: F401 - registers its pages
+from apps.ops import admin_pools, admin_tasks  # noqa: F401 - they register their pages
 
 if TYPE_CHECKING:
     MembershipTable = admin.TabularInline[Membership, Workspace]

@@ -147,7 +147,9 @@ class State(Collector):
 
     def collect(self) -> Iterator[Metric]:
         readable = GaugeMetricFamily(
-            "modelyard_state_readable", "0 for a part that the database did not tell", ["part"]
+            "modelyard_state_readable",
+            "0 for a part that the database did not tell",
+            labels=["part"],
         )
         for name, part in PARTS.items():
             found = self._current(name, part)

@@ -131,6 +131,33 @@ def test_stale_lock_file_of_a_reused_process_number_is_ignored(data_dir: Path) -
     assert answer_of(launch(data_dir, READ)) == KEPT
 
 
+def test_sessions_that_outlive_their_server_are_ended_before_the_next_one(data_dir: Path) -> None:
+    """One that is stopped notices nothing, as one that is busy; later it would write beside its successors."""
+    process = launch(data_dir, "import sys; print('up', flush=True); sys.stdin.read()")
+    assert line_of(process.stdout) == "up\n"
+    pids = processes_of(data_dir)
+    [writer] = [pid for pid in pids if b"background writer" in title(pid)]
+    [server] = [pid for pid in pids if b"/postgres\0" in title(pid)]
+    os.kill(writer, signal.SIGSTOP)
+    for pid in (process.pid, server):
+        os.kill(pid, signal.SIGKILL)
+    process.communicate()
+    wait_for_end(pids - {writer}, seconds=5)
+    assert title(writer)
+
+    assert answer_of(launch(data_dir, READ)) == KEPT
+
+    assert title(writer) == b""
+
+
+def title(pid: int) -> bytes:
+    """How a process calls itself; nothing when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def test_second_command_shares_the_servers(data_dir: Path) -> None:
     owner = launch(data_dir, "import sys; print('up', flush=True); sys.stdin.read()")
     assert line_of(owner.stdout) == "up\n"

@@ -57,6 +57,39 @@ def test_crash_says_which_signal(supervisor: Supervisor) -> None:
     assert events(supervisor, count=1) == ["thing ended (signal SIGKILL); it starts again in 1 s."]
 
 
+def test_kills_from_outside_are_no_reason_to_give_up(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.supervisor._LONGEST_BACK_OFF_SECONDS", 0)
+    supervisor.start(program("sleep", "60"))
+    for _ in range(10):
+        os.kill(supervisor.pid("thing"), signal.SIGKILL)
+        assert events(supervisor, count=2) == [
+            "thing ended (signal SIGKILL); it starts again in 0 s.",
+            "thing was started again.",
+        ]
+
+
+def test_program_that_keeps_crashing_ends_everything(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("config.supervisor._LONGEST_BACK_OFF_SECONDS", 0)
+    supervisor.start(program("sh", "-c", "echo oops; exit 3"))
+    with pytest.raises(
+        GaveUp, match=r"^thing ends again and again. Its log says:\n(oops\n){7}oops$"
+    ):
+        events(supervisor, count=100)
+
+
+def test_program_that_had_settled_is_started_soon(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    supervisor.start(program("sh", "-c", "exit 3"))
+    assert events(supervisor, count=3)[2] == "thing ended (exit code 3); it starts again in 2 s."
+    monkeypatch.setattr("config.supervisor._SETTLED_SECONDS", 0)
+    assert events(supervisor, count=2)[1] == "thing ended (exit code 3); it starts again in 1 s."
+
+
 def test_forked_function_is_started_again(supervisor: Supervisor) -> None:
     supervisor.start(fork(lambda: sys.exit("here")))
     assert events(supervisor, count=2) == [

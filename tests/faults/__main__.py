@@ -16,7 +16,7 @@ from tests.faults.run import Size, run
 def main() -> int:
     options = _options()
     counts = Counts(options.kills, options.flushes, options.db, options.restarts)
-    size = Size(tasks=options.tasks, seed=options.seed, counts=counts)
+    size = Size(tasks=options.tasks, late=options.tasks // 100, seed=options.seed, counts=counts)
     folder = Path(tempfile.mkdtemp(prefix="modelyard-faults-"))
     began = time.monotonic()
     report = run(

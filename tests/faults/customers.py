@@ -48,18 +48,26 @@ class Wish:
 
 
 def wishes(
-    *, count: int, customers: Sequence[tuple[str, float]], endpoint: str, chance: random.Random
+    *,
+    count: int,
+    late: int,
+    customers: Sequence[tuple[str, float]],
+    endpoint: str,
+    chance: random.Random,
 ) -> list[Wish]:
-    """Requests of several customers (key and share of the requests), mixed."""
+    """Requests of several customers (key and share of the requests), mixed; so many of them end too late."""
     keys, shares = zip(*customers, strict=True)
+    too_late = set(chance.sample(range(count), late))
     return [
-        _wish(number, chance.choices(keys, shares)[0], endpoint, chance) for number in range(count)
+        _wish(number, chance.choices(keys, shares)[0], endpoint, chance, is_late=number in too_late)
+        for number in range(count)
     ]
 
 
-def _wish(number: int, api_key: str, endpoint: str, chance: random.Random) -> Wish:
+def _wish(
+    number: int, api_key: str, endpoint: str, chance: random.Random, *, is_late: bool
+) -> Wish:
     model, task_type, values = chance.choice(_MODELS)
-    is_late = chance.random() < 0.01
     words = _LATE if is_late else f"[delay={chance.uniform(0, 3):.2f}]{_trouble(chance)}"
     prompt = f"a fox, number {number} [price={chance.randrange(100, 9_000)}]{words}"
     config = {"webhook_config": {"endpoint": endpoint, "secret": f"secret-{number}"}}

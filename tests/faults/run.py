@@ -39,6 +39,9 @@ _POINTS = 1_000_000_000
 @dataclass(frozen=True)
 class Size:
     tasks: int = 2_000
+    late: int = (
+        20  # of them; a minute passes before the provider is asked again what became of such a one
+    )
     seed: int = 1
     counts: Counts = field(default_factory=Counts)
     pause_seconds: tuple[float, float] = _PAUSE_SECONDS
@@ -95,7 +98,11 @@ def _prepared(
         for name, share, options in _CUSTOMERS
     ]
     return customers.wishes(
-        count=size.tasks, customers=keys, endpoint=f"{receiver.url}/hook", chance=chance
+        count=size.tasks,
+        late=size.late,
+        customers=keys,
+        endpoint=f"{receiver.url}/hook",
+        chance=chance,
     )
 
 

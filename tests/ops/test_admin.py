@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.accounts import keys
 from apps.accounts.models import User, Workspace
 from apps.catalog.models import PriceOverride
+from apps.ops.admin_tasks import ACTIONS
 from tests.factories import UserFactory, api_key, owner_of, task
 from tests.factories.byoa import CREDENTIAL, account
 
@@ -43,8 +44,11 @@ def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
         "user": owner_of(workspace),
         "priceoverride": override,
         "account": account(),
+        "task": task(workspace, input={"prompt": "a canary nobody may read", "seed": 1}),
     }
     found = [reverse("admin:index"), reverse("admin:app_list", args=["accounts"])]
+    found.append(reverse("ops_pool"))
+    found += [reverse("admin:tasks_task_act", args=[rows["task"].pk, name]) for name in ACTIONS]
     for model in OURS:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         row = rows[str(model._meta.model_name)]
@@ -104,8 +108,7 @@ def test_every_page_opens_and_shows_no_secret(
     operator: Client, workspace: Workspace, override: PriceOverride
 ):
     secret = api_key(workspace)
-    private = task(workspace, input={"prompt": "a canary nobody may read", "seed": 1})
-    hidden = [secret, secret[13:-4], keys.digest(secret).hex(), "canary nobody", str(private.id)]
+    hidden = [secret, secret[13:-4], keys.digest(secret).hex(), "canary nobody"]
     hidden += [owner_of(workspace).password, CREDENTIAL]
 
     for page in pages(workspace, override):
@@ -121,6 +124,7 @@ def test_console_has_only_what_operators_may_change():
         "User",
         "PriceOverride",
         "Account",
+        "Task",
     }
 
 

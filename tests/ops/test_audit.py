@@ -40,12 +40,13 @@ def test_audit_finds_one_stray_point():
     ("damage", "finding"),
     [
         (
-            "UPDATE tasks_task SET status = 'failed', ended_at = now()",
+            "UPDATE tasks_task SET status = 'failed', ended_at = now(); UPDATE tasks_familyload SET active = 0",
             "has ended (failed) but its hold is open",
         ),
         ("UPDATE tasks_task SET price_points = price_points + 1", "has no hold of its price"),
         (
-            "DELETE FROM tasks_taskevent; DELETE FROM tasks_attempt; DELETE FROM tasks_task",
+            "DELETE FROM tasks_taskevent; DELETE FROM tasks_attempt; DELETE FROM tasks_task;"
+            " DELETE FROM tasks_familyload",
             "has no task",
         ),
     ],

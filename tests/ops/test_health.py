@@ -7,7 +7,10 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
+from apps.accounts.models import Workspace
 from apps.ops import health
+from apps.ops.state_metrics import STATE
+from tests.factories import picture, task
 
 pytestmark = pytest.mark.django_db
 
@@ -19,6 +22,7 @@ def nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers of another test or of a developer give their signs of life under another name."""
     monkeypatch.setattr(health, "_KEY", f"test-{uuid.uuid4()}:worker:")
     monkeypatch.setattr(health, "_migrated", False)
+    STATE.forget()
 
 
 @pytest.fixture
@@ -47,6 +51,7 @@ def test_readyz_is_200_when_everything_is_well(client: Client):
             "checks": {
                 name: {"ok": True} for name in ("database", "migrations", "valkey", "worker")
             },
+            "warnings": [],
         },
     )
 
@@ -167,8 +172,47 @@ def test_metrics_of_all_processes_are_added_up(
     client: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: os.PathLike[str]
 ):
     monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    client.get("/healthz")
 
     response = client.get("/metrics")
 
-    # Nobody has written there yet: nothing of this process alone is shown.
-    assert (response.status_code, response.content) == (200, b"")
+    # Nobody has written there yet: nothing of this process alone is shown, only the state of all.
+    text = response.content.decode()
+    assert (response.status_code, "modelyard_requests_total" in text) == (200, False)
+    assert 'modelyard_state_readable{part="queues"} 1.0' in text
+
+
+@pytest.mark.usefixtures("workers")
+def test_readyz_warns_of_work_that_nobody_starts_and_events_that_nobody_tells(
+    client: Client, workspace: Workspace
+):
+    endpoint = {"webhook_endpoint": "https://customer.example.com/hook"}
+    for _ in range(2):
+        task(workspace, **endpoint)
+    picture(workspace)  # there is no account: it waits for room
+    _age("tasks_task", "wake_at", seconds=61)
+    _age("notifications_delivery", "next_attempt_at", seconds=301)
+
+    response = client.get("/readyz")
+
+    assert (response.status_code, response.json()["warnings"]) == (
+        200,
+        [
+            "2 illustration tasks have waited for over a minute although there is room",
+            "2 deliveries have been due for over five minutes",
+        ],
+    )
+
+
+@pytest.mark.usefixtures("workers")
+def test_readyz_does_not_warn_of_what_is_young(client: Client, workspace: Workspace):
+    task(workspace, webhook_endpoint="https://customer.example.com/hook")
+    _age("tasks_task", "wake_at", seconds=50)
+    _age("notifications_delivery", "next_attempt_at", seconds=290)
+
+    assert client.get("/readyz").json()["warnings"] == []
+
+
+def _age(table: str, column: str, *, seconds: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {column} = now() - interval '{seconds} seconds'")

@@ -2,8 +2,9 @@
 
 import uuid
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
 
 from django.db import connection
 
@@ -11,6 +12,7 @@ from apps.accounts.models import Workspace
 from apps.billing import selectors as billing
 from apps.tasks.models import FamilyLoad, Task
 
+_Answer = TypeVar("_Answer")
 # Columns of a copy that are not the template's.
 _OWN = {"id": "gen_random_uuid()", "created_at": "created_at + n * interval '1 microsecond'"}
 
@@ -62,3 +64,16 @@ def balance(workspace: Workspace) -> tuple[int, int]:
 
 def ids(tasks: list[Task]) -> list[uuid.UUID]:
     return [task.id for task in tasks]
+
+
+def elsewhere(call: Callable[[], _Answer]) -> _Answer:
+    """Called on another connection while ours stays as it is."""
+
+    def once() -> _Answer:
+        try:
+            return call()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(once).result()

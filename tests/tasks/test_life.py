@@ -132,7 +132,7 @@ def test_completion_that_crashes_before_its_commit_changes_nothing(
     assert finish.complete(task_id=found.task.id, attempt=1, result=RESULT) is True
 
 
-def _crash(**_: object) -> None:
+def _crash(*_: object) -> None:
     raise RuntimeError("crash")
 
 

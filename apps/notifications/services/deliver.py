@@ -21,10 +21,10 @@ from apps.notifications.services import claims
 from apps.notifications.services.attempt import Landed, Send, attempt
 from apps.notifications.services.claims import Claimed
 from apps.notifications.services.lanes import IN_FLIGHT, Lanes
+from apps.notifications.services.outbox import TURN
 
 log = logging.getLogger(__name__)
 
-TURN = "notifications.deliver"
 # Long, because the end of a slice cuts off receivers that are slow at that moment; they get the event again.
 SLICE_SECONDS = 600
 _DRAIN_SECONDS = 2
@@ -57,6 +57,12 @@ def deliver(
                 return pump.run(slice_seconds=slice_seconds, linger_seconds=linger_seconds)
             finally:
                 runner.run(session.__aexit__(None, None, None))
+
+
+def is_due() -> bool:
+    """Whether something waits to be sent now. To be asked after the turn was given back: while it was held, nobody
+    sent a message for new work."""
+    return bool(claims.walk(after="").lanes)
 
 
 class Pump:

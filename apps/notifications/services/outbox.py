@@ -4,16 +4,20 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.db import connection
 
+from apps.core import turns
 from apps.core.queue import Wake
 from apps.notifications.models import Delivery
 
 _LANE_LENGTH = 300
-_deliverer = Wake("notifications.deliver", queue="deliver")
+# The pump holds this turn while it runs.
+TURN = "notifications.deliver"
+_deliverer = Wake("notifications.deliver", queue="deliver", unless=partial(turns.is_taken, TURN))
 
 
 @dataclass(frozen=True)

@@ -29,12 +29,13 @@ def receive(*, reference: str, headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def _read(attempt: Attempt, headers: Mapping[str, str], body: bytes) -> Callback:
-    adapter = registry.adapter(attempt.provider)
     try:
+        adapter = registry.adapter(attempt.provider)
         return adapter.callback(
             headers=headers, body=body, secret=callback_secret(attempt.reference or "")
         )
-    except ValueError:
+    except (ValueError, TypeError, LookupError):
+        # Anybody may post anything here; what an adapter cannot read is a hint all the same.
         return Callback()
 
 

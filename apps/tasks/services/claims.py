@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from apps.catalog.spec import Route
 from apps.tasks.models import Attempt, Status, Task, TaskEvent
-from apps.tasks.services import aftermath
+from apps.tasks.services import aftermath, notices
 
 log = logging.getLogger(__name__)
 
@@ -117,6 +117,7 @@ def report_progress(claimed: Claim, percent: int) -> None:
     Task.objects.of(claimed.task.workspace_id).filter(
         id=claimed.task.id, status=Status.PROCESSING, attempt=claimed.attempt
     ).update(progress=max(0, min(99, percent)))
+    notices.changed([claimed.task.id])
 
 
 @transaction.atomic

@@ -11,7 +11,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from functools import cache
 from typing import Any
 
 from django.db import connection, transaction
@@ -20,7 +19,6 @@ from apps.byoa import selectors as byoa
 from apps.byoa.services import slots
 from apps.catalog import registry
 from apps.catalog.spec import Route, TaskSpec
-from apps.core.errors import DomainError
 from apps.tasks.models import Attempt
 from apps.tasks.services import aftermath, local_queue, wakes
 from apps.tasks.services.local_queue import LOCAL, ForEngine
@@ -47,30 +45,47 @@ class Assigned:
 
 def dispatch() -> int:
     """Start as much as there is room for. Says how many tasks were given away."""
-    given = local_queue.resend()
-    while True:
-        assigned, local = _round()
-        given += len(assigned) + len(local)
-        for one in local:
+    return local_queue.resend() + dispatch_waiting()
+
+
+def dispatch_waiting() -> int:
+    """The same without a look at what the local engine may have lost: next to nothing when nobody waits."""
+    given = 0
+    while waiting_families():
+        given_now = _round()
+        given += len(given_now.assigned) + len(given_now.local)
+        for one in given_now.local:
             local_queue.send_to_engine(one)
-        if assigned:
+        if given_now.assigned:
             wakes.WORK.now()
-        if len(assigned) + len(local) < _MOST_AT_ONCE:
-            return given
+        if not given_now.is_to_be_continued:
+            break
+    return given
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What one round gave away. `is_to_be_continued`: behind what was looked at there may be more with room."""
+
+    assigned: Sequence[Assigned] = ()
+    local: Sequence[ForEngine] = ()
+    is_to_be_continued: bool = False
 
 
 @transaction.atomic
-def _round() -> tuple[list[Assigned], list[ForEngine]]:
+def _round() -> _Given:
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
     waiting = waiting_families()
     if not waiting:
-        return [], []
+        return _Given()
     pool, engine_room = slots.open_pool(), local_queue.room()
-    families = [family for family in waiting if _has_room(pool, engine_room, family)]
-    found = next_tasks(families=families, room=min(_MOST_AT_ONCE, pool.room() + engine_room))
+    found = next_tasks(
+        specs=_specs_with_room(pool, engine_room, waiting),
+        room=min(_MOST_AT_ONCE, pool.room() + engine_room),
+    )
     assigned: list[Assigned] = []
     local: list[ForEngine] = []
     for task in _with_asked(found):
@@ -82,22 +97,23 @@ def _round() -> tuple[list[Assigned], list[ForEngine]]:
     pool.save()
     _open_attempts(assigned)
     local_queue.take(local)
-    return assigned, local
+    given = len(assigned) + len(local)
+    # Those that came next and had no room stood before others: in the next round their kind is left out.
+    return _Given(assigned, local, given == _MOST_AT_ONCE or 0 < given < len(found))
 
 
 def with_room(families: Sequence[str]) -> list[str]:
     """Those of the families of which one more task could start now."""
-    pool, engine_room = slots.open_pool(), local_queue.room()
-    return [family for family in families if _has_room(pool, engine_room, family)]
+    found = _specs_with_room(slots.open_pool(), local_queue.room(), families)
+    able = {spec.family for spec in found}
+    return [family for family in families if family in able]
 
 
 def _placed(
     pool: slots.Pool, engine_room: int, task: Waiting, now: datetime
 ) -> Assigned | ForEngine | None:
     """The first of its routes that has room; None when somebody else took the last slot."""
-    spec = _spec(task)
-    if spec is None:
-        return None
+    spec = registry.spec_of(task.model, task.task_type)
     for route in byoa.routes(spec):
         if route.provider == LOCAL:
             if engine_room > 0 and local_queue.can_run(spec, route):
@@ -107,26 +123,20 @@ def _placed(
     return None
 
 
-def _has_room(pool: slots.Pool, engine_room: int, family: str) -> bool:
+def _specs_with_room(pool: slots.Pool, engine_room: int, families: Sequence[str]) -> list[TaskSpec]:
+    """What could start now. Within a family some may need an account and others only the engine."""
+    wanted = frozenset(families)
+    specs = [spec for spec in registry.all_specs().values() if spec.family in wanted]
+    return [spec for spec in specs if _has_room(pool, engine_room, spec)]
+
+
+def _has_room(pool: slots.Pool, engine_room: int, spec: TaskSpec) -> bool:
     return any(
-        engine_room > 0 if provider == LOCAL else pool.has_room(provider=provider, family=family)
-        for provider in _providers_of(family)
+        engine_room > 0 and local_queue.can_run(spec, route)
+        if route.provider == LOCAL
+        else pool.has_room(provider=route.provider, family=spec.family)
+        for route in byoa.routes(spec)
     )
-
-
-@cache
-def _providers_of(family: str) -> frozenset[str]:
-    specs = [spec for spec in registry.all_specs().values() if spec.family == family]
-    return frozenset(route.provider for spec in specs for route in byoa.routes(spec))
-
-
-def _spec(task: Waiting) -> TaskSpec | None:
-    try:
-        return registry.spec_of(task.model, task.task_type)
-    except DomainError:
-        # The catalog no longer has it; the deadline ends the task and gives the hold back.
-        log.warning("task without a spec", extra={"task_id": str(task.id), "model": task.model})
-        return None
 
 
 def _with_asked(tasks: Sequence[Waiting]) -> Iterable[Waiting]:

@@ -6,13 +6,12 @@ everywhere: tasks by id, usage, caps, loads, and wallets last.
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.billing.services import credits
@@ -81,8 +80,7 @@ class Ending:
             return False
         match self.status:
             case Status.COMPLETED:
-                # A deadline the customer set holds also while nobody sweeps; the sweep will end it.
-                return task.status == Status.PROCESSING and not getattr(task, "is_late", False)
+                return task.status == Status.PROCESSING
             case Status.CANCELLED:
                 return task.status in CANCELLABLE
             case _:
@@ -142,7 +140,9 @@ def _tried(ending: Ending) -> set[uuid.UUID]:
 @transaction.atomic
 def _end(endings: Sequence[Ending]) -> set[uuid.UUID]:
     ending_of = {ending.task_id: ending for ending in endings}
-    tasks = [task for task in _locked(list(ending_of)) if ending_of[task.id].fits(task)]
+    locked = _locked(list(ending_of))
+    late = _too_late(locked, ending_of)
+    tasks = [task for task in locked if ending_of[task.id].fits(task) and task.id not in late]
     if not tasks:
         return set()
     was = {task.id: task.status for task in tasks}
@@ -164,11 +164,23 @@ def _locked(task_ids: list[uuid.UUID]) -> list[Task]:
     return list(
         Task.objects.across_workspaces()
         .filter(id__in=task_ids)
-        .annotate(is_late=Q(deadline_seconds__isnull=False, deadline_at__lte=Now()))
         .select_related("workspace")
         .order_by("id")
         .select_for_update(of=("self",))
     )
+
+
+def _too_late(tasks: Sequence[Task], ending_of: Mapping[uuid.UUID, Ending]) -> set[uuid.UUID]:
+    """Successes past a deadline that the customer set. It holds also while nobody sweeps; the sweep will end them."""
+    timed = [
+        task.id
+        for task in tasks
+        if task.deadline_seconds is not None and ending_of[task.id].status == Status.COMPLETED
+    ]
+    if not timed:
+        return set()
+    overdue = Task.objects.across_workspaces().filter(id__in=timed, deadline_at__lte=Now())
+    return set(overdue.values_list("id", flat=True))
 
 
 def _apply(task: Task, ending: Ending) -> None:

@@ -12,6 +12,7 @@ from datetime import datetime
 from django.db import connection
 
 from apps.accounts.policies import PLAN_TERMS
+from apps.catalog.spec import TaskSpec
 from apps.tasks.models import Task
 
 # A task of a workspace far down its own queue never comes next, so this many of each are enough to choose from.
@@ -51,6 +52,7 @@ WITH RECURSIVE lane (family, workspace_id) AS (
            SELECT t.id, t.created_at FROM tasks_task t
             WHERE t.status = 'pending' AND t.provider = '' AND t.family = l.family
               AND t.workspace_id = l.workspace_id
+              AND (t.model, t.task_type) IN (SELECT * FROM unnest(%(models)s::text[], %(task_types)s::text[]))
               AND t.wake_at <= statement_timestamp() AND t.deadline_at > statement_timestamp()
             ORDER BY t.created_at, t.id LIMIT %(per_workspace)s) t
      WHERE l.workspace_id IS NOT NULL
@@ -68,18 +70,20 @@ SELECT h.id FROM head h JOIN load USING (workspace_id)
 """
 
 
-def next_tasks(*, families: Sequence[str], room: int) -> list[Waiting]:
-    """At most `room` waiting tasks of these families, in the order in which they are to start, locked.
+def next_tasks(*, specs: Sequence[TaskSpec], room: int) -> list[Waiting]:
+    """At most `room` waiting tasks of these specs, in the order in which they are to start, locked.
 
     One that somebody else has locked (it is just being cancelled) is passed over.
     """
-    if not families or room <= 0:
+    if not specs or room <= 0:
         return []
     with connection.cursor() as cursor:
         cursor.execute(
             _NEXT,
             {
-                "families": list(families),
+                "families": sorted({spec.family for spec in specs}),
+                "models": [spec.model for spec in specs],
+                "task_types": [spec.task_type for spec in specs],
                 "per_workspace": min(room, _PER_WORKSPACE),
                 "plans": [str(plan) for plan in PLAN_TERMS],
                 "shares": [terms.share for terms in PLAN_TERMS.values()],

@@ -13,7 +13,7 @@ import uvloop
 
 from apps.byoa import selectors as byoa
 from apps.byoa.models import Account
-from apps.core import sealing
+from apps.core import sealing, turns
 from apps.core.egress import Session
 from apps.files.models import StoredFile
 from apps.files.services import store
@@ -34,7 +34,8 @@ from apps.tasks.services.remote.outcomes import (
 )
 
 _MOST_IN_FLIGHT = 400
-_TICK_SECONDS = 0.05
+_TICK_SECONDS = 0.03
+_DISPATCH_SECONDS = 0.03
 # With much under way a moment's patience makes the batches larger.
 _GATHER_SECONDS = 0.008
 _FOLLOW_SECONDS = 0.1
@@ -51,15 +52,15 @@ class Pump:
         self._most = most_in_flight
         self._running: dict[asyncio.Task[Outcome], Due] = {}
         self._access: dict[int, tuple[float, Access | None]] = {}
-        self._followed_at = self._renewed_at = 0.0
-        self._is_to_dispatch = False
+        self._followed_at = self._renewed_at = self._dispatched_at = 0.0
+        self._presence = turns.Presence(wakes.PUMP)
 
     def run(self, *, seconds: float) -> None:
         """Work until nothing is due, or for so long; then finish what is under way and claim nothing more."""
         until = time.monotonic() + seconds
         with (
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as self._runner,
-            wakes.DISPATCH.handled_by(self._note_dispatch),
+            wakes.DISPATCH.handled_by(_nothing),
             wakes.WORK.handled_by(_nothing),
         ):
             self._session = self._runner.run(_opened())
@@ -67,22 +68,27 @@ class Pump:
                 while self._turn(is_claiming=time.monotonic() < until):
                     pass
             finally:
+                self._presence.leave()
                 self._runner.run(self._close())
 
-    def _note_dispatch(self) -> None:
-        self._is_to_dispatch = True
-
     def _turn(self, *, is_claiming: bool) -> bool:
-        if self._is_to_dispatch:
-            self._is_to_dispatch = False
-            dispatch.dispatch()
         if is_claiming:
+            self._presence.show()
+            self._dispatch()
             self._claim()
+        else:
+            self._presence.leave()
         if self._running:
             self._handle(self._runner.run(self._some()))
             self._renew()
             return True
         return is_claiming and self._rest()
+
+    def _dispatch(self) -> None:
+        """While we are here nobody sends a message for what waits or was just freed."""
+        if time.monotonic() - self._dispatched_at >= _DISPATCH_SECONDS:
+            self._dispatched_at = time.monotonic()
+            dispatch.dispatch_waiting()
 
     def _rest(self) -> bool:
         seconds = due.seconds_to_next()
@@ -156,6 +162,8 @@ def work(*, seconds: float = 60) -> None:
     if _is_idle():
         return
     Pump().run(seconds=seconds)
+    # What came while we were leaving: no message was sent for it.
+    dispatch.dispatch_waiting()
     if not _is_idle():
         wakes.WORK.now()
 
