@@ -42,8 +42,11 @@ def _dispatch() -> None:
 
 def _work() -> None:
     from apps.tasks.services.remote.pump import Pump
+    from tests.tasks.remote.conftest import due_now
 
-    Pump().run(seconds=20)
+    for _ in range(4):
+        Pump().run(seconds=5)
+        due_now()
 
 
 def _deliver() -> None:

@@ -1,5 +1,6 @@
 """What must be true when everything has come to rest, whatever was killed on the way."""
 
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -186,11 +187,17 @@ def _attempts_are_closed(e: Evidence) -> Iterator[str]:
 
 
 def _files_are_there(e: Evidence) -> Iterator[str]:
-    rows = e.platform.rows("SELECT key, size FROM files_storedfile")
-    for key, size in rows:
-        path = e.platform.folder / "files" / key
-        if not path.is_file() or path.stat().st_size != size:
-            yield f"file {key} of {size} bytes is not whole"
+    """Of results. What a killed process left half-written belongs to no result, and goes when its time is over."""
+    sizes = dict(e.platform.rows("SELECT key, size FROM files_storedfile WHERE kind = 'OUTPUT'"))
+    query = "SELECT id, output::text FROM tasks_task WHERE status = 'completed'"
+    for task_id, output in e.platform.rows(query):
+        keys = re.findall(rf"{re.escape(e.platform.url)}/files/([\w/.-]+)", output)
+        if not keys:
+            yield f"task {task_id} is completed without a file"
+        for key in keys:
+            path = e.platform.folder / "files" / key
+            if not path.is_file() or path.stat().st_size != sizes.get(key):
+                yield f"file {key} of task {task_id} is not whole"
 
 
 _CLAIMS: dict[str, Callable[[Evidence], Iterator[str]]] = {
@@ -204,7 +211,7 @@ _CLAIMS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "what attempts cost is what the provider billed": _costs_are_the_bills,
     "no slot, load or credit is still held": _nothing_is_held,
     "no attempt is left open": _attempts_are_closed,
-    "every stored file is whole": _files_are_there,
+    "every result's file is there and whole": _files_are_there,
 }
 
 

@@ -33,14 +33,14 @@ def at_provider(workspace: Workspace) -> Task:
 
 @pytest.mark.parametrize("active", [0, 2])
 def test_load_that_is_not_what_there_is(workspace: Workspace, active: int):
-    task(workspace)
+    family = task(workspace).family
     task(WorkspaceFactory.create())
     assert audit.work_differences() == []
 
     plant("UPDATE tasks_familyload SET active = %s WHERE workspace_id = %s", active, workspace.pk)
 
     sentence = (
-        f"workspace {workspace.pk} illustration: {active} active and 0 staged are counted,"
+        f"workspace {workspace.pk} {family}: {active} active and 0 staged are counted,"
         " 1 and 0 are there"
     )
     assert audit.work_differences() == audit.differences() == [sentence]
@@ -49,13 +49,13 @@ def test_load_that_is_not_what_there_is(workspace: Workspace, active: int):
 def test_load_that_is_missing(workspace: Workspace):
     Workspace.objects.filter(pk=workspace.pk).update(concurrency_override=1)
     task(workspace)
-    task(workspace)
+    family = task(workspace).family
     assert audit.work_differences() == []
 
     plant("DELETE FROM tasks_familyload")
 
     assert audit.work_differences() == [
-        f"workspace {workspace.pk} illustration: 0 active and 0 staged are counted, 1 and 1 are there"
+        f"workspace {workspace.pk} {family}: 0 active and 0 staged are counted, 1 and 1 are there"
     ]
 
 
@@ -77,7 +77,7 @@ def test_slot_that_outlived_its_attempt(workspace: Workspace, seconds: int):
     plant("UPDATE byoa_slotlease SET holder = 'kept' || holder")
     operator.void(task_id=made.id, actor=None, reason="test")
     plant("UPDATE byoa_slotlease SET holder = substr(holder, 5)")
-    plant(f"UPDATE byoa_slotlease SET expires_at = now() + interval '{seconds} seconds'")
+    plant("UPDATE byoa_slotlease SET expires_at = now() + %s * interval '1 second'", seconds)
 
     [found] = audit.differences()
 
@@ -170,6 +170,7 @@ def test_refund_of_what_was_never_captured(workspace: Workspace):
 
 
 def test_second_refund(workspace: Workspace):
+    plant("SET CONSTRAINTS ALL IMMEDIATE")
     plant("ALTER TABLE billing_creditentry DROP CONSTRAINT credit_entry_once_per_kind")
     made = refunded(workspace, 5_000)
     plant("UPDATE billing_wallet SET available = available + 5000")

@@ -10,7 +10,9 @@ from django.test import Client
 from apps.accounts.models import Workspace
 from apps.ops import health
 from apps.ops.state_metrics import STATE
+from tests.byoa.test_slots import lease
 from tests.factories import picture, task
+from tests.factories.byoa import account
 
 pytestmark = pytest.mark.django_db
 
@@ -187,18 +189,22 @@ def test_readyz_warns_of_work_that_nobody_starts_and_events_that_nobody_tells(
     client: Client, workspace: Workspace
 ):
     endpoint = {"webhook_endpoint": "https://customer.example.com/hook"}
-    for _ in range(2):
-        task(workspace, **endpoint)
-    picture(workspace)  # there is no account: it waits for room
-    _age("tasks_task", "wake_at", seconds=61)
-    _age("notifications_delivery", "next_attempt_at", seconds=301)
+    task(workspace, **endpoint)
+    family = task(workspace, **endpoint).family
+    lease(account(slots=1).pk)
+    picture(workspace)  # waits for room
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tasks_task SET wake_at = now() - interval '61 seconds'")
+        cursor.execute(
+            "UPDATE notifications_delivery SET next_attempt_at = now() - interval '301 seconds'"
+        )
 
     response = client.get("/readyz")
 
     assert (response.status_code, response.json()["warnings"]) == (
         200,
         [
-            "2 illustration tasks have waited for over a minute although there is room",
+            f"2 {family} tasks have waited for over a minute although there is room",
             "2 deliveries have been due for over five minutes",
         ],
     )
@@ -207,12 +213,10 @@ def test_readyz_warns_of_work_that_nobody_starts_and_events_that_nobody_tells(
 @pytest.mark.usefixtures("workers")
 def test_readyz_does_not_warn_of_what_is_young(client: Client, workspace: Workspace):
     task(workspace, webhook_endpoint="https://customer.example.com/hook")
-    _age("tasks_task", "wake_at", seconds=50)
-    _age("notifications_delivery", "next_attempt_at", seconds=290)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE tasks_task SET wake_at = now() - interval '50 seconds'")
+        cursor.execute(
+            "UPDATE notifications_delivery SET next_attempt_at = now() - interval '290 seconds'"
+        )
 
     assert client.get("/readyz").json()["warnings"] == []
-
-
-def _age(table: str, column: str, *, seconds: int) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(f"UPDATE {table} SET {column} = now() - interval '{seconds} seconds'")

@@ -22,7 +22,7 @@ from apps.catalog.spec import Route, TaskSpec
 from apps.tasks.models import Attempt
 from apps.tasks.services import aftermath, local_queue, wakes
 from apps.tasks.services.local_queue import LOCAL, ForEngine
-from apps.tasks.services.queueing import Waiting, next_tasks, waiting_families
+from apps.tasks.services.queueing import PER_WORKSPACE, Waiting, next_tasks, waiting_families
 
 log = logging.getLogger(__name__)
 
@@ -98,8 +98,9 @@ def _round() -> _Given:
     _open_attempts(assigned)
     local_queue.take(local)
     given = len(assigned) + len(local)
-    # Those that came next and had no room stood before others: in the next round their kind is left out.
-    return _Given(assigned, local, given == _MOST_AT_ONCE or 0 < given < len(found))
+    # A large round may have ended with its window. And those that came next and had no room stood before others: in
+    # the next round their kind is left out.
+    return _Given(assigned, local, given >= PER_WORKSPACE or 0 < given < len(found))
 
 
 def with_room(families: Sequence[str]) -> list[str]:
@@ -155,18 +156,24 @@ def _booked(
     pool: slots.Pool, task: Waiting, spec: TaskSpec, route: Route, now: datetime
 ) -> Assigned | None:
     reference = secrets.token_urlsafe(24)
-    seconds = spec.timeout_seconds + _LEASE_GRACE_SECONDS
+    expires_at = _deadline(task, spec, now) + timedelta(seconds=_LEASE_GRACE_SECONDS)
     for avoid in (task.asked, frozenset[int]()) if task.asked else (frozenset[int](),):
         account_id = pool.book(
             provider=route.provider,
             family=spec.family,
             holder=reference,
-            expires_at=now + timedelta(seconds=seconds),
+            expires_at=expires_at,
             avoid=avoid,
         )
         if account_id is not None:
             return Assigned(task, spec, route, account_id, reference)
     return None
+
+
+def _deadline(task: Waiting, spec: TaskSpec, now: datetime) -> datetime:
+    if task.deadline_seconds is not None:
+        return task.created_at + timedelta(seconds=task.deadline_seconds)
+    return now + timedelta(seconds=spec.timeout_seconds)
 
 
 # A task's own deadline counts from its creation, the model's time from here.

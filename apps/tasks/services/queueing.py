@@ -16,7 +16,7 @@ from apps.catalog.spec import TaskSpec
 from apps.tasks.models import Task
 
 # A task of a workspace far down its own queue never comes next, so this many of each are enough to choose from.
-_PER_WORKSPACE = 200
+PER_WORKSPACE = 200
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def next_tasks(*, specs: Sequence[TaskSpec], room: int) -> list[Waiting]:
                 "families": sorted({spec.family for spec in specs}),
                 "models": [spec.model for spec in specs],
                 "task_types": [spec.task_type for spec in specs],
-                "per_workspace": min(room, _PER_WORKSPACE),
+                "per_workspace": min(room, PER_WORKSPACE),
                 "plans": [str(plan) for plan in PLAN_TERMS],
                 "shares": [terms.share for terms in PLAN_TERMS.values()],
                 "room": room,
