@@ -119,7 +119,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=200,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Kept with the task for good. Customers are not shown it.",
+        help_text="Kept for good, with the task and with the credits that move. Its customer may come to read it.",
     )
 
 
@@ -220,6 +220,7 @@ class TaskAdmin(TaskPages):
         "A task's id, a workspace's short name, a customer's reference, or both: acme order-17"
     )
     show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
     paginator = Bounded
     ordering = ("-created_at", "-id")
     sortable_by = ()

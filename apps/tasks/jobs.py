@@ -27,7 +27,8 @@ def execute(*, task_id: str) -> None:
         executing.execute(task_id=UUID(task_id))
 
 
-@shared_task(name="tasks.work", ignore_result=True)
+# The loop ends by itself; being killed in the middle would make it look up everything it was sending.
+@shared_task(name="tasks.work", ignore_result=True, time_limit=86_400)
 def work() -> None:
     pump.work()
 

@@ -27,7 +27,7 @@ def main() -> int:
     for name, value in report.figures.items():
         _print(f"{name:20} {value}")
     _print(f"\n{proof.table(report.verdicts)}")
-    if report.is_clean:
+    if report.is_clean and not options.keep:
         shutil.rmtree(folder, ignore_errors=True)
     else:
         _print(f"\nThe database and all logs are kept in {folder} (logs in {folder}/log).")
@@ -48,6 +48,7 @@ def _options() -> argparse.Namespace:
     ):
         parser.add_argument(f"--{name}", type=int, default=default, help=f"{what} ({default})")
     parser.add_argument("--json", action="store_true", help="print the figures as the last line")
+    parser.add_argument("--keep", action="store_true", help="keep the folder also after a success")
     return parser.parse_args()
 
 

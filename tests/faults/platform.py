@@ -171,6 +171,11 @@ class Platform:
             )
         return done.stdout
 
+    def demo_key(self) -> str:
+        """The key of the workspace that every start makes."""
+        kept: dict[str, dict[str, str]] = json.loads((self.folder / "demo.json").read_text())
+        return kept["demo"]["api_key"]
+
     def workspace(self, name: str, *options: str) -> str:
         """A demo workspace of that name; its API key."""
         output = self.manage("demo", "--json", "--workspace", name, *options)

@@ -11,6 +11,9 @@ from django.db import connection
 from apps.accounts.models import Workspace
 from apps.billing import selectors as billing
 from apps.tasks.models import FamilyLoad, Task
+from apps.tasks.services.create import create_task
+from apps.tasks.services.request import TaskRequest
+from tests.factories import PICTURE, identity
 
 _Answer = TypeVar("_Answer")
 # Columns of a copy that are not the template's.
@@ -27,6 +30,13 @@ def copies(template: Task, *, count: int) -> None:
             f" SELECT {', '.join(values)} FROM tasks_task, generate_series(1, %s) n WHERE id = %s",
             [count, template.id],
         )
+
+
+def pictures(workspace: Workspace, count: int, **request: Any) -> list[Task]:
+    """So many tasks for a provider, created as they come in."""
+    who = identity(workspace)
+    wanted = TaskRequest(**{**PICTURE, **request})
+    return [create_task(identity=who, request=wanted).task for _ in range(count)]
 
 
 def plan(workspace: Workspace, **fields: Any) -> Workspace:

@@ -302,9 +302,11 @@ def test_dispatchers_at_once_never_give_a_slot_or_a_task_twice(settings: Any):
 
     used = Counter(SlotLease.objects.values_list("account_id", flat=True))
     assert used == {pools[0].pk: 7, pools[1].pk: 5, pools[2].pk: 9}
-    assert Attempt.objects.count() == Task.objects.across_workspaces().filter(
-        status="processing", attempt=1
-    ).count() == 21
+    assert (
+        Attempt.objects.count()
+        == Task.objects.across_workspaces().filter(status="processing", attempt=1).count()
+        == 21
+    )
 
 
 @pytest.mark.concurrency
@@ -313,7 +315,7 @@ def test_tasks_cancelled_while_they_are_given_away_end_once(settings: Any):
     settings.LOCAL_ENGINE = False
     account(slots=400)
     workspace = rows.plan(WorkspaceFactory.create(), concurrency_override=500)
-    made = [picture(workspace) for _ in range(60)]
+    made = rows.pictures(workspace, 60)
 
     def cancel() -> None:
         for one in reversed(made):

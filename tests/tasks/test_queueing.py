@@ -70,7 +70,9 @@ def test_who_alone_waits_gets_every_slot():
 
 def test_slots_are_shared_by_plan():
     account(slots=70)
-    tenants = {plan: WorkspaceFactory.create(plan=plan) for plan in ("hobbyist", "developer", "premium")}
+    tenants = {
+        plan: WorkspaceFactory.create(plan=plan) for plan in ("hobbyist", "developer", "premium")
+    }
     for tenant in tenants.values():
         crowd(tenant, count=200)
 
@@ -127,7 +129,10 @@ def test_what_runs_elsewhere_counts_in_a_workspaces_share():
 
 def video(workspace: Workspace) -> Task:
     return task(
-        workspace, model="kling", task_type="video_generation", input={"prompt": "a fox in a forest"}
+        workspace,
+        model="kling",
+        task_type="video_generation",
+        input={"prompt": "a fox in a forest"},
     )
 
 

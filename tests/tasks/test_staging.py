@@ -30,9 +30,7 @@ def hobbyist(db: None) -> Workspace:
 def full(workspace: Workspace) -> list[Task]:
     """As many tasks as there can be: two under way, fifty staged."""
     who = identity(workspace)
-    return [
-        create_task(identity=who, request=TaskRequest(**ILLUSTRATION)).task for _ in range(52)
-    ]
+    return [create_task(identity=who, request=TaskRequest(**ILLUSTRATION)).task for _ in range(52)]
 
 
 def status(found: Task) -> str:
@@ -314,4 +312,3 @@ def test_no_place_is_lost_or_given_twice_while_tasks_come_and_go():
     assert rows.loads(workspace) == {"local": (0, 0)}
     assert rows.balance(workspace) == (10_000_000, 0)
     assert audit.differences() == []
-

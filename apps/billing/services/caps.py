@@ -54,13 +54,23 @@ def reserve(*, identity: Identity, points: int) -> None:
                 )
 
 
+# `total` before months and days, and those by time: the order in which `reserve` takes them.
+_GIVE_BACK = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM billing_keyspend WHERE api_key_id = %s AND period = ANY(%s)
+     ORDER BY period <> 'total', period FOR NO KEY UPDATE)
+UPDATE billing_keyspend s SET points = GREATEST(s.points - %s, 0) FROM locked WHERE s.id = locked.id
+"""
+
+
 def give_back(*, key_id: int, points: int, held_at: datetime) -> None:
-    """What a settlement freed no longer counts, in the periods of its hold."""
+    """What a settlement freed no longer counts, in the periods of its hold.
+
+    Who gives back for several holds does so by key and then by their time, so that nobody waits in a circle.
+    """
+    periods = ["total", f"{held_at:%Y-%m}", f"{held_at:%Y-%m-%d}"]
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE billing_keyspend SET points = GREATEST(points - %s, 0) WHERE api_key_id = %s AND period = ANY(%s)",
-            [points, key_id, ["total", f"{held_at:%Y-%m}", f"{held_at:%Y-%m-%d}"]],
-        )
+        cursor.execute(_GIVE_BACK, [key_id, periods, points])
 
 
 def _caps(identity: Identity, *, now: datetime) -> list[tuple[str, str, datetime, int]]:

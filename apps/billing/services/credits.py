@@ -143,7 +143,7 @@ SELECT s.cost, h.held_delta, h.api_key_id, h.created_at
   FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS s (workspace_id, reference, cost)
   JOIN billing_creditentry h ON h.workspace_id = s.workspace_id AND h.reference = s.reference AND h.kind = 'HOLD'
  WHERE h.api_key_id IS NOT NULL AND h.held_delta > s.cost
- ORDER BY h.api_key_id
+ ORDER BY h.api_key_id, h.created_at
 """
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 import uvloop
 from django.db import connection
 
-from apps.core import egress, metrics, turns
+from apps.core import egress, metrics, stopping, turns
 from apps.notifications.models import Delivery
 from apps.notifications.services import claims
 from apps.notifications.services.attempt import Landed, Send, attempt
@@ -53,7 +53,12 @@ def deliver(
             session = egress.Session(connections=IN_FLIGHT, per_host=IN_FLIGHT)
             runner.run(session.__aenter__())
             try:
-                pump = Pump(runner.get_loop(), session.send, _lanes, keep=turn.keep)
+                pump = Pump(
+                    runner.get_loop(),
+                    session.send,
+                    _lanes,
+                    keep=lambda: turn.keep() and not stopping.is_stopping(),
+                )
                 return pump.run(slice_seconds=slice_seconds, linger_seconds=linger_seconds)
             finally:
                 runner.run(session.__aexit__(None, None, None))

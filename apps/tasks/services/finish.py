@@ -237,21 +237,27 @@ def _write(tasks: Sequence[Task]) -> None:
         task.ended_at = ended_at[task.id]
 
 
-# An abandoned attempt is due at once: its provider is asked to stop.
+# Attempts are locked by id, by whoever writes several. An abandoned one is due at once: its provider is asked to stop.
 _CLOSE = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM tasks_attempt WHERE task_id = ANY(%s) AND state = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE tasks_attempt a
    SET state = v.state, ended_at = statement_timestamp(), cost_points = v.cost, price_points = v.price,
        error = v.error, next_at = CASE WHEN v.state = 'ABANDONED' THEN statement_timestamp() END
   FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::text[])
-       AS v (task_id, number, state, cost, price, error)
- WHERE a.task_id = v.task_id AND a.number = v.number AND a.state = ANY(%s)
+       AS v (task_id, number, state, cost, price, error), locked
+ WHERE a.id = locked.id AND a.task_id = v.task_id AND a.number = v.number
 RETURNING a.reference
 """
 
 
 def _close_attempts(ended: Sequence[tuple[Task, Ending]]) -> None:
+    ids = [task.id for task, _ in ended]
     columns: list[list[Any]] = [
-        [task.id for task, _ in ended],
+        ids,
+        [state.value for state in OPEN_ATTEMPT],
+        ids,
         [task.attempt for task, _ in ended],
         [ending.attempt_state.value for _, ending in ended],
         [ending.outcome.provider_cost_points for _, ending in ended],
@@ -259,6 +265,6 @@ def _close_attempts(ended: Sequence[tuple[Task, Ending]]) -> None:
         [(task.error_raw or task.error_message)[:4000] for task, _ in ended],
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_CLOSE, [*columns, [state.value for state in OPEN_ATTEMPT]])
+        cursor.execute(_CLOSE, columns)
         holders = [reference for (reference,) in cursor.fetchall() if reference]
     slots.free(holders=holders)

@@ -101,14 +101,23 @@ def _due(row: Sequence[Any]) -> Due:
     return replace(found, handle=orjson.loads(row[10]), input=orjson.loads(row[-1]))
 
 
+# Of a quick poll the next one is set; to renew its claim would put that off.
+_RENEW = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM tasks_attempt
+     WHERE id = ANY(%s)
+       AND (state IN ('SENDING', 'UNKNOWN') OR state = 'ACCEPTED' AND next_at <= statement_timestamp())
+     ORDER BY id FOR NO KEY UPDATE
+)
+UPDATE tasks_attempt a SET next_at = statement_timestamp() + %s * interval '1 second'
+  FROM locked WHERE a.id = locked.id AND a.state IN ('SENDING', 'UNKNOWN', 'ACCEPTED')
+"""
+
+
 def renew(attempt_ids: Collection[int]) -> None:
     """Keep the claims of what is being sent: synchronous providers answer after minutes."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE tasks_attempt SET next_at = statement_timestamp() + %s * interval '1 second'"
-            " WHERE id = ANY(%s) AND state IN ('SENDING', 'UNKNOWN', 'ACCEPTED')",
-            [LEASE_SECONDS, list(attempt_ids)],
-        )
+        cursor.execute(_RENEW, [list(attempt_ids), LEASE_SECONDS])
 
 
 def seconds_to_next() -> float | None:

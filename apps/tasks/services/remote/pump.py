@@ -15,6 +15,7 @@ from apps.byoa import selectors as byoa
 from apps.byoa.models import Account
 from apps.core import sealing, turns
 from apps.core.egress import Session
+from apps.core.stopping import is_stopping
 from apps.files.models import StoredFile
 from apps.files.services import store
 from apps.providers.base import Access, ProviderUnavailable
@@ -40,6 +41,7 @@ _DISPATCH_SECONDS = 0.03
 _GATHER_SECONDS = 0.008
 _FOLLOW_SECONDS = 0.1
 _RENEW_SECONDS = 5.0
+_DRAIN_SECONDS = 2.0
 _ACCESS_SECONDS = 2.0
 # With nothing due sooner than this the loop ends; the beat or the next message starts it again.
 _LINGER_SECONDS = 0.5
@@ -56,7 +58,7 @@ class Pump:
         self._presence = turns.Presence(wakes.PUMP)
 
     def run(self, *, seconds: float) -> None:
-        """Work until nothing is due, or for so long; then finish what is under way and claim nothing more."""
+        """Work until nothing is due, or for about so long."""
         until = time.monotonic() + seconds
         with (
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as self._runner,
@@ -66,10 +68,22 @@ class Pump:
             self._session = self._runner.run(_opened())
             try:
                 while self._turn(is_claiming=time.monotonic() < until):
-                    pass
+                    until = self._until(until, seconds)
+                    if is_stopping() and time.monotonic() > until + _DRAIN_SECONDS:
+                        break
             finally:
                 self._presence.leave()
                 self._runner.run(self._close())
+
+    def _until(self, until: float, seconds: float) -> float:
+        """A worker that stops claims nothing more, and what is under way gets a moment; the rest is found by its lease.
+
+        At the end of its time a loop goes on all the same if something takes long: another one need not be there.
+        """
+        now = time.monotonic()
+        if is_stopping():
+            return min(until, now)
+        return now + seconds if now > until + _DRAIN_SECONDS else until
 
     def _turn(self, *, is_claiming: bool) -> bool:
         if is_claiming:

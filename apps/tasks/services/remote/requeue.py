@@ -27,7 +27,7 @@ class TurnedDown:
     seconds: float
 
 
-# The task is locked first, as everywhere. Waiting again, it keeps its place: the queue goes by creation.
+# The tasks are locked first and then the attempts, as everywhere. Waiting again, it keeps its place: the queue goes by creation.
 _REQUEUE = """
 WITH turned AS (
     SELECT * FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::int[], %s::text[], %s::float[])
@@ -66,6 +66,10 @@ def requeue(turned: Sequence[TurnedDown], *, waiting_hours: int) -> None:
         cursor.execute(
             "SELECT FROM tasks_task WHERE id = ANY(%s) ORDER BY id FOR UPDATE",
             [[one.task_id for one in turned]],
+        )
+        cursor.execute(
+            "SELECT FROM tasks_attempt WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE",
+            [[one.attempt_id for one in turned]],
         )
         columns: list[list[Any]] = [
             [one.attempt_id for one in turned],

@@ -81,7 +81,11 @@ def _changed(outcome: Outcome) -> _Change | None:
     return None
 
 
+# Whoever writes several attempts locks them by id, so that nobody waits in a circle.
 _CHANGE = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM tasks_attempt WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE tasks_attempt a
    SET state = v.state, next_at = statement_timestamp() + v.seconds * interval '1 second',
        provider_id = COALESCE(v.provider_id, a.provider_id), handle = COALESCE(v.handle, a.handle),
@@ -90,6 +94,7 @@ UPDATE tasks_attempt a
                           ELSE a.accepted_at END
   FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float[], %s::text[], %s::jsonb[], %s::bigint[], %s::text[],
               %s::text[]) AS v (id, claims, state, seconds, provider_id, handle, cost, error, was)
+  JOIN locked ON locked.id = v.id
  WHERE a.id = v.id AND a.claims = v.claims AND a.state = v.was
 """
 
@@ -97,8 +102,10 @@ UPDATE tasks_attempt a
 def _change(changes: Sequence[_Change]) -> None:
     if not changes:
         return
+    ids = [one.due.id for one in changes]
     columns: list[list[Any]] = [
-        [one.due.id for one in changes],
+        ids,
+        ids,
         [one.due.claims for one in changes],
         [one.state.value for one in changes],
         [one.seconds for one in changes],
@@ -113,8 +120,11 @@ def _change(changes: Sequence[_Change]) -> None:
 
 
 _PROGRESS = """
+WITH locked AS MATERIALIZED (
+    SELECT id FROM tasks_task WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
+)
 UPDATE tasks_task t SET progress = v.progress
-  FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS v (id, number, progress)
+  FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS v (id, number, progress) JOIN locked ON locked.id = v.id
  WHERE t.id = v.id AND t.attempt = v.number AND t.status = 'processing' AND t.progress < v.progress
 RETURNING t.id
 """
@@ -125,11 +135,13 @@ def _progress(moved: Sequence[Moved]) -> None:
     known = [(one.due, one.running.progress) for one in moved if one.running.progress is not None]
     if not known:
         return
+    tasks = [due.task_id for due, _ in known]
     with connection.cursor() as cursor:
         cursor.execute(
             _PROGRESS,
             [
-                [due.task_id for due, _ in known],
+                tasks,
+                tasks,
                 [due.number for due, _ in known],
                 [max(0, min(99, progress)) for _, progress in known],
             ],
