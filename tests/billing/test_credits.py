@@ -1,4 +1,5 @@
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
@@ -198,6 +199,76 @@ def test_refused_hold_counts_nothing_against_the_cap():
     credits.hold(identity=who, points=50, reference="task:b")
 
     assert totals(workspace) == (0, 50)
+
+
+def _spent(who: Any, workspace: Workspace, points: int) -> None:
+    credits.hold(identity=who, points=points, reference="task:a")
+    credits.capture(workspace_id=workspace.pk, reference="task:a", cost=points)
+
+
+def test_refund_gives_back_at_most_what_was_captured_and_once():
+    workspace, neighbour = WorkspaceFactory.create(points=100), WorkspaceFactory.create(points=7)
+    _spent(identity(workspace), workspace, 60)
+
+    def refund(points: int, of: Workspace = workspace, reference: str = "task:a") -> bool:
+        return credits.refund(
+            workspace_id=of.pk, reference=reference, points=points, note="Bad result", actor=None
+        )
+
+    for points, of, reference in (
+        (61, workspace, "task:a"), (0, workspace, "task:a"), (-5, workspace, "task:a"),
+        (1, workspace, "task:b"), (1, neighbour, "task:a"),
+    ):  # fmt: skip
+        with pytest.raises(InvalidRequest):
+            refund(points, of, reference)
+    assert [refund(60), refund(60), refund(1)] == [True, False, False]
+
+    assert (totals(workspace), totals(neighbour)) == ((100, 0), (7, 0))
+    entry = selectors.entries_of(workspace_id=workspace.pk, reference="task:a")[-1]
+    assert (entry.kind, entry.note, entry.available_after) == ("REFUND", "Bad result", 100)
+
+
+def test_refund_needs_a_reason():
+    workspace = WorkspaceFactory.create(points=100)
+    _spent(identity(workspace), workspace, 60)
+
+    with pytest.raises(InvalidRequest, match="Say why"):
+        credits.refund(
+            workspace_id=workspace.pk, reference="task:a", points=1, note=" ", actor=None
+        )
+
+
+def test_what_is_held_or_released_is_not_refunded():
+    workspace = WorkspaceFactory.create(points=100)
+    who = identity(workspace)
+    credits.hold(identity=who, points=10, reference="task:a")
+    credits.hold(identity=who, points=10, reference="task:b")
+    credits.release(workspace_id=workspace.pk, reference="task:b")
+
+    for reference in ("task:a", "task:b"):
+        with pytest.raises(InvalidRequest):
+            credits.refund(
+                workspace_id=workspace.pk, reference=reference, points=1, note="No", actor=None
+            )
+
+    assert totals(workspace) == (90, 10)
+
+
+@pytest.mark.parametrize("cap", ["cap_total_points", "cap_daily_points", "cap_monthly_points"])
+def test_refund_no_longer_counts_against_the_caps_of_the_key(cap: str):
+    workspace = WorkspaceFactory.create(points=1000)
+    who = identity(workspace, **{cap: 100})
+    _spent(who, workspace, 100)
+
+    for _ in range(2):
+        credits.refund(
+            workspace_id=workspace.pk, reference="task:a", points=40, note="Bad", actor=None
+        )
+
+    with pytest.raises(SpendLimitReached):
+        credits.hold(identity=who, points=41, reference="task:b")
+    credits.hold(identity=who, points=40, reference="task:b")
+    assert totals(workspace) == (900, 40)
 
 
 def _try_to_hold(who: object, reference: str, points: int) -> bool:

@@ -29,6 +29,7 @@ class Ledger(RuleBasedStateMachine):
         self.seen: dict[str, int] = {}
         self.closed: dict[str, tuple[str, int]] = {}
         self.grants: set[str] = set()
+        self.refunds: set[str] = set()
 
     @rule(points=POINTS, reference=REFERENCES)
     def hold(self, points: int, reference: str) -> None:
@@ -72,6 +73,26 @@ class Ledger(RuleBasedStateMachine):
         if reference in self.open:
             self.available += self.open.pop(reference) - way[1]
             self.closed[reference] = way
+
+    @rule(points=st.integers(min_value=-1, max_value=400), reference=REFERENCES)
+    def refund(self, points: int, reference: str) -> None:
+        way, captured = self.closed.get(reference, ("", 0))
+        fits = way == "CAPTURE" and 0 < points <= captured
+        try:
+            moved = credits.refund(
+                workspace_id=self.workspace.pk,
+                reference=reference,
+                points=points,
+                note="test",
+                actor=None,
+            )
+        except InvalidRequest:
+            assert not fits
+            return
+        assert fits
+        assert moved == (reference not in self.refunds)
+        self.refunds.add(reference)
+        self.available += points if moved else 0
 
     @rule(points=POINTS, name=st.integers(min_value=0, max_value=5))
     def grant(self, points: int, name: int) -> None:

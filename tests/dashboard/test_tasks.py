@@ -10,7 +10,7 @@ from apps.accounts.models import Workspace
 from apps.dashboard.views import tasks as view
 from apps.files.models import StoredFile
 from apps.tasks.models import FailureCode, Task
-from apps.tasks.services import claims, finish
+from apps.tasks.services import claims, finish, operator
 from apps.tasks.services.finish import Failure
 from tests.factories import WorkspaceFactory, claimed, completed, task
 
@@ -278,3 +278,14 @@ def test_cancel_of_a_running_task_says_why_not(
 
 def test_unknown_task_is_not_found(workspace: Workspace, owner: Client) -> None:
     assert owner.get(f"/w/{workspace.slug}/tasks/{uuid.uuid4()}").status_code == 404
+
+
+def test_page_shows_what_was_refunded(workspace: Workspace, owner: Client) -> None:
+    done = completed(workspace)
+    operator.refund(task_id=done.id, actor=None, reason="The picture was black.", points=4_000)
+
+    html = owner.get(f"/w/{workspace.slug}/tasks/{done.id}").content.decode()
+
+    money = " ".join(html.split("Money</h2>")[1].split("</section>")[0].split())
+    assert "Refunded <small" in money
+    assert "+$0.0004" in money

@@ -153,7 +153,10 @@ def free_caps(settlements: Sequence[Settlement]) -> None:
     Belongs in the transaction of `settle_many`, before any other lock but those of tasks: a creation locks its key's
     caps, then its family's load, then the wallet, and whoever settles does so in the same order.
     """
-    columns: list[list[Any]] = [[s.workspace_id for s in settlements], [s.reference for s in settlements]]
+    columns: list[list[Any]] = [
+        [s.workspace_id for s in settlements],
+        [s.reference for s in settlements],
+    ]
     with connection.cursor() as cursor:
         cursor.execute(_HELD, [*columns, [s.cost or 0 for s in settlements]])
         for cost, held, key_id, held_at in cursor.fetchall():

@@ -144,4 +144,5 @@ def record(*, outcomes: Sequence[Outcome]) -> set[int]:
 
 
 def _columns(o: Outcome) -> tuple[int, int, str, float, int | None, str, int]:
-    return o.id, o.claim, o.state, o.wait_seconds, o.status, o.error, o.ms
+    # psycopg takes no list of whole numbers and others; a batch has both.
+    return o.id, o.claim, o.state, float(o.wait_seconds), o.status, o.error, o.ms

@@ -1,6 +1,7 @@
 """The files of a result: fetched through the guard, looked at, and put where we serve them from."""
 
 import asyncio
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,21 +15,22 @@ from apps.tasks.services.remote.outcomes import Copy
 _FETCH_SECONDS = 120
 _MOST_FILES = 40
 _TRIES = 3
+_INLINE = re.compile(r"data:[\w.+-]{1,50}/[\w.+-]{1,100};base64,", re.IGNORECASE)
 
 
 class CannotCopy(Exception):
     """The provider's file cannot be had; the message says why, without its address."""
 
 
-def addresses_in(output: Any) -> Iterator[str]:
-    """Every http(s) address in a result."""
+def files_in(output: Any) -> Iterator[str]:
+    """Every http(s) address in a result, and every file that stands in it as a data URI."""
     if isinstance(output, dict):
         for value in output.values():
-            yield from addresses_in(value)
+            yield from files_in(value)
     elif isinstance(output, list):
         for value in output:
-            yield from addresses_in(value)
-    elif isinstance(output, str) and output.startswith(("http://", "https://")):
+            yield from files_in(value)
+    elif isinstance(output, str) and (media.is_url(output) or _INLINE.match(output)):
         yield output
 
 
@@ -44,14 +46,16 @@ def with_ours(output: Any, ours: dict[str, str]) -> Any:
 async def fetch_all(done: Done, session: Session) -> dict[str, Copy]:
     """Every file of the result. Raises CannotCopy when one of them cannot be had."""
     copies = {name: _looked_at(data) for name, data in done.files.items()}
-    addresses = list(dict.fromkeys(addresses_in(done.output)))
-    if len(addresses) > _MOST_FILES:
+    found = list(dict.fromkeys(files_in(done.output)))
+    if len(found) > _MOST_FILES:
         raise CannotCopy(f"The result names more than {_MOST_FILES} files.")
-    fetched = await asyncio.gather(*(_fetched(address, session) for address in addresses))
-    return copies | dict(zip(addresses, fetched, strict=True))
+    fetched = await asyncio.gather(*(_fetched(one, session) for one in found))
+    return copies | dict(zip(found, fetched, strict=True))
 
 
 async def _fetched(address: str, session: Session) -> Copy:
+    if not media.is_url(address):
+        return _decoded(address)
     for left in reversed(range(_TRIES)):
         try:
             found = await session.download(
@@ -67,6 +71,13 @@ async def _fetched(address: str, session: Session) -> Copy:
         else:
             return _looked_at(found.data)
     raise AssertionError
+
+
+def _decoded(data_uri: str) -> Copy:
+    try:
+        return _looked_at(media.inline_bytes(data_uri))
+    except media.MediaError:
+        raise CannotCopy("A file in the result cannot be read.") from None
 
 
 def _looked_at(data: bytes) -> Copy:

@@ -63,7 +63,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Ended:
-    """It ends without a result: our sentence, the provider's words, and what it charged us."""
+    """It ends without a result: our sentence, the provider's words, and what it charged us. `files` are in its way."""
 
     due: Due
     code: FailureCode
@@ -71,6 +71,7 @@ class Ended:
     raw: str = ""
     cost_points: int = 0
     error: ProviderRefused | None = None
+    files: Sequence[StoredFile] = ()
 
 
 @dataclass(frozen=True)

@@ -255,6 +255,7 @@ async def _stored(outcome: Ready, files: dict[str, StoredFile]) -> Outcome:
             FailureCode.OUTPUT_UNAVAILABLE,
             message,
             cost_points=outcome.done.cost_points or 0,
+            files=list(files.values()),
         )
     urls = {name: store.url_of(file) for name, file in files.items()}
     output: dict[str, Any] = copies.with_ours(outcome.done.output, urls)

@@ -27,7 +27,8 @@ class TurnedDown:
     seconds: float
 
 
-# The tasks are locked first and then the attempts, as everywhere. Waiting again, it keeps its place: the queue goes by creation.
+# The tasks are locked first and then the attempts, as everywhere. Waiting again, a task keeps its place: the queue goes
+# by creation.
 _REQUEUE = """
 WITH turned AS (
     SELECT * FROM unnest(%s::bigint[], %s::int[], %s::uuid[], %s::int[], %s::text[], %s::float[])

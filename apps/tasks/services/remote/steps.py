@@ -46,6 +46,8 @@ Why = ProviderRefused.Why
 # Of a look-up that finds nothing: a request may still be on its way for this long after it was sent.
 _SURE_SECONDS = 10
 _AFTER_ABANDONED = (60.0, 600.0)
+# A provider that has not answered for so long will not tell what abandoned work costs.
+_LONGEST_AFTER_SECONDS = 86_400
 
 _REFUSALS = {
     Why.INVALID: (FailureCode.PROVIDER_FAILED, "The provider did not accept the input."),
@@ -127,6 +129,8 @@ async def _poll(due: Due, adapter: Adapter, access: Access, session: Session) ->
 
 async def _after_all(due: Due, adapter: Adapter, access: Access, session: Session) -> Outcome:
     """The task has ended without it. Ask it to stop, and learn what it costs us."""
+    if due.seconds_old > _LONGEST_AFTER_SECONDS:
+        return AfterAll(due)
     handle = dict(due.handle)
     if not handle and adapter.can_look_up:
         work = Work(due.reference, due.job, due.model, due.task_type, due.input)

@@ -81,13 +81,15 @@ def _changed(outcome: Outcome) -> _Change | None:
     return None
 
 
-# Whoever writes several attempts locks them by id, so that nobody waits in a circle.
+# Whoever writes several attempts locks them by id, so that nobody waits in a circle. A submit may be answered when the
+# attempt has been abandoned: then its handle is kept, so that the provider can be asked to stop.
 _CHANGE = """
 WITH locked AS MATERIALIZED (
     SELECT id FROM tasks_attempt WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
 )
 UPDATE tasks_attempt a
-   SET state = v.state, next_at = statement_timestamp() + v.seconds * interval '1 second',
+   SET state = CASE WHEN a.state = 'ABANDONED' AND v.was <> 'ABANDONED' THEN a.state ELSE v.state END,
+       claims = a.claims + (a.state <> v.was)::int, next_at = statement_timestamp() + v.seconds * interval '1 second',
        provider_id = COALESCE(v.provider_id, a.provider_id), handle = COALESCE(v.handle, a.handle),
        cost_points = GREATEST(a.cost_points, v.cost), error = CASE WHEN v.error = '' THEN a.error ELSE v.error END,
        accepted_at = CASE WHEN v.state = 'ACCEPTED' THEN COALESCE(a.accepted_at, statement_timestamp())
@@ -95,7 +97,9 @@ UPDATE tasks_attempt a
   FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float[], %s::text[], %s::jsonb[], %s::bigint[], %s::text[],
               %s::text[]) AS v (id, claims, state, seconds, provider_id, handle, cost, error, was)
   JOIN locked ON locked.id = v.id
- WHERE a.id = v.id AND a.claims = v.claims AND a.state = v.was
+ WHERE a.id = v.id
+   AND (a.claims = v.claims AND a.state = v.was
+        OR a.state = 'ABANDONED' AND a.provider_id = '' AND v.state = 'ACCEPTED' AND v.provider_id <> '')
 """
 
 
@@ -108,7 +112,8 @@ def _change(changes: Sequence[_Change]) -> None:
         ids,
         [one.due.claims for one in changes],
         [one.state.value for one in changes],
-        [one.seconds for one in changes],
+        # psycopg takes no list of whole numbers and others; a batch has both.
+        [None if one.seconds is None else float(one.seconds) for one in changes],
         [one.provider_id for one in changes],
         [None if one.handle is None else orjson.dumps(one.handle).decode() for one in changes],
         [one.cost_points for one in changes],
@@ -157,8 +162,12 @@ def _progress(moved: Sequence[Moved]) -> None:
 def _end(outcomes: Iterable[Outcome]) -> None:
     ends = [one for one in outcomes if isinstance(one, Stored | Ended) or _is_given_up(one)]
     ended = finish.end_many([_ending(one) for one in ends])
-    # Somebody else ended the task meanwhile: ours must not stay.
-    lost = [one for one in ends if isinstance(one, Stored) and one.due.task_id not in ended]
+    # Of what could not all be stored nothing stays; nor when somebody else ended the task meanwhile.
+    lost = [
+        one
+        for one in ends
+        if isinstance(one, Ended) or (isinstance(one, Stored) and one.due.task_id not in ended)
+    ]
     store.discard([file for one in lost for file in one.files])
 
 
@@ -168,7 +177,7 @@ def _ending(outcome: Outcome) -> Ending:
         case Stored(_, done, output, _):
             result = Result(output, due.provider[:16], done.cost_points or 0)
             return Ending(due.task_id, result, due.number, State.SUCCEEDED)
-        case Ended(_, code, message, raw, cost, _):
+        case Ended(_, code, message, raw, cost):
             return Ending(due.task_id, Failure(code, message, raw, cost), due.number)
         case _:
             failure = Failure(
