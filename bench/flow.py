@@ -1,8 +1,9 @@
 """Tasks from POST to the last webhook, through a provider that answers at once, over the wire on one machine.
 
-Three parts, each on the same processes (web with two workers; one Celery process each for dispatch, providers and
-deliveries; beat): how soon an idle platform submits, how many tasks a second it finishes, and what it costs to follow
-thousands that take long. `tests.upstream` is the provider and the receiver.
+Three parts on the processes of a small installation: how soon an idle platform submits, how many tasks a second it
+finishes, and what it costs to follow thousands that take long. That is web with two workers, Celery with two processes
+for providers (one in the third part) and one each for dispatch and deliveries, and beat. `tests.upstream` is the
+provider and the receiver.
 """
 
 import json
@@ -40,13 +41,14 @@ def run() -> dict[str, Any]:
         )
         web = running.enter_context(server.web())
         running.enter_context(workers.celery("default"))
-        provider = running.enter_context(workers.celery("provider"))
         running.enter_context(workers.celery("deliver"))
         running.enter_context(workers.beat())
-        _send(web.port, tenants, "[delay=0]", receiver, count=50)  # everything is imported now
-        _wait(_unfinished, 0)
-        figures = _idle(web.port, tenants) | _flow(web.port, tenants, receiver)
-        return figures | _many(web.port, tenants, account, provider, upstream)
+        with workers.celery("provider", processes=2):
+            _send(web.port, tenants, "[delay=0]", receiver, count=50)  # everything is imported now
+            _wait(_unfinished, 0)
+            figures = _idle(web.port, tenants) | _flow(web.port, tenants, receiver)
+        with workers.celery("provider") as provider:
+            return figures | _many(web.port, tenants, account, provider, upstream)
 
 
 def _idle(port: int, tenants: list[data.Tenant]) -> dict[str, Any]:

@@ -11,10 +11,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -91,7 +92,7 @@ def two_platforms(folder: Path) -> Iterator[tuple[Platform, Platform]]:
 def federated_task(first: Platform, second: Platform) -> Outcome:
     """Put the second into the first's pool, and send a customer's task to the first."""
     with ThreadPoolExecutor() as preparing:
-        jobs = [
+        jobs: list[Future[Any]] = [
             preparing.submit(
                 first.add_account,
                 label="The second Modelyard",

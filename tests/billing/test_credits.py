@@ -1,8 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
+from django.utils import timezone
 
 from apps.accounts.models import Workspace
 from apps.billing import selectors
@@ -331,3 +333,28 @@ def test_capture_and_release_at_once_settle_one_way():
 
     assert outcomes in ({"captured", "refused"}, {"released", "refused"})
     assert totals(workspace) == ((990 if "captured" in outcomes else 1000), 0)
+
+
+def test_hold_of_an_earlier_day_that_is_released_today_frees_no_more_than_nothing():
+    workspace = WorkspaceFactory.create(points=100)
+    who = identity(workspace, cap_daily_points=50)
+    wallet = Wallet.objects.of(workspace.pk)
+    wallet.update(available=60, held=40)
+    CreditEntry.objects.create(
+        workspace_id=workspace.pk,
+        kind="HOLD",
+        reference="task:old",
+        available_delta=-40,
+        held_delta=40,
+        available_after=60,
+        held_after=40,
+        api_key_id=who.key_id,
+        created_at=timezone.now() - timedelta(days=2),
+    )
+    credits.release(workspace_id=workspace.pk, reference="task:old")
+
+    credits.hold(identity=who, points=30, reference="task:new")
+    with pytest.raises(SpendLimitReached):
+        credits.hold(identity=who, points=30, reference="task:newer")
+
+    assert totals(workspace) == (70, 30)

@@ -12,7 +12,7 @@ import aiohttp
 _SECONDS = 10
 _SLOWEST_RETRY_SECONDS = 2.0
 _AT_ONCE = 64
-_MODELS = (
+_MODELS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("Qubico/flux1-schnell", "txt2img", {}),
     ("Qubico/flux1-dev", "txt2img", {}),
     ("midjourney", "imagine", {"process_mode": "fast"}),
@@ -34,6 +34,9 @@ _TROUBLES = (
     (6, "[repeat=3]"),
     (3, "[callbacks=forged]"),
 )
+# Receivers that are not well at first; the last word is how they answer from then on.
+_BAD_RECEIVERS_SHARE = 0.06
+_BAD_RECEIVERS = ("500 200", "drop 200", "429=1 200", "302=http://127.0.0.1:1/ 200", "slow=3 200")
 _LATE = "[delay=9]"  # of a task whose customer waits four seconds only
 
 
@@ -45,6 +48,9 @@ class Wish:
     idempotency_key: str
     body: dict[str, Any]
     headers: dict[str, str]
+    # Path of its webhook, and how the receiver answers there; "": as everywhere.
+    path: str
+    receiver_answers: str
 
 
 def wishes(
@@ -52,25 +58,34 @@ def wishes(
     count: int,
     late: int,
     customers: Sequence[tuple[str, float]],
-    endpoint: str,
+    receiver_url: str,
     chance: random.Random,
 ) -> list[Wish]:
     """Requests of several customers (key and share of the requests), mixed; so many of them end too late."""
     keys, shares = zip(*customers, strict=True)
     too_late = set(chance.sample(range(count), late))
     return [
-        _wish(number, chance.choices(keys, shares)[0], endpoint, chance, is_late=number in too_late)
+        _wish(
+            number,
+            chance.choices(keys, shares)[0],
+            receiver_url,
+            chance,
+            is_late=number in too_late,
+        )
         for number in range(count)
     ]
 
 
 def _wish(
-    number: int, api_key: str, endpoint: str, chance: random.Random, *, is_late: bool
+    number: int, api_key: str, receiver_url: str, chance: random.Random, *, is_late: bool
 ) -> Wish:
     model, task_type, values = chance.choice(_MODELS)
     words = _LATE if is_late else f"[delay={chance.uniform(0, 3):.2f}]{_trouble(chance)}"
     prompt = f"a fox, number {number} [price={chance.randrange(100, 9_000)}]{words}"
-    config = {"webhook_config": {"endpoint": endpoint, "secret": f"secret-{number}"}}
+    answers = chance.choice(_BAD_RECEIVERS) if chance.random() < _BAD_RECEIVERS_SHARE else ""
+    path = f"/hook/{number}" if answers else "/hook"
+    webhook = {"endpoint": f"{receiver_url}{path}", "secret": f"secret-{number}"}
+    config = {"webhook_config": webhook}
     return Wish(
         api_key,
         f"faults-{number}",
@@ -81,6 +96,8 @@ def _wish(
             "config": config | {"client_reference": f"wish-{number}"},
         },
         {"X-Deadline-Seconds": "4"} if is_late else {},
+        path,
+        answers,
     )
 
 

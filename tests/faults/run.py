@@ -97,13 +97,13 @@ def _prepared(
         (platform.workspace(name, "--points", str(_POINTS), *options), share)
         for name, share, options in _CUSTOMERS
     ]
-    return customers.wishes(
-        count=size.tasks,
-        late=size.late,
-        customers=keys,
-        endpoint=f"{receiver.url}/hook",
-        chance=chance,
+    wishes = customers.wishes(
+        count=size.tasks, late=size.late, customers=keys, receiver_url=receiver.url, chance=chance
     )
+    for wish in wishes:
+        if wish.receiver_answers:
+            receiver.answer(wish.receiver_answers, path=wish.path)
+    return wishes
 
 
 async def _shoot(

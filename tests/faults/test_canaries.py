@@ -1,4 +1,4 @@
-"""Nothing secret leaks: a task's whole way, well and badly, with canaries for secrets, and a look at all that is written.
+"""Nothing secret leaks: a whole task, well and badly, with canaries for secrets, and a look at all that came of it.
 
 Looked at: the log as production writes it, what tests capture of it before it is scrubbed, every message to the
 broker, every page of the admin, and every answer of the API.

@@ -16,11 +16,12 @@ class SpendLimitReached(DomainError):
 
 
 # The first spend of a period starts the count with what the ledger already has for it, so that a cap set later
-# counts from the period's beginning. `points <= cap` is checked in the same statement as the addition.
+# counts from the period's beginning. What was held before the period and released in it counts in neither. `points <=
+# cap` is checked in the same statement as the addition.
 _RESERVE = """
 INSERT INTO billing_keyspend (api_key_id, period, points)
 SELECT %(key)s, %(period)s, %(points)s + (
-    SELECT COALESCE(SUM(-available_delta), 0) FROM billing_creditentry
+    SELECT GREATEST(COALESCE(SUM(-available_delta), 0), 0) FROM billing_creditentry
      WHERE api_key_id = %(key)s AND workspace_id = %(workspace)s AND created_at >= %(since)s)
 ON CONFLICT (api_key_id, period) DO UPDATE SET points = billing_keyspend.points + %(points)s
  WHERE billing_keyspend.points + %(points)s <= %(cap)s

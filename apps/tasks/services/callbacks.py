@@ -50,18 +50,22 @@ _HASTEN = """
 UPDATE tasks_attempt SET next_at = statement_timestamp()
  WHERE id = %s AND state IN ('ACCEPTED', 'UNKNOWN') AND next_at > statement_timestamp()
 """
+# Known from here on where its submit was never answered: the provider can be asked to stop.
 _LATE = """
-UPDATE tasks_attempt SET next_at = statement_timestamp() WHERE id = %s AND state = 'ABANDONED'
+UPDATE tasks_attempt
+   SET next_at = statement_timestamp(), handle = CASE WHEN provider_id = '' THEN %s ELSE handle END,
+       provider_id = CASE WHEN provider_id = '' THEN %s ELSE provider_id END
+ WHERE id = %s AND state = 'ABANDONED'
 """
 
 
 def _adopt(attempt: Attempt, callback: Callback) -> None:
+    handle = orjson.dumps(dict(callback.handle)).decode()
     with connection.cursor() as cursor:
         if attempt.state in (State.SENDING, State.UNKNOWN) and callback.is_verified:
-            handle = orjson.dumps(dict(callback.handle)).decode()
             cursor.execute(_ADOPT, [callback.provider_id, handle, attempt.pk])
         elif attempt.state == State.ABANDONED and callback.is_verified:
-            cursor.execute(_LATE, [attempt.pk])
+            cursor.execute(_LATE, [handle, callback.provider_id, attempt.pk])
         else:
             cursor.execute(_HASTEN, [attempt.pk])
     wakes.WORK.after_commit()

@@ -8,7 +8,7 @@ import pytest
 from apps.accounts.models import Workspace
 from apps.ops import audit
 from apps.tasks.models import Attempt, Status, Task
-from apps.tasks.services import callbacks
+from apps.tasks.services import callbacks, sweep
 from apps.tasks.services.remote.steps import callback_secret
 from tests.factories import picture
 from tests.factories.byoa import account
@@ -136,3 +136,34 @@ def test_provider_is_told_where_to_call_and_with_what(accepted: Task, provider: 
         callback_secret(reference),
     )
     assert len(reference) >= 32
+
+
+def test_callback_after_the_deadline_lets_us_stop_work_that_no_look_up_can_find(
+    workspace: Workspace, provider: Provider, run: Run
+):
+    provider.knobs.set({"look_up": "off"})
+    found = picture(workspace, "[create=lost][delay=60][pending=60]")
+    run()
+    rows.change(found, deadline_at=found.created_at)
+    assert sweep.fail_overdue() == 1
+    before = rows.again(found)
+
+    call_back(only(), task_id=upstreams(provider))
+    run()
+
+    assert [task.is_cancelled for task in provider.store.tasks.values()] == [True]
+    assert (only().state, only().next_at) == ("ABANDONED", None)
+    assert rows.again(found).ended_at == before.ended_at
+    assert rows.balance(workspace) == (10_000_000, 0)
+
+
+def test_callback_for_a_task_that_ended_long_ago_changes_nothing(accepted: Task, run: Run):
+    call_back(only())
+    run()
+    before = only()
+
+    assert call_back(before) is True
+
+    after = only()
+    names = [field.attname for field in Attempt._meta.concrete_fields]
+    assert [getattr(after, name) for name in names] == [getattr(before, name) for name in names]

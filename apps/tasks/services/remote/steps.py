@@ -139,7 +139,9 @@ async def _after_all(due: Due, adapter: Adapter, access: Access, session: Sessio
             return AfterAll(due, found.cost_points or 0, is_done=True)
         handle = dict(found.handle) if found else {}
     if not handle:
-        return AfterAll(due)
+        # What was just being sent may arrive yet.
+        again = _SURE_SECONDS if due.seconds_old < _SURE_SECONDS and adapter.can_look_up else None
+        return AfterAll(due, again_seconds=again)
     asked = int(handle.pop("asked", 0))
     if asked == 0 and await flow.arun(adapter.cancel(handle, access), session.send):
         return AfterAll(due)
