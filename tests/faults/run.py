@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,14 +90,11 @@ def run(*, size: Size, folder: Path, say: Callable[[str], None]) -> Report:
 def _prepared(
     platform: Platform, upstream: Upstream, receiver: Receiver, size: Size, chance: random.Random
 ) -> list[Wish]:
-    for number, config in enumerate(({}, {"callbacks": True}, {"callbacks": True}), start=1):
-        platform.add_account(
-            label=f"Pool {number}", url=upstream.url, slots=40, credential=f"key-{number}", **config
-        )
-    keys = [
-        (platform.workspace(name, "--points", str(_POINTS), *options), share)
-        for name, share, options in _CUSTOMERS
-    ]
+    # Two at a time: each is a process that has to load everything.
+    with ThreadPoolExecutor() as preparing:
+        accounts = preparing.submit(_add_accounts, platform, upstream)
+        keys = preparing.submit(_workspaces, platform).result()
+        accounts.result()
     wishes = customers.wishes(
         count=size.tasks, late=size.late, customers=keys, receiver_url=receiver.url, chance=chance
     )
@@ -104,6 +102,20 @@ def _prepared(
         if wish.receiver_answers:
             receiver.answer(wish.receiver_answers, path=wish.path)
     return wishes
+
+
+def _add_accounts(platform: Platform, upstream: Upstream) -> None:
+    for number, config in enumerate(({}, {"callbacks": True}, {"callbacks": True}), start=1):
+        platform.add_account(
+            label=f"Pool {number}", url=upstream.url, slots=40, credential=f"key-{number}", **config
+        )
+
+
+def _workspaces(platform: Platform) -> list[tuple[str, float]]:
+    return [
+        (platform.workspace(name, "--points", str(_POINTS), *options), share)
+        for name, share, options in _CUSTOMERS
+    ]
 
 
 async def _shoot(

@@ -16,13 +16,12 @@ from tests.faults.platform import Platform, wait_for_end
 from tests.faults.run import Size, run
 from tests.upstream.running import Upstream
 
-# Databases and logs of a failure are worth keeping; those of a success are not.
 SHORT = Size(
     tasks=120,
     late=0,
     seed=4,
     counts=Counts(kills=8, flushes=1, databases=0, restarts=1),
-    pause_seconds=(0.5, 2.0),
+    pause_seconds=(0.3, 1.5),
 )
 _GONE_SECONDS = 5
 

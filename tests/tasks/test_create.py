@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 
+import orjson
 import pytest
 from django.db import connection
 from PIL import Image
@@ -17,12 +18,15 @@ from apps.byoa.selectors import NoRoute
 from apps.core.errors import InvalidRequest, TooLarge
 from apps.core.sealing import unseal
 from apps.files.models import StoredFile
+from apps.notifications.models import Delivery
 from apps.ops import audit
 from apps.tasks import selectors
 from apps.tasks.models import IdempotencyRecord, Task
+from apps.tasks.presentation import task_data
 from apps.tasks.services.create import IdempotencyConflict, create_task
 from apps.tasks.services.request import NoSeat, TaskRequest
 from tests.factories import ILLUSTRATION, WorkspaceFactory, identity
+from tests.factories import task as created_task
 
 pytestmark = pytest.mark.django_db
 
@@ -295,3 +299,25 @@ def test_concurrent_creates_with_the_same_keys_make_one_task_each(cap: dict[str,
 
 def _create(who: Identity, keyed: TaskRequest) -> object:
     return create_task(identity=who, request=keyed).task.id
+
+
+@pytest.mark.parametrize("limit", [1, 0])
+def test_webhook_of_the_creation_says_what_the_answer_says(workspace: Workspace, limit: int):
+    Workspace.objects.filter(pk=workspace.pk).update(concurrency_override=limit)
+    endpoint = "https://hooks.example.com/tasks"
+
+    made = created_task(workspace, webhook_endpoint=endpoint, webhook_secret="s3cret")
+
+    delivery = Delivery.objects.of(workspace.pk).get()
+    assert orjson.loads(delivery.body) == {
+        "timestamp": int(made.created_at.timestamp()),
+        "data": task_data(made),
+    }
+    assert (delivery.kind, delivery.subject, delivery.endpoint) == (
+        "task.created",
+        made.reference,
+        endpoint,
+    )
+    assert delivery.occurred_at == made.created_at
+    assert unseal(delivery.secret, bound_to=delivery.sealed_to) == "s3cret"
+    assert made.status == ("pending" if limit else "staged")

@@ -2,7 +2,7 @@
 
 import string
 import zoneinfo
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time
 from typing import Any
@@ -119,9 +119,9 @@ def _check_config(config: Mapping[str, Any]) -> None:
         raise InvalidRequest.field("config", "It must be a JSON object.") from None
     _require("config", len(text) <= _LARGEST_CONFIG, "It is too large.")
     _require("config", b"\\u0000" not in text, "It must not hold NUL characters.")
-    until = config.get("block_until")
-    if until is not None:
-        _require("config", _is_instant(until), "block_until must be a date and time in ISO 8601.")
+    for name, (is_right, words) in _OPTIONS.items():
+        if (value := config.get(name)) is not None:
+            _require("config", is_right(value), f"{name} must be {words}.")
 
 
 def _is_instant(value: object) -> bool:
@@ -129,6 +129,24 @@ def _is_instant(value: object) -> bool:
         return isinstance(value, str) and bool(datetime.fromisoformat(value))
     except ValueError:
         return False
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_interval(value: object) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0.05 <= float(str(value)) <= 3600
+
+
+# What we read of an account's options ourselves; the rest is its adapter's.
+_OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "block_until": (_is_instant, "a date and time in ISO 8601"),
+    "callbacks": (_is_flag, "true or false"),
+    "poll_seconds": (_is_interval, "a number of seconds from 0.05 to 3600"),
+    "media": (lambda value: value in ("inline", "url"), '"inline" or "url"'),
+}
 
 
 def _check_families(families: tuple[str, ...]) -> None:

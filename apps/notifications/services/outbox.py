@@ -77,6 +77,31 @@ SELECT event_id, workspace_id, subject, kind, endpoint, lane, secret, sealed_to,
 """
 
 
+# The same as part of a statement that makes its subject: `WITH … subject AS (… RETURNING workspace_id, created_at)`.
+# The body is `%s`, or an expression over the columns of the subject. Parameters: see `cte_parameters`.
+ADD_CTE = """
+delivery AS (
+    INSERT INTO notifications_delivery (event_id, subject, kind, endpoint, lane, secret, sealed_to, dialect,
+                                        workspace_id, occurred_at, body)
+    SELECT %s::uuid, %s, %s, %s, %s, %s, %s, %s, workspace_id, created_at, {body} FROM {subject}
+)
+"""
+
+
+def cte_parameters(event: Event) -> list[Any]:
+    """What `ADD_CTE` takes before those of its body."""
+    return [
+        uuid.uuid4(),
+        event.subject,
+        event.kind,
+        event.endpoint,
+        lane_of(workspace_id=event.workspace_id, endpoint=event.endpoint),
+        event.secret,
+        event.sealed_to,
+        str(event.dialect),
+    ]
+
+
 def wake() -> None:
     """Have what is due sent soon after the current transaction has committed."""
     _deliverer.after_commit()

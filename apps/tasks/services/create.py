@@ -21,6 +21,7 @@ from apps.core.errors import DomainError, InvalidRequest, TooLarge
 from apps.files.models import StoredFile
 from apps.files.services import media as media_files
 from apps.files.services import store
+from apps.notifications.services import outbox
 from apps.tasks import selectors
 from apps.tasks.models import IdempotencyRecord, Status, Task
 from apps.tasks.services import wakes, webhooks
@@ -80,6 +81,8 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
         raise
     if task.status == Status.PENDING:
         wakes.DISPATCH.after_commit()
+    if task.webhook_endpoint:
+        outbox.wake()
     metrics.TASKS_CREATED.labels(task.family).inc()
     return Created(task, initial_status=task.status)
 
@@ -106,6 +109,8 @@ def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Ta
         deadline_seconds=request.deadline_seconds,
         price_points=prepared.quote.points,
         price_lines=prepared.quote.as_json(),
+        # Both are the database's to say; these stand in until it has.
+        created_at=timezone.now(),
         deadline_at=timezone.now() + timedelta(seconds=_waiting_seconds(request)),
     )
     if request.webhook_secret:
@@ -203,24 +208,23 @@ _INSERT = f"""
            %s::boolean, %s, %s, %s::integer, %s::bigint, %s::jsonb, {_STATUS},
            statement_timestamp() + %s * interval '1 second', statement_timestamp()
       FROM hold, gate
- RETURNING id, status, created_at, deadline_at
+ RETURNING id, workspace_id, status, created_at, deadline_at
 ), event AS (
     INSERT INTO tasks_taskevent (task_id, kind) SELECT id, 'created' FROM task
 )
-SELECT status, created_at, deadline_at FROM task
 """  # noqa: S608 - only the column names above are put in
+_WEBHOOK_CTE = f", {webhooks.CREATED_CTE}"
+_RESULT = "SELECT status, created_at, deadline_at FROM task"
 
 
 def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
     seconds = (task.deadline_at - timezone.now()).total_seconds()
     sql, parameters = insert_statement(task, identity, seconds=seconds, request=request)
-    is_single = not (identity.has_cap or task.webhook_endpoint)
     # By itself one statement is a transaction, without the round trips of BEGIN and COMMIT.
-    is_bare = is_single and not connection.in_atomic_block
+    is_bare = not (identity.has_cap or connection.in_atomic_block)
     with contextlib.nullcontext() if is_bare else transaction.atomic():
         caps.reserve(identity=identity, points=task.price_points)
         _run(task, sql, parameters)
-        webhooks.announce([task], kind="created")
 
 
 def _run(task: Task, sql: str, parameters: list[Any]) -> None:
@@ -240,7 +244,7 @@ def _run(task: Task, sql: str, parameters: list[Any]) -> None:
 def insert_statement(
     task: Task, identity: Identity, *, seconds: float, request: TaskRequest | None = None
 ) -> tuple[str, list[Any]]:
-    """The one statement that holds the price and writes task, event, ledger line and idempotency record."""
+    """The one statement that holds the price and writes task, event, ledger line, idempotency record and delivery."""
     limit = identity.concurrent_tasks
     # By position: one statement takes either names or positions, and the hold's are positions.
     gate = [task.workspace_id, task.family, *[limit] * 7, settings.STAGED_TASKS]
@@ -255,7 +259,12 @@ def insert_statement(
     if request and request.idempotency_key:
         sql += _IDEMPOTENCY_CTE
         parameters += [request.idempotency_key, request.fingerprint, task.id]
-    return sql + _INSERT, [*parameters, *_row(task), seconds]
+    sql += _INSERT
+    parameters += [*_row(task), seconds]
+    if task.webhook_endpoint:
+        sql += _WEBHOOK_CTE
+        parameters += webhooks.created_parameters(task)
+    return sql + _RESULT, parameters
 
 
 def _row(task: Task) -> list[Any]:

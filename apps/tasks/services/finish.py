@@ -151,10 +151,11 @@ def _end(endings: Sequence[Ending]) -> set[uuid.UUID]:
     _write(tasks)
     usage.count(tasks)
     _close_attempts([(task, ending_of[task.id]) for task in tasks])
+    webhooks.announce(tasks)
+    # From here on the workspaces' new tasks wait for our commit, so all else comes before.
     settlements = [_settlement(task) for task in tasks]
     credits.free_caps(settlements)
     loads.leave(tasks, was=was)
-    webhooks.announce(tasks)
     credits.settle_many(settlements)
     aftermath.ended(tasks)
     return set(was)

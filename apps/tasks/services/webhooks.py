@@ -1,6 +1,8 @@
 """What a task's own webhook is told, written in the transaction of the change it tells of."""
 
+import secrets
 from collections.abc import Iterable
+from typing import Any
 
 import orjson
 from django.utils import timezone
@@ -22,13 +24,36 @@ def announce(tasks: Iterable[Task], *, kind: str = "") -> None:
     outbox.add([_event(task, kind or task.status) for task in tasks if task.webhook_endpoint])
 
 
-def _event(task: Task, kind: str) -> outbox.Event:
+# What the database decides about a new task is not known when its body is made; it puts it in place of these marks.
+_AT_CREATION = """
+replace(replace(replace(%s, %s, status), %s,
+                to_char(created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')),
+        '"' || %s || '"', floor(EXTRACT(EPOCH FROM created_at))::bigint::text)
+"""
+CREATED_CTE = outbox.ADD_CTE.format(body=_AT_CREATION, subject="task")
+
+
+def created_parameters(task: Task) -> list[Any]:
+    """What `CREATED_CTE` takes: the event of a task's creation, in the statement that creates it.
+
+    The marks hold random bits, so nothing a customer sends looks like one.
+    """
+    mark = secrets.token_hex(16)
+    status, created_at, timestamp = (f"@{mark}:{name}@" for name in ("status", "created", "time"))
+    data = task_data(task)
+    data["status"] = status
+    data["meta"]["created_at"] = created_at
+    event = _event(task, "created", body=_shortened(timestamp, data))
+    return [*outbox.cte_parameters(event), event.body, status, created_at, timestamp]
+
+
+def _event(task: Task, kind: str, *, body: str = "") -> outbox.Event:
     return outbox.Event(
         workspace_id=task.workspace_id,
         subject=task.reference,
         kind=f"task.{kind}",
         endpoint=task.webhook_endpoint,
-        body=_body(task),
+        body=body or _body(task),
         secret=task.webhook_secret,
         sealed_to=task.reference if task.webhook_secret else "",
     )
@@ -38,10 +63,14 @@ def _body(task: Task) -> str:
     """`{"timestamp", "data"}` with the task as a GET shows it; the same bytes on every attempt."""
     data = task_data(task)
     at = task.ended_at or task.started_at or task.created_at or timezone.now()
-    body = orjson.dumps({"timestamp": int(at.timestamp()), "data": data})
+    return _shortened(int(at.timestamp()), data)
+
+
+def _shortened(timestamp: int | str, data: dict[str, Any]) -> str:
+    body = orjson.dumps({"timestamp": timestamp, "data": data})
     if len(body) > _MAX_BODY_BYTES:
         shortened = {name: _short(value) for name, value in data["input"].items()}
-        body = orjson.dumps({"timestamp": int(at.timestamp()), "data": data | {"input": shortened}})
+        body = orjson.dumps({"timestamp": timestamp, "data": data | {"input": shortened}})
     return body.decode()
 
 
