@@ -19,7 +19,8 @@ from apps.byoa.models import Account
 from apps.byoa.services import accounts
 from bench import data, load, server, workers
 
-_IDLE_TASKS = 100
+_WARM_UP_TASKS = 20
+_IDLE_TASKS = 200
 _IDLE_PAUSE_SECONDS = 0.15
 _TASKS = 2_000
 _IN_FLIGHT = 5_000
@@ -44,11 +45,19 @@ def run() -> dict[str, Any]:
         running.enter_context(workers.celery("deliver"))
         running.enter_context(workers.beat())
         with workers.celery("provider", processes=2):
-            _send(web.port, tenants, "[delay=0]", receiver, count=50)  # everything is imported now
-            _wait(_unfinished, 0)
+            _warm_up(web.port, tenants, receiver)
             figures = _idle(web.port, tenants) | _flow(web.port, tenants, receiver)
         with workers.celery("provider") as provider:
             return figures | _many(web.port, tenants, account, provider, upstream)
+
+
+def _warm_up(port: int, tenants: list[data.Tenant], receiver: str) -> None:
+    """Until every process has imported what it needs and opened its connections."""
+    _send(port, tenants, "[delay=0]", receiver, count=50)
+    for number in range(_WARM_UP_TASKS):
+        _send(port, tenants, "[delay=0.3]", receiver, count=1, first=number)
+        time.sleep(_IDLE_PAUSE_SECONDS)
+    _wait(_unfinished, 0)
 
 
 def _idle(port: int, tenants: list[data.Tenant]) -> dict[str, Any]:

@@ -50,8 +50,10 @@ def unreachable_broker(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         url = f"redis://127.0.0.1:{probe.getsockname()[1]}/0"
     _use_broker(monkeypatch, url)
     yield
-    monkeypatch.undo()
+    # While the address is still the wrong one: pools are found by it, and the right one's is everybody's.
     current_app.pool.force_close_all()
+    monkeypatch.undo()
+    current_app.amqp._producer_pool = None
     current_app._pool = None
 
 
