@@ -6,7 +6,8 @@ asked only while the event loop stands still (Django forbids it inside), which i
 
 import asyncio
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
+from dataclasses import dataclass
 from typing import Any
 
 import uvloop
@@ -33,6 +34,7 @@ from apps.tasks.services.remote.outcomes import (
     Ready,
     Stored,
 )
+from apps.tasks.services.remote.pace import Pace
 
 _MOST_IN_FLIGHT = 400
 _TICK_SECONDS = 0.03
@@ -47,13 +49,24 @@ _ACCESS_SECONDS = 2.0
 _LINGER_SECONDS = 0.5
 
 
+@dataclass(frozen=True)
+class _Known:
+    """How to use an account, as it was a moment ago; `access` None when it cannot be used."""
+
+    account_id: int
+    until: float
+    access: Access | None
+    per_minute: int | None
+
+
 class Pump:
     """One run of the loop. Any number may run at once, in any number of processes: each claims other attempts."""
 
     def __init__(self, *, most_in_flight: int = _MOST_IN_FLIGHT) -> None:
         self._most = most_in_flight
         self._running: dict[asyncio.Task[Outcome], Due] = {}
-        self._access: dict[int, tuple[float, Access | None]] = {}
+        self._known: dict[int, _Known] = {}
+        self._pace = Pace()
         self._followed_at = self._renewed_at = self._dispatched_at = 0.0
         self._presence = turns.Presence(wakes.PUMP)
 
@@ -122,22 +135,34 @@ class Pump:
     def _start(self, found: list[Due]) -> None:
         self._learn({one.account_id for one in found if one.account_id is not None})
         for one in found:
-            access = self._access.get(one.account_id or 0, (0.0, None))[1]
-            work = (
-                _without_account(one) if access is None else steps.step(one, access, self._session)
-            )
+            work = self._step(one, self._known.get(one.account_id or 0))
             self._running[self._runner.get_loop().create_task(work)] = one
+
+    def _step(self, one: Due, known: "_Known | None") -> Coroutine[Any, Any, Outcome]:
+        if known is None or known.access is None:
+            return _without_account(one)
+        if one.state == due.State.ACCEPTED:
+            seconds = self._pace.seconds_to_wait(
+                account_id=known.account_id, per_minute=known.per_minute
+            )
+            if seconds:
+                return _later(one, seconds)
+        return steps.step(one, known.access, self._session)
 
     def _learn(self, account_ids: Collection[int]) -> None:
         """Open the credentials that are needed. They are kept a moment, in this object only."""
         now = time.monotonic()
-        missing = [one for one in account_ids if self._access.get(one, (0.0, None))[0] < now]
+        missing = [
+            one for one in account_ids if one not in self._known or self._known[one].until < now
+        ]
         if not missing:
             return
         accounts = Account.objects.across_workspaces().in_bulk(missing)
         for account_id in missing:
-            access = _access_to(accounts.get(account_id))
-            self._access[account_id] = (now + _ACCESS_SECONDS, access)
+            account = accounts.get(account_id)
+            per_minute = account.requests_per_minute if account else None
+            until = now + _ACCESS_SECONDS
+            self._known[account_id] = _Known(account_id, until, _access_to(account), per_minute)
 
     async def _some(self) -> list[Outcome]:
         """What has come of at least one step, or nothing after a moment."""
@@ -202,6 +227,11 @@ def _access_to(account: Account | None) -> Access | None:
         return byoa.access(account)
     except sealing.CannotOpen:
         return None
+
+
+async def _later(one: Due, seconds: float) -> Outcome:
+    """Its account has been asked as often as it may be."""
+    return Later(one, seconds)
 
 
 async def _without_account(one: Due) -> Outcome:
