@@ -31,7 +31,7 @@ def floor(request: HttpRequest) -> JsonResponse:
         price_lines=_LINES,
     )
     sql, parameters = insert_statement(
-        task, Identity(workspace_id, "", "", True, 10_000), seconds=300
+        task, Identity(workspace_id, "", "", True, 10**9), seconds=300
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
