@@ -35,7 +35,7 @@ def floor(request: HttpRequest) -> JsonResponse:
     )
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
-        created_at = cursor.fetchone()[0]
+        _, created_at, _ = cursor.fetchone()
     return JsonResponse(
         {
             "code": 200,
