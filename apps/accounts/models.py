@@ -57,21 +57,78 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
 
+class PlanVersion(models.Model):
+    """What a plan costs and includes, as it is sold from one day on. Rows are added, never changed.
+
+    Who subscribed keeps the version that was bought; everybody else is on the plan's newest. `concurrent_tasks` counts
+    per family, `share` is the weight where workspaces queue, points are 10,000,000 to the US dollar.
+    """
+
+    plan = models.CharField(max_length=16, choices=Plan)
+    version = models.PositiveIntegerField()
+    price_points = models.BigIntegerField()
+    monthly_credit_points = models.BigIntegerField(default=0)
+    share = models.PositiveSmallIntegerField()
+    concurrent_tasks = models.PositiveIntegerField()
+    staged_tasks = models.PositiveIntegerField(default=50)
+    retention_days = models.PositiveIntegerField()
+    # How many invitees still bring their referrer something for signing up.
+    referral_cap = models.PositiveIntegerField(default=200)
+    # Words of `accounts.policies.Feature`.
+    features = ArrayField(models.CharField(max_length=30), default=list, size=30, blank=True)
+    note = models.CharField(max_length=200, blank=True, default="")
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "version"], name="plan_version_once"),
+            models.CheckConstraint(
+                condition=Q(price_points__gte=0, monthly_credit_points__gte=0, share__gte=1),
+                name="plan_version_amounts_fit",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan} v{self.version}"
+
+
 class Workspace(models.Model):
     """The tenant: wallet, keys, tasks, files and members belong to one, and nothing is shared between two."""
 
     slug = models.SlugField(max_length=50, unique=True)
     name = models.CharField(max_length=100)
     plan = models.CharField(max_length=16, choices=Plan, default=Plan.HOBBYIST)
+    # What was bought; empty: the newest version of the plan.
+    plan_version = models.ForeignKey(
+        PlanVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     # A disabled workspace can be read, but nothing new starts in it.
     is_enabled = models.BooleanField(default=True)
     # Tasks at once per family, instead of what the plan says. Only the operator sets it.
     concurrency_override = models.PositiveIntegerField(null=True, blank=True)
+    # Budget of all its keys and members together, on UTC days and months. `budget_refuses`: at the limit nothing new
+    # starts; else people are only told.
+    cap_daily_points = models.BigIntegerField(null=True, blank=True)
+    cap_monthly_points = models.BigIntegerField(null=True, blank=True)
+    budget_refuses = models.BooleanField(default=True, db_default=True)
+    # Below this balance the owners get a mail. Empty: the installation's setting.
+    low_balance_points = models.BigIntegerField(null=True, blank=True)
     notification_hook_url = models.CharField(max_length=2048, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     members = models.ManyToManyField(User, through="Membership", related_name="workspaces")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=(Q(cap_daily_points__isnull=True) | Q(cap_daily_points__gte=0))
+                & (Q(cap_monthly_points__isnull=True) | Q(cap_monthly_points__gte=0))
+                & (Q(low_balance_points__isnull=True) | Q(low_balance_points__gte=0)),
+                name="workspace_caps_not_negative",
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.slug
@@ -90,11 +147,19 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role)
+    # What the person may spend, in the dashboard and by keys they made.
+    cap_daily_points = models.BigIntegerField(null=True, blank=True)
+    cap_monthly_points = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["user", "workspace"], name="membership_once"),
+            models.CheckConstraint(
+                condition=(Q(cap_daily_points__isnull=True) | Q(cap_daily_points__gte=0))
+                & (Q(cap_monthly_points__isnull=True) | Q(cap_monthly_points__gte=0)),
+                name="membership_caps_not_negative",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts import services as account_services
 from apps.accounts.models import Plan, User, Workspace
 from apps.billing import selectors as billing
-from apps.billing.services import credits, onboarding
+from apps.billing.services import movements, onboarding
 
 EMAIL = "demo@example.com"
 NAME = "Demo"
@@ -94,7 +94,7 @@ def _set_points(workspace: Workspace, points: int | None) -> None:
         return
     difference = points - billing.wallet(workspace_id=workspace.pk).available
     if difference:
-        credits.adjust(
+        movements.adjust(
             workspace_id=workspace.pk,
             points=difference,
             reference=f"demo:{secrets.token_hex(8)}",

@@ -9,7 +9,7 @@ from django.utils import timezone
 from apps.accounts.models import Workspace
 from apps.billing import selectors
 from apps.billing.models import CreditEntry, Wallet
-from apps.billing.services import credits
+from apps.billing.services import credits, movements
 from apps.billing.services.caps import SpendLimitReached
 from apps.core.errors import InvalidRequest
 from apps.ops import audit
@@ -154,7 +154,9 @@ def test_ledger_cannot_be_emptied():
 def test_grant_with_the_same_reference_moves_points_once():
     workspace = WorkspaceFactory.create(points=0)
 
-    moved = [credits.grant(workspace_id=workspace.pk, points=50, reference="promo:1") for _ in "ab"]
+    moved = [
+        movements.grant(workspace_id=workspace.pk, points=50, reference="promo:1") for _ in "ab"
+    ]
 
     assert moved == [True, False]
     assert totals(workspace) == (50, 0)
@@ -164,9 +166,11 @@ def test_adjustment_needs_a_reason_and_stays_above_zero():
     workspace = WorkspaceFactory.create(points=100)
 
     with pytest.raises(InvalidRequest, match="Say why"):
-        credits.adjust(workspace_id=workspace.pk, points=1, reference="a", note=" ", actor=None)
+        movements.adjust(workspace_id=workspace.pk, points=1, reference="a", note=" ", actor=None)
     with pytest.raises(InvalidRequest, match="below zero"):
-        credits.adjust(workspace_id=workspace.pk, points=-101, reference="b", note="x", actor=None)
+        movements.adjust(
+            workspace_id=workspace.pk, points=-101, reference="b", note="x", actor=None
+        )
 
     assert totals(workspace) == (100, 0)
 
@@ -213,7 +217,7 @@ def test_refund_gives_back_at_most_what_was_captured_and_once():
     _spent(identity(workspace), workspace, 60)
 
     def refund(points: int, of: Workspace = workspace, reference: str = "task:a") -> bool:
-        return credits.refund(
+        return movements.refund(
             workspace_id=of.pk, reference=reference, points=points, note="Bad result", actor=None
         )
 
@@ -235,7 +239,7 @@ def test_refund_needs_a_reason():
     _spent(identity(workspace), workspace, 60)
 
     with pytest.raises(InvalidRequest, match="Say why"):
-        credits.refund(
+        movements.refund(
             workspace_id=workspace.pk, reference="task:a", points=1, note=" ", actor=None
         )
 
@@ -249,7 +253,7 @@ def test_what_is_held_or_released_is_not_refunded():
 
     for reference in ("task:a", "task:b"):
         with pytest.raises(InvalidRequest):
-            credits.refund(
+            movements.refund(
                 workspace_id=workspace.pk, reference=reference, points=1, note="No", actor=None
             )
 
@@ -263,7 +267,7 @@ def test_refund_no_longer_counts_against_the_caps_of_the_key(cap: str):
     _spent(who, workspace, 100)
 
     for _ in range(2):
-        credits.refund(
+        movements.refund(
             workspace_id=workspace.pk, reference="task:a", points=40, note="Bad", actor=None
         )
 

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from apps.billing import selectors
 from apps.billing.models import Wallet
-from apps.billing.services import credits
+from apps.billing.services import credits, movements
 from apps.core.errors import InvalidRequest
 from tests.factories import WorkspaceFactory, identity
 
@@ -79,7 +79,7 @@ class Ledger(RuleBasedStateMachine):
         way, captured = self.closed.get(reference, ("", 0))
         fits = way == "CAPTURE" and 0 < points <= captured
         try:
-            moved = credits.refund(
+            moved = movements.refund(
                 workspace_id=self.workspace.pk,
                 reference=reference,
                 points=points,
@@ -96,7 +96,9 @@ class Ledger(RuleBasedStateMachine):
 
     @rule(points=POINTS, name=st.integers(min_value=0, max_value=5))
     def grant(self, points: int, name: int) -> None:
-        if credits.grant(workspace_id=self.workspace.pk, points=points, reference=f"promo:{name}"):
+        if movements.grant(
+            workspace_id=self.workspace.pk, points=points, reference=f"promo:{name}"
+        ):
             assert f"promo:{name}" not in self.grants
             self.grants.add(f"promo:{name}")
             self.available += points
@@ -104,7 +106,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(points=st.integers(min_value=-300, max_value=300), name=st.uuids())
     def adjust(self, points: int, name: Any) -> None:
         try:
-            credits.adjust(
+            movements.adjust(
                 workspace_id=self.workspace.pk,
                 points=points,
                 reference=str(name),

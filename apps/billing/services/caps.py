@@ -19,12 +19,12 @@ class SpendLimitReached(DomainError):
 # counts from the period's beginning. What was held before the period and released in it counts in neither. `points <=
 # cap` is checked in the same statement as the addition.
 _RESERVE = """
-INSERT INTO billing_keyspend (api_key_id, period, points)
-SELECT %(key)s, %(period)s, %(points)s + (
+INSERT INTO billing_capspend (scope, subject_id, workspace_id, period, points)
+SELECT 'key', %(key)s, %(workspace)s, %(period)s, %(points)s + (
     SELECT GREATEST(COALESCE(SUM(-available_delta), 0), 0) FROM billing_creditentry
      WHERE api_key_id = %(key)s AND workspace_id = %(workspace)s AND created_at >= %(since)s)
-ON CONFLICT (api_key_id, period) DO UPDATE SET points = billing_keyspend.points + %(points)s
- WHERE billing_keyspend.points + %(points)s <= %(cap)s
+ON CONFLICT (scope, subject_id, period) DO UPDATE SET points = billing_capspend.points + %(points)s
+ WHERE billing_capspend.points + %(points)s <= %(cap)s
 RETURNING points
 """
 
@@ -58,9 +58,9 @@ def reserve(*, identity: Identity, points: int) -> None:
 # `total` before months and days, and those by time: the order in which `reserve` takes them.
 _GIVE_BACK = """
 WITH locked AS MATERIALIZED (
-    SELECT id FROM billing_keyspend WHERE api_key_id = %s AND period = ANY(%s)
+    SELECT id FROM billing_capspend WHERE scope = 'key' AND subject_id = %s AND period = ANY(%s)
      ORDER BY period <> 'total', period FOR NO KEY UPDATE)
-UPDATE billing_keyspend s SET points = GREATEST(s.points - %s, 0) FROM locked WHERE s.id = locked.id
+UPDATE billing_capspend s SET points = GREATEST(s.points - %s, 0) FROM locked WHERE s.id = locked.id
 """
 
 

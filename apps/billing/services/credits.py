@@ -1,4 +1,4 @@
-"""Holds and their settlement, refunds, grants and adjustments.
+"""Holds and their settlement. `movements` has what comes in and goes out without one.
 
 Each movement is one statement: it changes the wallet under its row lock and writes the ledger line with the balance
 after it, so there is no moment at which the two differ. The database has the last word: a wallet that would go below
@@ -13,11 +13,10 @@ from typing import Any
 import psycopg.errors
 from django.db import IntegrityError, connection, transaction
 
-from apps.accounts.models import User
 from apps.accounts.selectors import Identity
 from apps.billing.models import CreditEntry, Wallet
 from apps.billing.services import caps
-from apps.core.errors import DomainError, InvalidRequest, NotFound
+from apps.core.errors import DomainError, NotFound
 from apps.core.money import format_credits
 
 Kind = CreditEntry.Kind
@@ -199,9 +198,11 @@ def settle_many(settlements: Sequence[Settlement]) -> None:
     with connection.cursor() as cursor:
         # In one order, so that two batches never wait for each other.
         cursor.execute(
-            "SELECT FROM billing_wallet WHERE workspace_id = ANY(%s) ORDER BY workspace_id FOR UPDATE",
+            "SELECT workspace_id, debt FROM billing_wallet WHERE workspace_id = ANY(%s) ORDER BY workspace_id"
+            " FOR UPDATE",
             [workspaces],
         )
+        in_debt = {workspace_id for workspace_id, debt in cursor.fetchall() if debt}
         cursor.execute(
             _SETTLE,
             [
@@ -213,6 +214,30 @@ def settle_many(settlements: Sequence[Settlement]) -> None:
         )
         if cursor.rowcount != len(settlements):
             raise NotFound("Nothing is held for one of the references.")
+    for workspace_id in sorted(in_debt):
+        _repay(workspace_id, [s.reference for s in settlements if s.workspace_id == workspace_id])
+
+
+# What came back to a wallet in debt pays the debt. The last of the settled references names the line: each is settled
+# once.
+_REPAY = """
+WITH before AS MATERIALIZED (
+    SELECT workspace_id, LEAST(available, debt) AS points FROM billing_wallet
+     WHERE workspace_id = %s AND available > 0 AND debt > 0 FOR UPDATE
+), wallet AS (
+    UPDATE billing_wallet w SET available = w.available - before.points, debt = w.debt - before.points
+      FROM before WHERE w.workspace_id = before.workspace_id
+ RETURNING w.workspace_id, w.available, w.held, before.points
+)
+INSERT INTO billing_creditentry (workspace_id, kind, reference, available_delta, debt_delta, available_after,
+                                 held_after)
+SELECT workspace_id, 'REPAYMENT', %s, -points, -points, available, held FROM wallet
+"""
+
+
+def _repay(workspace_id: int, references: Sequence[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_REPAY, [workspace_id, references[-1]])
 
 
 def _check_same_settlement(
@@ -231,135 +256,3 @@ def _check_same_settlement(
         raise error
     if entry.kind != kind or -entry.held_delta - entry.available_delta != cost:
         raise AlreadySettled(f"{reference} was settled as {entry.kind} before.")
-
-
-_MOVE = """
-WITH wallet AS (
-    UPDATE billing_wallet SET available = available + %s WHERE workspace_id = %s
- RETURNING workspace_id, available, held
-)
-INSERT INTO billing_creditentry (workspace_id, kind, reference, note, actor_id, available_delta, available_after,
-                                 held_after)
-SELECT workspace_id, %s, %s, %s, %s, %s::bigint, available, held FROM wallet
-RETURNING id
-"""
-
-
-@dataclass(frozen=True)
-class Movement:
-    """A change of `available` that is not a hold: `points` is signed."""
-
-    kind: Kind
-    points: int
-    reference: str
-    note: str = ""
-    actor_id: int | None = None
-
-
-def grant(*, workspace_id: int, points: int, reference: str, note: str = "") -> bool:
-    """Points that were not paid for. Says whether they moved: the same reference grants once."""
-    return _move(workspace_id, Movement(Kind.GRANT, points, reference, note))
-
-
-def adjust(
-    *, workspace_id: int, points: int, reference: str, note: str, actor: User | None
-) -> bool:
-    """A correction by a person, up or down, with the reason. Raises InvalidRequest below zero or without one."""
-    if not note.strip():
-        raise InvalidRequest.field("note", "Say why the balance is corrected.")
-    actor_id = actor.pk if actor else None
-    return _move(
-        workspace_id, Movement(Kind.ADJUSTMENT, points, reference, note.strip()[:200], actor_id)
-    )
-
-
-def _move(workspace_id: int, movement: Movement) -> bool:
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_MOVE, _move_parameters(workspace_id, movement))
-            if cursor.fetchone() is None:
-                raise NotFound("The workspace has no wallet.")
-    except IntegrityError as error:
-        if violates(error, "credit_entry_once_per_kind"):
-            return False
-        if violates(error, "wallet_available_not_negative"):
-            raise InvalidRequest("The balance would fall below zero.") from None
-        raise
-    return True
-
-
-def _move_parameters(workspace_id: int, movement: Movement) -> Sequence[Any]:
-    return [
-        movement.points,
-        workspace_id,
-        movement.kind.value,
-        movement.reference,
-        movement.note,
-        movement.actor_id,
-        movement.points,
-    ]
-
-
-# Lines are never changed, so what was captured needs no lock. The line carries no key: the cap of the work's key is
-# told by `caps.give_back`, in the periods of its hold.
-_REFUND = """
-WITH captured AS (
-    SELECT workspace_id FROM billing_creditentry
-     WHERE workspace_id = %(workspace)s AND reference = %(reference)s AND kind = 'CAPTURE'
-       AND -(available_delta + held_delta) >= %(points)s
-), wallet AS (
-    UPDATE billing_wallet w SET available = w.available + %(points)s
-      FROM captured WHERE w.workspace_id = captured.workspace_id
- RETURNING w.workspace_id, w.available, w.held
-)
-INSERT INTO billing_creditentry (workspace_id, kind, reference, note, actor_id, available_delta, available_after,
-                                 held_after)
-SELECT workspace_id, 'REFUND', %(reference)s, %(note)s, %(actor)s, %(points)s::bigint, available, held FROM wallet
-RETURNING id
-"""
-_PAID_BY_KEY = """
-SELECT api_key_id, created_at FROM billing_creditentry
- WHERE workspace_id = %s AND reference = %s AND kind = 'HOLD' AND api_key_id IS NOT NULL
-"""
-
-
-def refund(
-    *, workspace_id: int, reference: str, points: int, note: str, actor: User | None
-) -> bool:
-    """Give back what a captured hold took, or part of it. Says whether points moved: a reference is refunded once.
-
-    Raises InvalidRequest when less than that was captured, when nothing is to move and without a reason. What comes
-    back no longer counts against the caps of the key that spent it.
-    """
-    if not note.strip():
-        raise InvalidRequest.field("note", "Say why it is refunded.")
-    if points <= 0:
-        raise InvalidRequest.field("points", "A refund gives something back.")
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            _free_caps_of_refund(workspace_id, reference, points)
-            cursor.execute(
-                _REFUND,
-                {
-                    "workspace": workspace_id,
-                    "reference": reference,
-                    "points": points,
-                    "note": note.strip()[:200],
-                    "actor": actor.pk if actor else None,
-                },
-            )
-            if cursor.fetchone() is None:
-                raise InvalidRequest.field("points", "No more than what it cost can be refunded.")
-    except IntegrityError as error:
-        if violates(error, "credit_entry_once_per_kind"):
-            return False
-        raise
-    return True
-
-
-def _free_caps_of_refund(workspace_id: int, reference: str, points: int) -> None:
-    # Before the wallet, as everywhere.
-    with connection.cursor() as cursor:
-        cursor.execute(_PAID_BY_KEY, [workspace_id, reference])
-        for key_id, held_at in cursor.fetchall():
-            caps.give_back(key_id=key_id, points=points, held_at=held_at)

@@ -6,7 +6,7 @@ from django.db import transaction
 from apps.accounts import services as accounts
 from apps.accounts.models import User, Workspace
 from apps.billing.models import Wallet
-from apps.billing.services import credits
+from apps.billing.services import movements
 
 
 @transaction.atomic
@@ -21,7 +21,7 @@ def open_workspace(
     Wallet.objects.create(workspace=workspace)
     points = settings.SIGNUP_GRANT_POINTS if grant_points is None else grant_points
     if points:
-        credits.grant(
+        movements.grant(
             workspace_id=workspace.pk, points=points, reference="signup", note="Welcome credits"
         )
     return workspace

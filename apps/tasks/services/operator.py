@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from apps.accounts.models import AuditEvent, User
-from apps.billing.services import credits
+from apps.billing.services import movements
 from apps.byoa.services import slots
 from apps.core.errors import DomainError, InvalidRequest, NotFound
 from apps.core.money import format_usd
@@ -89,7 +89,7 @@ def refund(
     if task.cost_points == 0:
         raise NotPossible("It cost nothing.")
     amount = task.cost_points if points is None else points
-    moved = credits.refund(
+    moved = movements.refund(
         workspace_id=task.workspace_id,
         reference=task.reference,
         points=amount,
