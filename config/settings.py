@@ -279,6 +279,16 @@ METRICS_ALLOW = env.networks("METRICS_ALLOW", default="127.0.0.0/8,::1")
 # First key seals, all open; docs/pools.md says how to change it.
 SEALING_KEYS = env.names("SEALING_KEYS", default="") or [SECRET_KEY]
 
+# ----------------------------------------------------------------------- money
+# No key, no cards. `./run up` without one starts a stand-in that speaks Stripe's protocol, and says so on every page.
+STRIPE_SECRET_KEY = env.text("STRIPE_SECRET_KEY", default="")
+# Without it /hooks/stripe answers 404: an empty secret would let anybody sign.
+STRIPE_WEBHOOK_SECRET = env.text("STRIPE_WEBHOOK_SECRET", default="")
+STRIPE_API_BASE = env.text("STRIPE_API_BASE", default="https://api.stripe.com").rstrip("/")
+STRIPE_TAX = env.flag("STRIPE_TAX", default=False)
+# The payment providers are stand-ins: no money moves.
+TEST_PAYMENTS = env.flag("TEST_PAYMENTS", default=False)
+
 # --------------------------------------------------------------------- sign-in
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [

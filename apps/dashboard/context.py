@@ -10,6 +10,7 @@ from apps.accounts import selectors
 from apps.accounts.models import Membership, User
 from apps.accounts.policies import PERMISSIONS
 from apps.billing import selectors as billing
+from apps.dashboard.billing_nav import tabs
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -21,6 +22,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
     found: dict[str, Any] = {
         "SITE_NAME": settings.SITE_NAME,
         "BASE_URL": settings.BASE_URL,
+        "TEST_PAYMENTS": settings.TEST_PAYMENTS,
         "theme": theme if theme in THEMES else "auto",
     }
     membership: Membership | None = getattr(request, "membership", None)
@@ -37,6 +39,7 @@ def _workspace(request: HttpRequest, membership: Membership) -> dict[str, Any]:
         "may": dict.fromkeys(PERMISSIONS[membership.role], True),
         "wallet": SimpleLazyObject(lambda: billing.wallet(workspace_id=workspace.pk)),
         "my_memberships": SimpleLazyObject(lambda: _memberships(request)),
+        "billing_tabs": SimpleLazyObject(lambda: tabs(request, membership)),
     }
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from apps.dashboard import signin
+from apps.dashboard import billing_urls, signin
 from apps.dashboard.views import home, keys, models, overview, playground, tasks
 
 app_name = "dashboard"
@@ -30,6 +30,7 @@ urlpatterns = [
     path("w/<slug:slug>/play", playground.play_any, name="play_any"),
     path("w/<slug:slug>/play/<path:model>/<str:task_type>", playground.play, name="play"),
     path("w/<slug:slug>/quote/<path:model>/<str:task_type>", playground.quote, name="quote"),
+    *billing_urls.urlpatterns,
     # Last: the same addresses with a slash too many.
     re_path(r"^(?:w/[\w-]+/.+|me)/$", home.without_slash),
 ]
