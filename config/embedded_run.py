@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from config import up_sandbox
 from config.embedded import Servers, kept_secret, socket_directory
 from config.embedded_binaries import CannotStart
 from config.embedded_lock import DataDirLock
@@ -111,6 +112,8 @@ def _run_with_kept_servers(command: list[str], *, data_dir: Path) -> int:
                 return code
         if (owner := lock.owner()) and owner.url and not os.environ.get("BASE_URL"):
             environment["BASE_URL"] = owner.url
+        if up_sandbox.is_wanted():
+            environment |= up_sandbox.running(data_dir=data_dir)
         code = _run(command, environment | servers.environment(), None)
         if code and lock.owner() is None:
             print("run: the servers were stopped while this command used them.", file=sys.stderr)

@@ -41,6 +41,13 @@ def number(name: str, default: int) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {value!r}.") from None
 
 
+def country_code(name: str, value: str) -> str:
+    """Two letters, as they are kept and printed; nothing stays nothing."""
+    if value and not (len(value) == 2 and value.isascii() and value.isalpha()):
+        raise ImproperlyConfigured(f"{name} must be two letters such as DE, not {value!r}.")
+    return value.upper()
+
+
 def networks(name: str, default: str | None = None) -> list[str]:
     """A comma-separated list of addresses and ranges; a malformed one stops the process."""
     found = names(name, default)

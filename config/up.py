@@ -16,6 +16,7 @@ from socket import socket
 import httpx
 from django.core.exceptions import ImproperlyConfigured
 
+from config import up_sandbox
 from config.embedded_binaries import CannotStart
 from config.embedded_lock import DataDirLock
 from config.embedded_run import (
@@ -24,7 +25,7 @@ from config.embedded_run import (
     local_environment,
     missing_servers,
 )
-from config.supervisor import GaveUp, Supervisor
+from config.supervisor import GaveUp, Program, Supervisor
 from config.up_bootstrap import Demo, Unprepared, load, prepare
 from config.up_preflight import listen, look_at_machine, look_at_servers
 from config.up_programs import has_local_engine, schedule, web, workers
@@ -63,8 +64,9 @@ def _up(*, data_dir: Path, port: int) -> None:
     listener = listen(port=port)
     try:
         os.environ.update(_start_servers(supervisor, data_dir))
+        stand_ins = _stand_ins(data_dir)
         demo = _bootstrap(supervisor)
-        for program in (web(listener), *workers(), schedule()):
+        for program in (*stand_ins, web(listener), *workers(), schedule()):
             supervisor.start(program)
         _wait_until_ready(supervisor, port)
         if has_local_engine():
@@ -72,6 +74,7 @@ def _up(*, data_dir: Path, port: int) -> None:
         _show_addresses(supervisor, demo)
         _stay(supervisor)
     finally:
+        up_sandbox.forget(data_dir=data_dir)
         _stop(supervisor, lock, listener)
 
 
@@ -114,6 +117,16 @@ def _start_servers(supervisor: Supervisor, data_dir: Path) -> dict[str, str]:
     _say(f"PostgreSQL answers ({where[servers.postgres]}).")
     _say(f"Valkey answers ({where[servers.valkey]}).")
     return local_environment(data_dir=data_dir) | given | servers.environment()
+
+
+def _stand_ins(data_dir: Path) -> list[Program]:
+    """Stand-ins for payment providers where none is configured, so that the whole flow can be walked."""
+    if not up_sandbox.is_wanted():
+        return []
+    listener = up_sandbox.listen()
+    told = up_sandbox.environment(data_dir=data_dir, listener=listener)
+    os.environ.update(told)
+    return [up_sandbox.program(listener, data_dir=data_dir, told=told)]
 
 
 def _bootstrap(supervisor: Supervisor) -> Demo:
@@ -171,6 +184,9 @@ def _show_addresses(supervisor: Supervisor, demo: Demo) -> None:
     home = f"{demo['base_url']}/w/{demo['workspace']}/"
     _print(f"  Dashboard  {home}   {demo['email']}   {demo['password']}")
     _print(f"  API docs   {demo['base_url']}/docs/api")
+    if "SANDBOX_URL" in os.environ:
+        _print(f"  Payments   test payments: cards {demo['base_url']}/sandbox/stripe/console,")
+        _print(f"             tokens {demo['base_url']}/sandbox/chain/ (no real money moves)")
     _print(f"  Logs       {_short(supervisor.log_dir)}")
     _print("\n  Ctrl-C stops everything.")
 

@@ -10,9 +10,11 @@ from apps.accounts.models import Workspace
 from apps.byoa import selectors as byoa
 from apps.catalog import pricing
 from tests.factories import WorkspaceFactory, api_key
+from tests.payments.chain_server import chain, chain_doors, make_chain
+from tests.payments.stripe_server import stripe_server
 from tests.upstream.fixtures import make_upstream, receiver, upstream
 
-__all__ = ["make_upstream", "receiver", "upstream"]
+__all__ = ["chain", "chain_doors", "make_chain", "make_upstream", "receiver", "stripe_server", "upstream"]
 
 
 @pytest.fixture(autouse=True)

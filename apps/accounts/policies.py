@@ -55,38 +55,62 @@ def may(role: str, permission: Permission) -> bool:
     return permission in PERMISSIONS.get(role, frozenset())
 
 
+class Feature(StrEnum):
+    """What a plan may open; `PlanVersion.features` holds these words."""
+
+    FILE_UPLOAD = "file_upload"  # POST /api/ephemeral_resource
+    PREMIUM_LLM = "premium_llm"  # gpt-4o, Claude, vision, dall-e-3
+    PUBLIC_GPTS = "public_gpts"  # GPTs on the operator's accounts
+    NOTIFICATION_WEBHOOK = "notification_webhook"  # account events
+    SUNO_LYRICS = "suno_lyrics"
+    AUTO_UPLOAD = "auto_upload"
+    BOT_ID = "bot_id"  # name the own account that takes a task
+
+
 @dataclass(frozen=True)
 class PlanTerms:
-    """What a plan includes. `concurrent_tasks` counts per family; `share` is its weight where workspaces queue."""
+    """What a plan costs and includes; amounts are points a month.
+
+    `concurrent_tasks` and `staged_tasks` count per family; `share` is its weight where workspaces queue.
+    """
 
     rank: int
     share: int
     concurrent_tasks: int
     retention_days: int
-    file_upload: bool
+    staged_tasks: int = 50
+    price_points: int = 0
+    monthly_credit_points: int = 0
     referral_cap: int = 200
+    features: frozenset[str] = frozenset()
+
+    def includes(self, feature: Feature) -> bool:
+        return feature in self.features
 
 
+_DEVELOPER_FEATURES = frozenset(Feature) - {Feature.BOT_ID}
+
+# The terms a fresh installation sells. `accounts.plans` knows what the operator has published since.
 PLAN_TERMS: dict[str, PlanTerms] = {
-    Plan.HOBBYIST: PlanTerms(
-        rank=0, share=1, concurrent_tasks=2, retention_days=3, file_upload=False
-    ),
+    Plan.HOBBYIST: PlanTerms(rank=0, share=1, concurrent_tasks=2, retention_days=3),
     Plan.DEVELOPER: PlanTerms(
-        rank=1, share=2, concurrent_tasks=10, retention_days=7, file_upload=True
+        rank=1,
+        share=2,
+        concurrent_tasks=10,
+        retention_days=7,
+        price_points=150_000_000,
+        features=_DEVELOPER_FEATURES,
     ),
     Plan.PREMIUM: PlanTerms(
-        rank=2, share=4, concurrent_tasks=30, retention_days=30, file_upload=True
+        rank=2,
+        share=4,
+        concurrent_tasks=30,
+        retention_days=30,
+        price_points=600_000_000,
+        monthly_credit_points=100_000_000,
+        features=frozenset(Feature),
     ),
 }
-
-
-def terms(plan: str) -> PlanTerms:
-    return PLAN_TERMS[plan]
-
-
-def concurrent_tasks(*, plan: str, override: int | None) -> int:
-    """Tasks of one family that may be under way at once."""
-    return PLAN_TERMS[plan].concurrent_tasks if override is None else override
 
 
 def plan_includes(plan: str, needed: str) -> bool:

@@ -11,8 +11,9 @@ from typing import Any
 from django.db import connection
 from django.db.models import QuerySet
 
-from apps.accounts import keys, policies
+from apps.accounts import keys, plans
 from apps.accounts.models import ApiKey, Membership, User, Workspace
+from apps.accounts.policies import PLAN_TERMS, PlanTerms
 from apps.core.errors import DomainError, NotFound
 from apps.core.listener import Listener
 
@@ -28,7 +29,10 @@ class Identity:
     """Who calls, as the transports hand it to the domain.
 
     `key_id` is None for a person in the dashboard, `user_id` is None for a key. Caps are points. `concurrent_tasks` is
-    how many tasks of a family may be under way at once.
+    how many tasks of a family may be under way at once, `terms` what the plan includes, as it was bought.
+
+    `member_id` is the membership of the person, or of whoever made the key; None when they have left. `cap_…` is the
+    key's, `member_cap_…` that person's, `budget_…` the workspace's; `budget_refuses`: at that one nothing new starts.
     """
 
     workspace_id: int
@@ -44,10 +48,26 @@ class Identity:
     cap_total: int | None = None
     cap_daily: int | None = None
     cap_monthly: int | None = None
+    terms: PlanTerms = PLAN_TERMS["hobbyist"]
+    member_id: int | None = None
+    member_cap_daily: int | None = None
+    member_cap_monthly: int | None = None
+    budget_daily: int | None = None
+    budget_monthly: int | None = None
+    budget_refuses: bool = True
 
     @property
     def has_cap(self) -> bool:
-        return not (self.cap_total is None and self.cap_daily is None and self.cap_monthly is None)
+        """Whether anything counts what is spent: the key, the person or the workspace."""
+        return not (
+            self.cap_total is None
+            and self.cap_daily is None
+            and self.cap_monthly is None
+            and self.member_cap_daily is None
+            and self.member_cap_monthly is None
+            and self.budget_daily is None
+            and self.budget_monthly is None
+        )
 
     def allows_ip(self, ip: str) -> bool:
         """True without an allow-list; an address we cannot read is outside of every list."""
@@ -83,19 +103,24 @@ _last_change = 0
 def forget_believed_keys() -> None:
     """Look every key up again: something about keys or workspaces has changed."""
     global _last_change
+    # Plans first: a key that is looked up in between already finds the new terms.
+    plans.forget()
     with _believed_lock:
         _last_change = next(_changes)
         _believed.clear()
 
 
 _listener = Listener("accounts_identity", forget_believed_keys)
+plans.heard_by(lambda: _listener.hears())
 
 _IDENTIFY = """
 SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_points, k.cap_daily_points,
        k.cap_monthly_points,
        EXTRACT(EPOCH FROM k.expires_at - statement_timestamp())::float, w.id, w.slug, w.plan, w.is_enabled,
-       w.concurrency_override
+       w.concurrency_override, w.plan_version_id, w.cap_daily_points, w.cap_monthly_points, w.budget_refuses,
+       m.id, m.cap_daily_points, m.cap_monthly_points
   FROM accounts_apikey k JOIN accounts_workspace w ON w.id = k.workspace_id
+  LEFT JOIN accounts_membership m ON m.workspace_id = k.workspace_id AND m.user_id = k.created_by_id
  WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
 """
 
@@ -142,6 +167,7 @@ def _looked_up(digest: bytes) -> _Belief:
 
 
 def _identity(row: tuple[Any, ...]) -> Identity:
+    terms = plans.terms_of(plan=row[10], plan_version_id=row[13])
     return Identity(
         key_id=row[0],
         scopes=frozenset(row[1]),
@@ -154,7 +180,14 @@ def _identity(row: tuple[Any, ...]) -> Identity:
         workspace_slug=row[9],
         plan=row[10],
         is_enabled=row[11],
-        concurrent_tasks=policies.concurrent_tasks(plan=row[10], override=row[12]),
+        concurrent_tasks=terms.concurrent_tasks if row[12] is None else row[12],
+        terms=terms,
+        budget_daily=row[14],
+        budget_monthly=row[15],
+        budget_refuses=row[16],
+        member_id=row[17],
+        member_cap_daily=row[18],
+        member_cap_monthly=row[19],
     )
 
 
@@ -164,18 +197,28 @@ def _networks(
     return tuple(ipaddress.ip_network(text) for text in texts)
 
 
-def identity_of_member(*, workspace: Workspace, user: User) -> Identity:
-    """A person acting in a workspace through the dashboard."""
+def identity_of_member(
+    *, workspace: Workspace, user: User, membership: Membership | None = None
+) -> Identity:
+    """A person acting in a workspace through the dashboard. `membership` saves looking it up."""
+    member = membership or Membership.objects.filter(workspace=workspace, user=user).first()
+    terms = plans.terms_of_workspace(workspace)
+    override = workspace.concurrency_override
     return Identity(
         workspace_id=workspace.pk,
         workspace_slug=workspace.slug,
         plan=workspace.plan,
         is_enabled=workspace.is_enabled,
-        concurrent_tasks=policies.concurrent_tasks(
-            plan=workspace.plan, override=workspace.concurrency_override
-        ),
+        concurrent_tasks=terms.concurrent_tasks if override is None else override,
+        terms=terms,
         user_id=user.pk,
         scopes=frozenset({"tasks", "llm", "account", "files"}),
+        member_id=member.pk if member else None,
+        member_cap_daily=member.cap_daily_points if member else None,
+        member_cap_monthly=member.cap_monthly_points if member else None,
+        budget_daily=workspace.cap_daily_points,
+        budget_monthly=workspace.cap_monthly_points,
+        budget_refuses=workspace.budget_refuses,
     )
 
 

@@ -108,6 +108,19 @@ def note_key_use(*, key_id: int, ip: str | None) -> None:
     )
 
 
+def audit(
+    *,
+    workspace_id: int,
+    actor: User | None,
+    action: str,
+    target: str,
+    ip: str | None = None,
+    detail: dict[str, Any] | None = None,
+) -> None:
+    """Keep for good who did what in a workspace, in the caller's transaction. `detail` holds no secret."""
+    _audit(workspace_id, actor, action, target[:100], ip, detail or {})
+
+
 def _audit(
     workspace_id: int,
     actor: User | None,

@@ -9,9 +9,14 @@ from django.urls import URLPattern, path, re_path
 from apps.api import docs
 from apps.api.account.active import ActiveTasks
 from apps.api.account.info import AccountInfo
+from apps.api.account.redeem import RedeemCode
+from apps.api.account.transactions import TransactionList
+from apps.api.account.usage import UsageReport
 from apps.api.files.serve import serve
 from apps.api.files.upload import EphemeralResource
+from apps.api.hooks.btcpay import BtcpayHook
 from apps.api.hooks.providers import ProviderHook
+from apps.api.hooks.stripe import StripeHook
 from apps.api.v1.models import ModelList
 from apps.api.v1.quote import TaskQuote
 from apps.api.v1.tasks import TaskCollection, TaskDetail, TaskList
@@ -36,10 +41,15 @@ urlpatterns: list[Any] = [
         "delivery-replay",
     ),
     *_both("api/v1/models", ModelList.as_view(), "models"),
+    *_both("api/v1/account/transactions", TransactionList.as_view(), "account-transactions"),
+    *_both("api/v1/account/usage", UsageReport.as_view(), "account-usage"),
     *_both("account/info", AccountInfo.as_view(), "account-info"),
     *_both("account/active_tasks", ActiveTasks.as_view(), "account-active-tasks"),
+    *_both("account/redeem", RedeemCode.as_view(), "account-redeem"),
     *_both("api/ephemeral_resource", EphemeralResource.as_view(), "upload"),
     *_both("hooks/providers/<str:token>", ProviderHook.as_view(), "hook-provider"),
+    *_both("hooks/btcpay", BtcpayHook.as_view(), "hook-btcpay"),
+    *_both("hooks/stripe", StripeHook.as_view(), "hook-stripe"),
     path("api/openapi.json", docs.openapi, name="openapi"),
     path("docs/api", docs.swagger, name="docs"),
     path("docs/api/", docs.swagger, name="docs-slash"),

@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from apps.byoa.services import checks, statuses
+from apps.byoa.services import checks, statuses, suppliers
 
 
 @shared_task(name="byoa.heal", ignore_result=True)
@@ -13,3 +13,8 @@ def heal() -> None:
 @shared_task(name="byoa.forget", ignore_result=True)
 def forget() -> None:
     statuses.forget_old_events()
+
+
+@shared_task(name="byoa.look_at_suppliers", ignore_result=True)
+def look_at_suppliers() -> None:
+    suppliers.look_at_all()

@@ -120,3 +120,24 @@ class AccountEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.status} of account #{self.account_id}"
+
+
+class SupplierSnapshot(models.Model):
+    """What a provider said of an account's money at a moment, in points; empty: it does not tell.
+
+    `used_points` only grows at the provider, `balance_points` falls by what is spent and rises by what the operator
+    pays in, and `held_points` is promised to work that has not ended. With an `error` the provider could not be asked.
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="snapshots")
+    balance_points = models.BigIntegerField(null=True)
+    held_points = models.BigIntegerField(null=True)
+    used_points = models.BigIntegerField(null=True)
+    error = models.CharField(max_length=300, blank=True, default="")
+    taken_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes = [models.Index(fields=["account", "-id"], name="supplier_snapshot_newest")]
+
+    def __str__(self) -> str:
+        return f"account #{self.account_id} at {self.taken_at}"

@@ -28,3 +28,13 @@ def _plain(text: str) -> str:
     except ValueError:
         return ""
     return str(getattr(ip, "ipv4_mapped", None) or ip)
+
+
+def neighbourhood(ip: str) -> str:
+    """The network a limit should count as one caller: an IPv6 caller's own /64, an IPv4 address's /24; "" for none."""
+    try:
+        address = ipaddress.ip_address(ip)
+    except ValueError:
+        return ""
+    length = 24 if address.version == 4 else 64
+    return str(ipaddress.ip_network((ip, length), strict=False))

@@ -37,6 +37,17 @@ def display_credits(points: int) -> Decimal:
     return exact.quantize(Decimal("0.01"), ROUND_DOWN)
 
 
+def nearest_credits(points: int) -> Decimal:
+    """Credits of an amount that was promised in credits: 1,428,571 points are 100, not 99.99."""
+    exact = Decimal(points) * CREDITS_PER_USD / POINTS_PER_USD
+    return exact.quantize(Decimal("0.01"), ROUND_HALF_UP)
+
+
+def format_gift(points: int) -> str:
+    """The same as a sentence says it: "100"."""
+    return _trimmed(nearest_credits(points), least_decimals=0)
+
+
 def format_credits(points: int) -> str:
     """ "98" or "0.07": credits as a sentence says them."""
     return _signed(points, _trimmed(display_credits(abs(points)), least_decimals=0))

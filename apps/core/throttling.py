@@ -35,11 +35,13 @@ _start = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """A caller's minute after a request was counted: what the standard headers say."""
+    """A caller's minute, or longer window, after a request was counted: what the standard headers say."""
 
     limit: int
     used: int
     reset_seconds: int
+    name: str = ""
+    window_seconds: int = WINDOW_SECONDS
 
     @property
     def headers(self) -> dict[str, str]:
@@ -55,13 +57,18 @@ class Allowance:
         return self.used > self.limit
 
     def require(self) -> None:
-        """Raises RateLimited when the minute is used up."""
+        """Raises RateLimited when the window is used up."""
         if self.is_over:
             raise RateLimited(
-                f"More than {self.limit} requests in a minute. Try again in {self.reset_seconds} s.",
-                detail={"limit": self.limit, "window_seconds": WINDOW_SECONDS},
+                f"{self._too_many()} Try again in {self.reset_seconds} s.",
+                detail={"limit": self.limit, "window_seconds": self.window_seconds},
                 retry_after=self.reset_seconds,
             )
+
+    def _too_many(self) -> str:
+        if self.window_seconds == WINDOW_SECONDS:
+            return f"More than {self.limit} requests in a minute."
+        return f"More than {self.limit} tries in {self.window_seconds // 60} minutes."
 
 
 def count_key(*, key_id: int, limit: int | None, is_paid: bool) -> Allowance:
@@ -79,24 +86,41 @@ def count_callback(*, ip: str) -> Allowance:
     return _count(f"hook:{_network(ip)}", settings.API_RATE_PER_MINUTE, is_paid=False)
 
 
-def _count(caller: str, limit: int, *, is_paid: bool) -> Allowance:
+def count_try(*, caller: str, limit: int, window_seconds: int) -> Allowance:
+    """Count a guess at a secret before it is looked up, so that no guesses slip through at once.
+
+    A guess that was right is given back with `forgive`. Without Valkey each process counts by itself.
+    """
+    return _count(f"try:{caller}", limit, is_paid=True, window_seconds=window_seconds)
+
+
+def forgive(allowance: Allowance) -> None:
+    """The counted request was none that the limit is about."""
+    if _shared_count(allowance.name, allowance.window_seconds, -1) is None:
+        _alone().incr(allowance.name, allowance.window_seconds, -1)
+
+
+def _count(
+    caller: str, limit: int, *, is_paid: bool, window_seconds: int = WINDOW_SECONDS
+) -> Allowance:
     now = time.time()
-    window = int(now // WINDOW_SECONDS)
+    window = int(now // window_seconds)
     name = f"{caller}:{window}"
-    used = _shared_count(name)
+    used = _shared_count(name, window_seconds)
     if used is None and is_paid:
         limit = min(limit, ALONE_PER_MINUTE)
-        used = _alone().incr(name, WINDOW_SECONDS)
-    return Allowance(limit, used or 0, max(1, int((window + 1) * WINDOW_SECONDS - now)))
+        used = _alone().incr(name, window_seconds)
+    reset_seconds = max(1, int((window + 1) * window_seconds - now))
+    return Allowance(limit, used or 0, reset_seconds, name, window_seconds)
 
 
-def _shared_count(name: str) -> int | None:
+def _shared_count(name: str, seconds: int, amount: int = 1) -> int | None:
     """The count over all processes, or None while Valkey cannot be asked."""
     global _paused_until
     if time.monotonic() < _paused_until:
         return None
     try:
-        return int(_shared().incr(name, WINDOW_SECONDS))
+        return int(_shared().incr(name, seconds, amount))
     except (StorageError, RedisError) as error:
         # The first wraps what goes wrong in use, the second is what connecting raises.
         _paused_until = time.monotonic() + _PAUSE_SECONDS

@@ -6,6 +6,7 @@ from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -15,8 +16,8 @@ from apps.core.errors import NotFound
 from apps.dashboard.http import DashboardRequest, allowed, missing, require
 
 P = ParamSpec("P")
-View = Callable[Concatenate[DashboardRequest, P], HttpResponse]
-Routed = Callable[Concatenate[HttpRequest, P], HttpResponse]
+View = Callable[Concatenate[DashboardRequest, P], HttpResponseBase]
+Routed = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 
 LAST_WORKSPACE = "last_workspace"
 
@@ -25,7 +26,7 @@ def signed_in(view: View[P]) -> Routed[P]:
     """Require a person. An htmx request of an expired session sends the whole page to sign-in, and back afterwards."""
 
     @wraps(view)
-    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def wrapped(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if request.user.is_authenticated:
             return view(cast(DashboardRequest, request), *args, **kwargs)
         return _to_sign_in(cast(DashboardRequest, request))
@@ -46,7 +47,7 @@ def in_workspace(
         @wraps(view)
         def wrapped(
             request: DashboardRequest, /, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
+        ) -> HttpResponseBase:
             slug = str(kwargs.pop("slug"))
             _enter(request, slug)
             if not allowed(request, permission):
@@ -66,7 +67,9 @@ def _enter(request: DashboardRequest, slug: str) -> None:
     except NotFound as error:
         missing(error)
     request.workspace = request.membership.workspace
-    request.identity = selectors.identity_of_member(workspace=request.workspace, user=request.user)
+    request.identity = selectors.identity_of_member(
+        workspace=request.workspace, user=request.user, membership=request.membership
+    )
     if request.session.get(LAST_WORKSPACE) != slug:
         request.session[LAST_WORKSPACE] = slug
 

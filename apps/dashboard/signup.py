@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialLogin
@@ -15,7 +16,9 @@ from django.shortcuts import redirect
 
 from apps.accounts.models import User
 from apps.billing.services.onboarding import open_workspace
+from apps.billing.services.referrals import attribution, touches
 from apps.core.addresses import client_ip
+from apps.core.queue import enqueue
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has no types
@@ -33,11 +36,17 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has
             with transaction.atomic():
                 super().save_user(request, user, form, commit=commit)
                 if commit:
-                    _open_workspace(user)
+                    _open_workspace(request, user)
         except IntegrityError:
             messages.info(request, "Sign in with the password you have just chosen.")
             raise ImmediateHttpResponse(redirect("account_login")) from None
         return user
+
+    def confirm_email(self, request: HttpRequest, email_address: EmailAddress) -> bool:
+        """A confirmed address is what sign-up rewards wait for."""
+        is_new: bool = super().confirm_email(request, email_address)
+        enqueue("billing.rewards")
+        return is_new
 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
@@ -49,7 +58,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
     ) -> User:
         user: User = super().save_user(request, sociallogin, form)
         if form is None:  # with a form, the account adapter has saved the person and opened it
-            _open_workspace(user)
+            _open_workspace(request, user)
         return user
 
     def populate_user(
@@ -60,6 +69,13 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]
         return user
 
 
-def _open_workspace(user: User) -> None:
+def _open_workspace(request: HttpRequest, user: User) -> None:
     words = re.split(r"[._+-]+", user.email.partition("@")[0])
-    open_workspace(owner=user, name=" ".join(words).strip() or "My workspace")
+    workspace = open_workspace(owner=user, name=" ".join(words).strip() or "My workspace")
+    attribution.attribute(
+        invitee=user,
+        workspace=workspace,
+        touches=touches.read(request.COOKIES.get(touches.LINK_COOKIE)),
+        ip=client_ip(request.META),
+        device=touches.device_of(request.COOKIES.get(touches.DEVICE_COOKIE)),
+    )

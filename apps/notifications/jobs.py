@@ -5,6 +5,7 @@ from celery import shared_task
 from apps.core.queue import send
 from apps.notifications.services import deliver as delivering
 from apps.notifications.services import forget as forgetting
+from apps.notifications.services import mail_out
 
 
 @shared_task(name="notifications.deliver", ignore_result=True)
@@ -17,3 +18,10 @@ def deliver() -> None:
 @shared_task(name="notifications.forget", ignore_result=True)
 def forget() -> None:
     forgetting.forget()
+    mail_out.forget()
+
+
+@shared_task(name="notifications.mail", ignore_result=True)
+def mail() -> None:
+    if mail_out.send_waiting():
+        send("notifications.mail", queue="deliver")

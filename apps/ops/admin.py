@@ -9,10 +9,24 @@ from typing import TYPE_CHECKING
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
 from apps.accounts.models import Membership, User, Workspace
 from apps.catalog.models import PriceOverride
-from apps.ops import admin_pools, admin_tasks  # noqa: F401 - they register their pages
+from apps.ops import (  # noqa: F401 - they register their pages
+    admin_adjustments,
+    admin_codes,
+    admin_crypto,
+    admin_invoices,
+    admin_ledger,
+    admin_mail,
+    admin_payments,
+    admin_plans,
+    admin_pools,
+    admin_referrals,
+    admin_tasks,
+)
 
 if TYPE_CHECKING:
     MembershipTable = admin.TabularInline[Membership, Workspace]
@@ -39,9 +53,23 @@ class WorkspaceAdmin(WorkspacePages):
     list_display = ("slug", "name", "plan", "is_enabled", "created_at")
     list_filter = ("plan", "is_enabled")
     search_fields = ("slug", "name", "memberships__user__email")
-    fields = ("name", "slug", "plan", "is_enabled", "created_at")
-    readonly_fields = ("created_at",)
+    fields = ("name", "slug", "plan", "other_plan", "is_enabled", "created_at")
+    readonly_fields = ("plan", "other_plan", "created_at")
     inlines = (MembershipInline,)
+
+    @admin.display(description="")
+    def other_plan(self, obj: Workspace) -> str:
+        return format_html(
+            '<a href="{}">Give another plan</a>',
+            reverse("admin:accounts_workspace_plan", args=[obj.pk]),
+        )
+
+    def get_urls(self) -> list[URLPattern]:
+        page = self.admin_site.admin_view(admin_plans.give_plan)
+        return [
+            path("<int:workspace_id>/plan", page, name="accounts_workspace_plan"),
+            *super().get_urls(),
+        ]
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         # A workspace without a wallet could not spend; sign-up and `manage.py demo` make both.

@@ -14,6 +14,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts import services as account_services
 from apps.accounts.models import Plan, User, Workspace
 from apps.billing import selectors as billing
+from apps.billing.selectors.subscriptions import subscription_of
 from apps.billing.services import movements, onboarding
 
 EMAIL = "demo@example.com"
@@ -84,6 +85,10 @@ def _set_limits(workspace: Workspace, *, plan: str | None, concurrency: int | No
     if plan is None and concurrency is None:
         concurrency = _UNLIMITED
     wanted = (plan or Plan.PREMIUM.value, concurrency)
+    paid = subscription_of(workspace_id=workspace.pk)
+    if paid is not None and paid.plan_version_id:
+        # Somebody tried the plans here: what is paid for stays, as it does for everybody.
+        wanted = (workspace.plan, concurrency)
     if (workspace.plan, workspace.concurrency_override) != wanted:
         workspace.plan, workspace.concurrency_override = wanted
         workspace.save(update_fields=["plan", "concurrency_override", "updated_at"])

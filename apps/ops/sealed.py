@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
+from apps.billing.models import CodeBatch
 from apps.byoa.models import Account
 from apps.core import sealing
 from apps.notifications.models import Delivery
@@ -47,6 +48,7 @@ COLUMNS = (
     Column(Account, "credential", bound_to="sealed_to"),
     Column(Task, "webhook_secret", bound_to="reference"),
     Column(Delivery, "secret", bound_to="sealed_to", needs=("sealed_to",)),
+    Column(CodeBatch, "sealed_codes", bound_to="sealed_to"),
 )
 
 

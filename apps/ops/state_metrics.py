@@ -14,6 +14,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from apps.billing.selectors import crypto as billing_crypto
+from apps.billing.selectors import payments as billing_payments
 from apps.byoa import selectors as byoa
 from apps.byoa.models import Status
 from apps.ops import pool_report
@@ -130,11 +132,55 @@ def _labels(one: pool_report.Outcome) -> tuple[str, str]:
     return ("" if one.account_id is None else str(one.account_id), one.provider)
 
 
+def _payment_events() -> Iterator[Metric]:
+    """What payment providers told us and nobody has placed: an alarm belongs on the age."""
+    count = GaugeMetricFamily(
+        "modelyard_payment_events", "Events of payment providers to look at", labels=["state"]
+    )
+    age = GaugeMetricFamily(
+        "modelyard_payment_events_oldest_seconds", "Age of the oldest of them", labels=["state"]
+    )
+    for one in billing_payments.unplaced():
+        count.add_metric([one.state], one.count)
+        age.add_metric([one.state], one.oldest_seconds)
+    yield from (count, age)
+
+
+def _chains() -> Iterator[Metric]:
+    """How well chains are read: alarms belong on the problem, the silence and the age of what was held back."""
+    problem = GaugeMetricFamily(
+        "modelyard_chain_problem", "1 while a chain cannot be read or believed", labels=["chain"]
+    )
+    behind = GaugeMetricFamily(
+        "modelyard_chain_behind_blocks", "Blocks still to be read", labels=["chain"]
+    )
+    silent = GaugeMetricFamily(
+        "modelyard_chain_silent_seconds", "Since the chain was last read", labels=["chain"]
+    )
+    for one in billing_crypto.chain_states():
+        problem.add_metric([one.chain], one.has_problem)
+        behind.add_metric([one.chain], one.behind_blocks)
+        if one.silent_seconds is not None:
+            silent.add_metric([one.chain], one.silent_seconds)
+    count = GaugeMetricFamily(
+        "modelyard_deposits", "Token transfers that are not credited yet", labels=["state"]
+    )
+    age = GaugeMetricFamily(
+        "modelyard_deposits_oldest_seconds", "Age of the oldest of them", labels=["state"]
+    )
+    for row in billing_crypto.waiting():
+        count.add_metric([row.state], row.count)
+        age.add_metric([row.state], row.oldest_seconds)
+    yield from (problem, behind, silent, count, age)
+
+
 PARTS: dict[str, Part] = {
     "queues": _queues,
     "deliveries": _deliveries,
     "accounts": _accounts,
     "attempts": _attempts,
+    "payment_events": _payment_events,
+    "chains": _chains,
 }
 
 

@@ -11,7 +11,7 @@ list of errors, each of which is something different for the caller to do.
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from apps.core.wire import Request, Response
 
@@ -23,6 +23,7 @@ __all__ = [
     "BadCredentials",
     "Callback",
     "Done",
+    "Figures",
     "Flow",
     "Need",
     "ProviderError",
@@ -31,6 +32,7 @@ __all__ = [
     "Request",
     "Response",
     "Running",
+    "TellsFigures",
     "Work",
 ]
 
@@ -93,6 +95,18 @@ class Done:
     provider_id: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     cost_points: int | None = None
+
+
+@dataclass(frozen=True)
+class Figures:
+    """An account's money as its provider tells it, in points (10,000,000 = US$1); None: it does not say.
+
+    `used` is everything ever spent there, `held` what is promised to work under way.
+    """
+
+    balance: int | None = None
+    held: int | None = None
+    used: int | None = None
 
 
 @dataclass(frozen=True)
@@ -208,4 +222,13 @@ class Adapter(Protocol):
 
     def callback(self, *, headers: Mapping[str, str], body: bytes, secret: str) -> Callback:
         """Read a callback. Raises ValueError for what is none of this provider's."""
+        ...
+
+
+@runtime_checkable
+class TellsFigures(Protocol):
+    """An adapter whose provider says what an account has and has spent. Not every one does."""
+
+    def figures(self, access: Access) -> Generator[Request, Response, Figures]:
+        """Ask. Raises the errors above."""
         ...

@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
@@ -18,6 +19,7 @@ from apps.providers import untrusted
 from apps.providers.base import (
     AccountNeedsOwner,
     BadCredentials,
+    Figures,
     Need,
     ProviderError,
     ProviderRefused,
@@ -30,6 +32,9 @@ Why = ProviderRefused.Why
 _TASK_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z_.:-]{0,199}")
 # US$100,000 for one task is a mistake, not a price.
 _MOST_POINTS = 1_000_000_000_000
+# Nor is a billion dollars an account's balance.
+_MOST_ACCOUNT_POINTS = 10**16
+_POINTS_PER_DOLLAR, _CREDITS_PER_DOLLAR = 10_000_000, 700
 _LONGEST_WAIT_SECONDS = 3600
 _UNREADABLE = "The provider's answer cannot be read."
 # More than what is shown, so that no secret is halved before it is looked for.
@@ -188,6 +193,31 @@ def remote_task(data: Any, *, secrets: Collection[str]) -> RemoteTask | None:
         error_message=without(_message(error, {}), secrets),
         config=data.get("config"),
     )
+
+
+def figures(account: dict[str, Any]) -> Figures:
+    """The money of the contract's account object. Credits have two decimals, so `used` is exact to 143 points."""
+    wallet = account.get("wallet")
+    points: dict[str, Any] = wallet if isinstance(wallet, dict) else {}
+    pack = account.get("credit_pack_info")
+    credits: dict[str, Any] = pack if isinstance(pack, dict) else {}
+    balance = untrusted.whole(points.get("balance"), most=_MOST_ACCOUNT_POINTS)
+    return Figures(
+        balance=_in_points(account.get("equivalent_in_usd"), per_dollar=1)
+        if balance is None
+        else balance,
+        held=untrusted.whole(points.get("frozen"), most=_MOST_ACCOUNT_POINTS),
+        used=_in_points(credits.get("used_credits"), per_dollar=_CREDITS_PER_DOLLAR),
+    )
+
+
+def _in_points(amount: Any, *, per_dollar: int) -> int | None:
+    if isinstance(amount, bool) or not isinstance(amount, int | float):
+        return None
+    points = Decimal(str(amount)) * _POINTS_PER_DOLLAR / per_dollar
+    if not points.is_finite() or not 0 <= points <= _MOST_ACCOUNT_POINTS:
+        return None
+    return int(points.to_integral_value(ROUND_HALF_UP))
 
 
 def task_failure(task: RemoteTask) -> ProviderRefused:

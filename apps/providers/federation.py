@@ -25,6 +25,7 @@ from apps.providers.base import (
     BadCredentials,
     Callback,
     Done,
+    Figures,
     Need,
     ProviderRefused,
     ProviderUnavailable,
@@ -134,6 +135,13 @@ class Federation:
         if not isinstance(answer.data, list):
             raise contract.nonsense()
         return f"The server lists {len(answer.data)} models; it does not tell plan or balance."
+
+    def figures(self, access: Access) -> Generator[Request, Response, Figures]:
+        response = yield _call("GET", "/account/info", access)
+        answer = contract.read(response, secrets=_secrets(access))
+        if not (answer.is_success and isinstance(answer.data, dict)):
+            raise contract.failure(answer) if not answer.is_success else contract.nonsense()
+        return contract.figures(answer.data)
 
     def callback(self, *, headers: Mapping[str, str], body: bytes, secret: str) -> Callback:
         """Verified when it brings our secret or is signed with it; such a signature is good for five minutes."""

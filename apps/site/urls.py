@@ -8,6 +8,7 @@ app_name = "site"
 
 urlpatterns = [
     path("", views.landing, name="landing"),
+    path("r/<str:code>", views.referred, name="referred"),
     path("robots.txt", views.robots, name="robots"),
     path("favicon.ico", views.Favicon.as_view(), name="favicon"),
 ]

@@ -1,6 +1,7 @@
 """Celery entry points of tasks: each calls one service. All of them may run twice or at once."""
 
 import logging
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -9,7 +10,7 @@ from celery import shared_task
 from apps.byoa.services import slots
 from apps.tasks.services import dispatch as dispatching
 from apps.tasks.services import execute as executing
-from apps.tasks.services import loads
+from apps.tasks.services import loads, roll_up
 from apps.tasks.services import sweep as sweeping
 from apps.tasks.services.remote import pump
 
@@ -45,3 +46,25 @@ def sweep() -> None:
 @shared_task(name="tasks.forget", ignore_result=True)
 def forget() -> None:
     sweeping.forget_idempotency_keys()
+
+
+@shared_task(name="tasks.count_usage", ignore_result=True)
+def count_usage() -> None:
+    roll_up.count_all_new()
+
+
+@shared_task(name="tasks.sum_costs", ignore_result=True)
+def sum_costs() -> None:
+    """Today's and yesterday's costs as they stand."""
+    roll_up.sum_costs_of(last=datetime.now(UTC).date(), days=2)
+
+
+@shared_task(name="tasks.recount_usage", ignore_result=True)
+def recount_usage() -> None:
+    """By night: the last two days from the ledger again, and costs that came late."""
+    today = datetime.now(UTC).date()
+    for difference in roll_up.differences(first=today - timedelta(days=2)):
+        log.error("usage differs from the ledger", extra={"reason": str(difference)})
+    for back in (2, 1, 0):
+        roll_up.recount_day(day=today - timedelta(days=back))
+    roll_up.sum_costs_of(last=today, days=roll_up.LATE_COST_DAYS)

@@ -1,9 +1,10 @@
-"""How long a task's results are kept. Nothing here reads or writes the database."""
+"""How long a task's results are kept."""
 
 from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from apps.accounts import plans
 from apps.accounts import policies as accounts
 from apps.accounts.models import Plan
 from apps.core.errors import PlanRequired
@@ -19,10 +20,10 @@ _NEEDED_PLANS = {Retention.YEAR: Plan.PREMIUM}
 
 
 def outputs_expire_at(task: Task) -> datetime:
-    """Until when a result that is stored now is kept: as the task asked, or as its workspace's plan says today."""
+    """Until when a result that is stored now is kept: as the task asked, or as its workspace's terms say today."""
     span = _SPANS.get(Retention(task.retention))
     if span is None:
-        span = timedelta(days=accounts.terms(task.workspace.plan).retention_days)
+        span = timedelta(days=plans.terms_of_workspace(task.workspace).retention_days)
     return timezone.now() + span
 
 

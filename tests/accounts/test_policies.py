@@ -2,7 +2,7 @@ import pytest
 
 from apps.accounts import policies
 from apps.accounts.models import Membership
-from apps.accounts.policies import Permission, PlanTerms
+from apps.accounts.policies import Feature, Permission, PlanTerms
 
 # The whole table: o owner, a admin, d developer, b billing, v viewer.
 TABLE = {
@@ -39,14 +39,23 @@ def test_unknown_role_may_do_nothing(role: str):
 
 def test_plans_include_what_they_promise():
     assert {
-        "hobbyist": PlanTerms(
-            rank=0, share=1, concurrent_tasks=2, retention_days=3, file_upload=False
-        ),
+        "hobbyist": PlanTerms(rank=0, share=1, concurrent_tasks=2, retention_days=3),
         "developer": PlanTerms(
-            rank=1, share=2, concurrent_tasks=10, retention_days=7, file_upload=True
+            rank=1,
+            share=2,
+            concurrent_tasks=10,
+            retention_days=7,
+            price_points=150_000_000,
+            features=frozenset(Feature) - {"bot_id"},
         ),
         "premium": PlanTerms(
-            rank=2, share=4, concurrent_tasks=30, retention_days=30, file_upload=True
+            rank=2,
+            share=4,
+            concurrent_tasks=30,
+            retention_days=30,
+            price_points=600_000_000,
+            monthly_credit_points=100_000_000,
+            features=frozenset(Feature),
         ),
     } == policies.PLAN_TERMS
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from apps.accounts import keys, selectors, services
 from apps.accounts.models import ApiKey, Workspace
+from apps.accounts.policies import PLAN_TERMS
 from apps.accounts.selectors import Identity, InvalidApiKey, identify
 from apps.core.errors import NotFound
 from tests.factories import UserFactory, WorkspaceFactory, api_key, member, owner_of
@@ -65,6 +66,7 @@ def test_key_says_who_calls(workspace: Workspace):
         cap_total=1,
         cap_daily=2,
         cap_monthly=3,
+        terms=PLAN_TERMS["developer"],
     )
 
 

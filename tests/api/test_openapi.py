@@ -39,8 +39,11 @@ def test_document_is_openapi_31_with_every_operation():
         ("GET", "/api/v1/webhooks/deliveries"),
         ("POST", "/api/v1/webhooks/deliveries/{delivery_id}/replay"),
         ("GET", "/api/v1/models"),
+        ("GET", "/api/v1/account/transactions"),
+        ("GET", "/api/v1/account/usage"),
         ("GET", "/account/info"),
         ("GET", "/account/active_tasks"),
+        ("POST", "/account/redeem"),
         ("POST", "/api/ephemeral_resource"),
     }
 

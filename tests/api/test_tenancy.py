@@ -52,7 +52,13 @@ ROUTES: dict[str, Calls] = {
         ("POST", f"/api/v1/webhooks/deliveries/{_delivery_of(theirs)}/replay", None)
     ],
     "account-active-tasks": lambda theirs: [("GET", "/account/active_tasks", None)],
+    "account-redeem": lambda theirs: [("POST", "/account/redeem", {"code": "SECRET"})],
     "account-info": lambda theirs: [("GET", "/account/info", None)],
+    "account-transactions": lambda theirs: [
+        ("GET", "/api/v1/account/transactions", None),
+        ("GET", f"/api/v1/account/transactions?task_id={theirs.id}", None),
+    ],
+    "account-usage": lambda theirs: [("GET", "/api/v1/account/usage?by=key", None)],
     "upload": lambda theirs: [
         ("POST", "/api/ephemeral_resource", {"file_name": "a.png", "file_data": "iVBORw0KGgo="})
     ],
@@ -60,8 +66,15 @@ ROUTES: dict[str, Calls] = {
 # What anybody may read: it holds nothing of a workspace, or its unguessable address is the permission.
 PUBLIC = {"hook-provider", "models", "openapi", "docs", "docs-slash", "redoc", "file", "unknown"}
 # What a call about somebody else's task answers; all others answer about the caller's own.
-STATUSES = {"task": 404, "delivery-replay": 404}
-SCOPES = {"account-info": "account", "account-active-tasks": "account", "upload": "files"}
+STATUSES = {"task": 404, "delivery-replay": 404, "account-redeem": 400}
+SCOPES = {
+    "account-info": "account",
+    "account-transactions": "account",
+    "account-usage": "account",
+    "account-active-tasks": "account",
+    "account-redeem": "account",
+    "upload": "files",
+}
 
 
 def names() -> set[str]:

@@ -196,9 +196,11 @@ def test_nothing_else_in_the_platform_speaks_http():
         "urllib3",
     }
     apps = Path(egress.__file__).parents[2]
+    # The stand-ins for other companies' servers are no part of the platform.
+    platform = (path for path in apps.rglob("*.py") if path.relative_to(apps).parts[0] != "sandbox")
     speaking = {
         path.relative_to(apps)
-        for path in apps.rglob("*.py")
+        for path in platform
         if any(name in clients for name in _imported(path))
     }
 

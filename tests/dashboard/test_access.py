@@ -6,13 +6,16 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import URLPattern
+from django.utils import timezone
 
 from apps.accounts.models import Workspace
 from apps.accounts.services import KeyTerms, create_key
+from apps.billing.models import Invoice, TopUp
 from apps.dashboard.urls import urlpatterns
 from apps.notifications.models import Delivery
 from apps.notifications.services import outbox
 from tests.factories import task
+from tests.factories.billing import payment
 
 # name → method, expected status for (owner, developer, viewer, billing). A stranger always gets 404, and who is not
 # signed in is sent to sign-in.
@@ -29,6 +32,33 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "keys": ("get", (200, 200, 404, 404)),
     "key_create": ("get", (200, 200, 404, 404)),
     "key_revoke": ("get", (200, 404, 404, 404)),  # a developer reaches only keys of their own
+    "billing_transactions": ("get", (200, 200, 200, 200)),
+    "billing_transactions_csv": ("get", (200, 200, 200, 200)),
+    "billing_usage": ("get", (200, 200, 200, 200)),
+    "billing_usage_csv": ("get", (200, 200, 200, 200)),
+    "billing_budgets": ("get", (200, 404, 404, 404)),
+    "billing_budgets_member": ("get", (200, 404, 404, 404)),
+    "billing_budgets_key": ("get", (200, 404, 404, 404)),
+    "billing_invoices": ("get", (200, 404, 404, 200)),
+    "billing_invoices_csv": ("get", (200, 404, 404, 200)),
+    "billing_invoices_details": ("get", (200, 404, 404, 200)),
+    "billing_invoices_one": ("get", (200, 404, 404, 200)),
+    "billing_invoices_pdf": ("get", (200, 404, 404, 200)),
+    "billing_invoices_statement": ("get", (200, 404, 404, 200)),
+    "billing_invoices_statement_pdf": ("get", (200, 404, 404, 200)),
+    "billing_invoices_statement_csv": ("get", (200, 404, 404, 200)),
+    "billing_topup": ("get", (200, 404, 404, 200)),
+    "billing_topup_status": ("get", (200, 404, 404, 200)),
+    "billing_topup_cancel": ("post", (302, 404, 404, 302)),
+    "billing_topup_crypto": ("get", (200, 404, 404, 200)),
+    "billing_portal": ("post", (302, 404, 404, 302)),
+    "billing_plans": ("get", (200, 404, 404, 200)),
+    "billing_plans_change": ("get", (200, 404, 404, 200)),
+    "billing_plans_done": ("get", (404, 404, 404, 404)),  # of no payment page
+    "billing_plans_end": ("post", (302, 404, 404, 302)),
+    "billing_plans_resume": ("post", (302, 404, 404, 302)),
+    "billing_redeem": ("get", (200, 404, 404, 200)),
+    "billing_referral": ("get", (200, 404, 404, 200)),
 }
 OWN_PAGES = {"home", "me", "theme"}
 PEOPLE = ("owner", "developer", "viewer", "billing")
@@ -40,6 +70,7 @@ def _paths(workspace: Workspace) -> dict[str, str]:
     delivery = Delivery.objects.of(workspace.pk).latest("id")
     key, _ = create_key(workspace_id=workspace.pk, terms=KeyTerms(name="a"), actor=None)
     base = f"/w/{workspace.slug}"
+    owner = workspace.memberships.earliest("id")
     model = "modelyard/illustration/text-to-image"
     return {
         "overview": f"{base}/",
@@ -54,7 +85,51 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "keys": f"{base}/keys",
         "key_create": f"{base}/keys/new",
         "key_revoke": f"{base}/keys/{key.pk}/revoke",
+        "billing_topup": f"{base}/billing/topup",
+        "billing_topup_status": f"{base}/billing/topup/{_top_up(workspace).pk}",
+        "billing_topup_cancel": f"{base}/billing/topup/{_top_up(workspace).pk}/cancel",
+        "billing_topup_crypto": f"{base}/billing/topup/crypto",
+        "billing_portal": f"{base}/billing/portal",
+        "billing_plans": f"{base}/billing/plans",
+        "billing_plans_change": f"{base}/billing/plans/to/premium",
+        "billing_plans_done": f"{base}/billing/plans/done",
+        "billing_plans_end": f"{base}/billing/plans/end",
+        "billing_plans_resume": f"{base}/billing/plans/resume",
+        "billing_redeem": f"{base}/billing/redeem",
+        "billing_referral": f"{base}/billing/referral",
+        **_invoice_paths(workspace, f"{base}/billing/invoices"),
+        "billing_transactions": f"{base}/billing/transactions",
+        "billing_transactions_csv": f"{base}/billing/transactions.csv",
+        "billing_usage": f"{base}/billing/usage",
+        "billing_usage_csv": f"{base}/billing/usage.csv",
+        "billing_budgets": f"{base}/billing/budgets",
+        "billing_budgets_member": f"{base}/billing/budgets/members/{owner.pk}",
+        "billing_budgets_key": f"{base}/billing/budgets/keys/{key.pk}",
     }
+
+
+def _invoice_paths(workspace: Workspace, base: str) -> dict[str, str]:
+    payment(workspace)
+    one = f"{base}/{Invoice.objects.of(workspace.pk).get().pk}"
+    month = f"{base}/statements/{timezone.now():%Y-%-m}"
+    return {
+        "billing_invoices": base,
+        "billing_invoices_csv": f"{base}.csv",
+        "billing_invoices_details": f"{base}/details",
+        "billing_invoices_one": one,
+        "billing_invoices_pdf": f"{one}.pdf",
+        "billing_invoices_statement": month,
+        "billing_invoices_statement_pdf": f"{month}.pdf",
+        "billing_invoices_statement_csv": f"{month}.csv",
+    }
+
+
+def _top_up(workspace: Workspace) -> TopUp:
+    found, _ = TopUp.objects.of(workspace.pk).get_or_create(
+        client_key="access-table",
+        defaults={"workspace": workspace, "provider": "stripe", "amount_points": 200_000_000},
+    )
+    return found
 
 
 def _names() -> Iterator[str]:

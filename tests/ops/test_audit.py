@@ -20,7 +20,8 @@ def test_audit_prints_one_line_of_proof():
     call_command("audit_credits", stdout=out)
 
     assert out.getvalue() == (
-        "Credits balance: 1 wallets, 4 ledger lines, 2 tasks; $0.098 available, $0.001 held.\n"
+        "Credits balance: 1 wallets, 4 ledger lines, 2 tasks, 0 payments, 0 invoices; $0.098 available, "
+        "$0.001 held, $0.00 owed.\n"
     )
 
 
@@ -30,10 +31,13 @@ def test_audit_finds_one_stray_point():
         cursor.execute("UPDATE billing_wallet SET available = available + 1")
     err = StringIO()
 
-    with pytest.raises(CommandError, match="1 differences"):
+    with pytest.raises(CommandError, match="2 differences"):
         call_command("audit_credits", stderr=err)
 
-    assert err.getvalue() == f"workspace {workspace.pk}: available 101, ledger 100\n"
+    assert err.getvalue() == (
+        f"workspace {workspace.pk}: available 101, ledger 100\n"
+        f"workspace {workspace.pk} has 101 points, its lots 100\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, models, transaction
 
 from apps.accounts.models import Workspace
+from apps.billing.services.codes import batches
 from apps.byoa import selectors
 from apps.byoa.models import Account
 from apps.byoa.services import accounts
@@ -20,11 +21,17 @@ from apps.ops import sealed
 from apps.tasks.models import Task
 from tests.factories import task
 from tests.factories.byoa import account
+from tests.factories.gifts import operator
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SECRET = "whsec-correct-horse-battery"
-NAMES = ["byoa.Account.credential", "tasks.Task.webhook_secret", "notifications.Delivery.secret"]
+NAMES = [
+    "byoa.Account.credential",
+    "tasks.Task.webhook_secret",
+    "notifications.Delivery.secret",
+    "billing.CodeBatch.sealed_codes",
+]
 
 
 def own_models() -> list[type[models.Model]]:
@@ -47,7 +54,7 @@ def test_every_column_that_is_said_to_be_sealed_is_rotated():
 
 
 def test_no_column_that_sounds_like_a_secret_is_left_out():
-    secret = re.compile(r"secret|credential|password|token|private", re.IGNORECASE)
+    secret = re.compile(r"secret|credential|password|token|private|sealed_(?!to$)", re.IGNORECASE)
     found = {
         f"{model._meta.label}.{field.name}"
         for model in own_models()
@@ -55,8 +62,13 @@ def test_no_column_that_sounds_like_a_secret_is_left_out():
         if isinstance(field, models.CharField | models.TextField) and secret.search(field.name)
     }
 
-    # Passwords are hashed, not sealed.
-    assert found == {*NAMES, "accounts.User.password"}
+    # Passwords are hashed, not sealed; a token of money is no secret.
+    money = {
+        "billing.Deposit.token",
+        "billing.Deposit.token_address",
+        "billing.DepositAddress.token",
+    }
+    assert found - money == {*NAMES, "accounts.User.password"}
 
 
 @pytest.fixture
@@ -85,6 +97,8 @@ def rotate() -> str:
 
 def test_after_a_rotation_the_old_key_can_go(rows: Any, settings: Any):
     old = settings.SEALING_KEYS[0]
+    terms = batches.BatchTerms(name="Fair", prefix="FAIR", points=1, count=2)
+    waiting = batches.create(terms=terms, actor=operator())
     settings.SEALING_KEYS = ["new key", old]
     assert opened(rows) == [SECRET] * 3
 
@@ -94,11 +108,13 @@ def test_after_a_rotation_the_old_key_can_go(rows: Any, settings: Any):
         "byoa.Account.credential: 1 values, 1 sealed anew.\n"
         "tasks.Task.webhook_secret: 1 values, 1 sealed anew.\n"
         "notifications.Delivery.secret: 1 values, 1 sealed anew.\n"
+        "billing.CodeBatch.sealed_codes: 1 values, 1 sealed anew.\n"
         "Every stored secret is sealed with the first key of SEALING_KEYS.\n"
     )
     settings.SEALING_KEYS = ["new key"]
     assert opened(rows) == [SECRET] * 3
-    assert rotate().count(" 0 sealed anew.") == 3
+    assert rotate().count(" 0 sealed anew.") == 4
+    assert len(batches.export(batch_id=waiting.pk)) == 2
 
 
 def test_rotation_goes_in_batches_and_goes_on_where_it_was_stopped(

@@ -14,6 +14,7 @@ from apps.tasks.services.execute import execute
 from tests.factories import task
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize(
     ("retention", "plan", "kept"),
     [

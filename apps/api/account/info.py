@@ -20,7 +20,8 @@ from apps.accounts.selectors import Identity
 from apps.api.openapi import operations
 from apps.api.views import ApiView, answer, identity_of
 from apps.billing import selectors as billing
-from apps.billing.models import Wallet
+from apps.billing.models import CreditEntry, Wallet
+from apps.billing.selectors import transactions
 from apps.core import money
 from apps.tasks import selectors as tasks
 from apps.tasks.presentation import time_text
@@ -31,6 +32,7 @@ _FAILOVERS = ("mj", "kling", "luma", "suno")
 _LIMITED_FAMILIES = (
     "flux", "hailuo", "image_toolkit", "internal_proxy", "kling", "luma", "suno", "trellis", "udio",
 )  # fmt: skip
+Kind = CreditEntry.Kind
 _FIRST_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 
@@ -44,11 +46,13 @@ class AccountInfo(ApiView):
         identity = identity_of(request)
         workspace = accounts.workspace_by_id(workspace_id=identity.workspace_id)
         wallet = billing.wallet(workspace_id=identity.workspace_id)
+        moved = transactions.income_and_losses(workspace_id=identity.workspace_id)
+        spent = _captured_points(identity.workspace_id) - moved.get(Kind.REFUND, 0)
         data = (
             _profile(workspace, identity)
             | _pools()
             | _limits(identity)
-            | _money(wallet, spent=_spent_points(workspace))
+            | _money(wallet, spent=spent, expired=-moved.get(Kind.EXPIRY, 0))
         )
         return answer(dict(sorted(data.items())))
 
@@ -92,14 +96,19 @@ def _limits(identity: Identity) -> dict[str, int]:
     }
 
 
-def _money(wallet: Wallet, *, spent: int) -> dict[str, Any]:
+def _money(wallet: Wallet, *, spent: int, expired: int) -> dict[str, Any]:
+    """Each sum is rounded down by itself to hundredths of a credit; `wallet` has the exact points.
+
+    Inactive would be credits that were bought and cannot be used yet: there are none.
+    """
+    total = wallet.available + wallet.held + spent + expired
     return {
         "credit_pack_info": {
             "available_credits": _credits(wallet.available),
             "used_credits": _credits(spent),
-            "total_credits": _credits(wallet.available + wallet.held + spent),
+            "total_credits": _credits(total),
             "frozen_credits": _credits(wallet.held),
-            "expired_credits": _credits(0),
+            "expired_credits": _credits(expired),
             "inactive_credits": _credits(0),
         },
         "equivalent_in_usd": _number(money.usd(wallet.available)),
@@ -107,10 +116,10 @@ def _money(wallet: Wallet, *, spent: int) -> dict[str, Any]:
     }
 
 
-def _spent_points(workspace: Workspace) -> int:
+def _captured_points(workspace_id: int) -> int:
     """From the quarter-hour sums: reading every ledger line would take longer the more a customer uses us."""
     until = datetime.now(UTC) + timedelta(days=1)
-    return tasks.usage(workspace_id=workspace.pk, since=_FIRST_DAY, until=until).cost_points
+    return tasks.usage(workspace_id=workspace_id, since=_FIRST_DAY, until=until).cost_points
 
 
 def _credits(points: int) -> orjson.Fragment:

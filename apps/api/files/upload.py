@@ -7,7 +7,7 @@ from django.conf import settings
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from apps.accounts import policies
+from apps.accounts.policies import Feature
 from apps.accounts.selectors import Identity
 from apps.api import parsing
 from apps.api.openapi import operations
@@ -53,7 +53,7 @@ class EphemeralResource(ApiView):
 
 
 def _check_plan(identity: Identity) -> None:
-    if not policies.terms(identity.plan).file_upload:
+    if not identity.terms.includes(Feature.FILE_UPLOAD):
         raise PlanRequired("Insufficient plan level", detail={"plan": identity.plan})
 
 

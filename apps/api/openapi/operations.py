@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from apps.api.openapi.account import TRANSACTION_KINDS, USAGE_SPLITS
 from apps.api.openapi.shapes import json_answer, reference
 from apps.api.openapi.webhooks import DELIVERY_STATES
 
@@ -228,6 +229,51 @@ ACTIVE_TASKS = _operation(
     "without any are left out.",
     answer="ActiveTasksAnswer",
     errors=_KEYED,
+)
+REDEEM = _operation(
+    "redeemCode",
+    "Account",
+    "Redeem a code",
+    description="Adds what the code is worth to the workspace. A code works once; letter case, spaces and dashes do not "
+    "matter. Five wrong codes in an hour: 429.",
+    answer="RedeemAnswer",
+    errors=(*_KEYED, *_BODY),
+    requestBody=_body("Redeem"),
+)
+LIST_TRANSACTIONS = _operation(
+    "listTransactions",
+    "Account",
+    "List the ledger",
+    description="Every line that moved the balance, newest first: what a task held, what it cost, what was topped up, "
+    "given back or has expired. `balance_points` is what is available and held together, so each line's is the one "
+    "before it plus `points`. Hand `next_cursor` back as `cursor` for the next page; it is null on the last one. "
+    "`opening_points` and `closing_points` are the balance before and after the asked time.",
+    answer="TransactionListAnswer",
+    errors=(*_KEYED, 400),
+    parameters=[
+        _query(
+            "cursor", "`next_cursor` of an earlier answer.", type="string", pattern="^[0-9]{1,18}$"
+        ),
+        _query("limit", "Lines on a page.", type="integer", minimum=1, maximum=100, default=20),
+        _query("kind", "Only these.", type="string", enum=TRANSACTION_KINDS),
+        _query("task_id", "Only of this task.", type="string", format="uuid"),
+        _query("from", "Unix time, included.", **_UNIX),
+        _query("to", "Unix time, excluded.", **_UNIX),
+    ],
+)
+READ_USAGE = _operation(
+    "readUsage",
+    "Account",
+    "What was used and spent",
+    description="By UTC day, model or API key, from daily sums that are about a minute old. Refunds count on the day "
+    "on which they were given. Days and models without work are left out.",
+    answer="UsageAnswer",
+    errors=(*_KEYED, 400),
+    parameters=[
+        _query("by", "What an item is of.", type="string", enum=USAGE_SPLITS, default="day"),
+        _query("from", "First UTC day; empty: 30 days up to `to`.", type="string", format="date"),
+        _query("to", "Last UTC day, included; empty: today.", type="string", format="date"),
+    ],
 )
 UPLOAD = _operation(
     "uploadFile",

@@ -1,5 +1,6 @@
 """What answers hold, as JSON Schema."""
 
+from apps.api.openapi.account import SCHEMAS as ACCOUNT
 from apps.api.openapi.shapes import (
     ANY_OBJECT,
     BOOLEAN,
@@ -183,8 +184,18 @@ SCHEMAS: dict[str, Schema] = {
     "Model": _MODEL,
     "ModelListAnswer": envelope(array(reference("Model"))),
     "AccountInfoAnswer": envelope(_ACCOUNT),
+    "Redeem": obj({"code": text(minLength=1, examples=["LAUNCH-7K3QXM-0Z9RT-4D2WE-HHV1P-8S5NA"])}),
+    "RedeemAnswer": envelope(
+        obj(
+            {
+                "credits": {"type": "number", "description": "Display credits that were added."},
+                "equivalent_in_usd": {"type": "number", "description": "The same in US dollars."},
+            }
+        )
+    ),
     "Upload": _UPLOAD,
     "UploadAnswer": envelope(obj({"url": text(format="uri")})),
+    **ACCOUNT,
     **WEBHOOKS,
     **{f"Error{status}": error_schema(status) for status in ERROR_TITLES},
 }

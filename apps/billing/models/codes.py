@@ -12,7 +12,10 @@ from apps.core.tenancy import TenantManager
 
 
 class CodeBatch(models.Model):
-    """A campaign: so many codes of so many points each."""
+    """A campaign: so many codes of so many points each.
+
+    `sealed_codes` is sealed, and only until it was exported.
+    """
 
     name = models.CharField(max_length=100)
     prefix = models.CharField(max_length=8)
@@ -43,9 +46,17 @@ class CodeBatch(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def sealed_to(self) -> str:
+        """What the plain codes are bound to."""
+        return f"codebatch:{self.pk}"
+
 
 class RedeemCode(models.Model):
-    """A code, as its SHA-256 and the first characters people search by. Its 128 random bits need no slow hash."""
+    """A code, as its SHA-256 and the first characters people search by. Its 130 random bits need no slow hash.
+
+    It belongs to no workspace until one redeems it.
+    """
 
     batch = models.ForeignKey(CodeBatch, on_delete=models.PROTECT, related_name="codes")
     digest = models.BinaryField(max_length=32, unique=True)
@@ -56,6 +67,8 @@ class RedeemCode(models.Model):
     workspace = models.ForeignKey(
         Workspace, null=True, on_delete=models.PROTECT, related_name="redeemed_codes"
     )
+
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
         indexes = [models.Index(fields=["batch", "id"], name="redeem_code_of_batch")]

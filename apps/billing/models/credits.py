@@ -10,6 +10,11 @@ from django.db.models.functions import Now
 from apps.accounts.models import ApiKey, User, Workspace
 from apps.core.tenancy import TenantManager
 
+# Kinds of ledger lines that are not about a single piece of work; of the others there are millions.
+NOT_OF_WORK = [
+    "PURCHASE", "GRANT", "REFUND", "CLAWBACK", "REINSTATEMENT", "REPAYMENT", "EXPIRY", "ADJUSTMENT",
+]  # fmt: skip
+
 
 class Wallet(models.Model):
     """A workspace's points.
@@ -88,6 +93,11 @@ class CreditEntry(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["workspace", "-id"], name="credit_entry_newest"),
+            models.Index(
+                fields=["workspace", "-id"],
+                condition=Q(kind__in=NOT_OF_WORK),
+                name="credit_entry_not_of_work",
+            ),
             # The ledger only grows, so this small index finds a day's lines.
             BrinIndex(fields=["created_at"], name="credit_entry_by_time"),
         ]

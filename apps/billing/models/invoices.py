@@ -64,12 +64,14 @@ class BillingProfile(models.Model):
 class Invoice(models.Model):
     """A document with everything that is printed on it. A trigger refuses every change after its insert.
 
-    Amounts are US dollar points; those of a credit note are negative.
+    Amounts are US dollar points; those of a credit note are negative. A debit note takes a credit note back whose refund
+    or dispute came to nothing: documents are answered by documents.
     """
 
     class Kind(models.TextChoices):
         INVOICE = "invoice", "Invoice"
         CREDIT_NOTE = "credit_note", "Credit note"
+        DEBIT_NOTE = "debit_note", "Debit note"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     workspace = models.ForeignKey(Workspace, on_delete=models.PROTECT, related_name="invoices")
@@ -78,7 +80,7 @@ class Invoice(models.Model):
     sequence = models.PositiveBigIntegerField()
     number = models.CharField(max_length=50)
     payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="invoices")
-    # A credit note's: which invoice it corrects and because of what.
+    # Of a credit or debit note: which invoice it corrects and because of what.
     corrects = models.ForeignKey(
         "self", null=True, on_delete=models.PROTECT, related_name="credit_notes"
     )
@@ -109,7 +111,8 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(kind="invoice", total_points__gte=0, corrects__isnull=True)
-                | Q(kind="credit_note", total_points__lte=0, corrects__isnull=False),
+                | Q(kind="credit_note", total_points__lte=0, corrects__isnull=False)
+                | Q(kind="debit_note", total_points__gte=0, corrects__isnull=False),
                 name="invoice_sign_fits_kind",
             ),
             models.CheckConstraint(

@@ -13,13 +13,18 @@ from apps.core.tenancy import TenantManager
 
 
 class ReferralCode(models.Model):
-    """The word in a person's link `/r/<code>`."""
+    """The word in a person's link `/r/<code>`.
+
+    `places` are keyed hashes of the networks and browsers the person looked at their link from, newest last: a sign-up
+    from one of them may be the person again.
+    """
 
     user = models.OneToOneField(
         User, primary_key=True, on_delete=models.CASCADE, related_name="referral_code"
     )
     code = models.CharField(max_length=16, unique=True)
     clicks = models.PositiveIntegerField(default=0, db_default=0)
+    places = ArrayField(models.BinaryField(max_length=32), default=list, size=20, blank=True)
     created_at = models.DateTimeField(db_default=Now())
 
     def __str__(self) -> str:
@@ -52,6 +57,7 @@ class Referral(models.Model):
     flags = ArrayField(models.CharField(max_length=30), default=list, size=10)
     review = models.CharField(max_length=10, choices=Review, default=Review.NONE)
     reviewed_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    review_note = models.CharField(max_length=200, blank=True, default="", db_default="")
     created_at = models.DateTimeField(db_default=Now())
 
     objects: ClassVar[TenantManager[Self]] = TenantManager()

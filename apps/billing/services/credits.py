@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 
 from apps.accounts.selectors import Identity
 from apps.billing.models import CreditEntry, Wallet
-from apps.billing.services import caps
+from apps.billing.services import alerts, caps
 from apps.core.errors import DomainError, NotFound
 from apps.core.money import format_credits
 
@@ -33,7 +33,7 @@ class AlreadySettled(Exception):
 
 
 # The hold of a task, as the head of a statement that also inserts what is held for: `WITH <HOLD> INSERT … FROM hold`.
-# Parameters: points, points, workspace id, reference, API key id. A wallet that cannot cover it raises a check
+# Parameters: see `hold_parameters`. A wallet that cannot cover it raises a check
 # violation, which undoes the whole statement; see `insufficient`.
 _HOLD_CTE = """
 hold AS (
@@ -41,9 +41,9 @@ hold AS (
      WHERE workspace_id = %s{condition}
  RETURNING workspace_id, available, held
 ), hold_entry AS (
-    INSERT INTO billing_creditentry (workspace_id, kind, reference, api_key_id, available_delta, held_delta,
+    INSERT INTO billing_creditentry (workspace_id, kind, reference, api_key_id, actor_id, available_delta, held_delta,
                                      available_after, held_after)
-    SELECT workspace_id, 'HOLD', %s, %s, -%s::bigint, %s::bigint, available, held FROM hold
+    SELECT workspace_id, 'HOLD', %s, %s, %s, -%s::bigint, %s::bigint, available, held FROM hold
 )
 """
 
@@ -56,10 +56,10 @@ _HOLD = f"WITH {HOLD_CTE} SELECT 1 FROM hold"  # noqa: S608 - nothing but our ow
 
 
 def hold_parameters(
-    *, workspace_id: int, points: int, reference: str, key_id: int | None
+    *, workspace_id: int, points: int, reference: str, key_id: int | None, user_id: int | None
 ) -> list[Any]:
-    """What `HOLD_CTE` takes, in its order."""
-    return [points, points, workspace_id, reference, key_id, points, points]
+    """What `HOLD_CTE` takes, in its order. Key or person: settling looks here for whose caps counted it."""
+    return [points, points, workspace_id, reference, key_id, user_id, points, points]
 
 
 def hold(*, identity: Identity, points: int, reference: str) -> None:
@@ -70,7 +70,11 @@ def hold(*, identity: Identity, points: int, reference: str) -> None:
     """
     workspace_id = identity.workspace_id
     parameters = hold_parameters(
-        workspace_id=workspace_id, points=points, reference=reference, key_id=identity.key_id
+        workspace_id=workspace_id,
+        points=points,
+        reference=reference,
+        key_id=identity.key_id,
+        user_id=identity.user_id,
     )
     try:
         with transaction.atomic(), connection.cursor() as cursor:
@@ -95,7 +99,8 @@ def violates(error: IntegrityError, constraint: str) -> bool:
 
 
 def insufficient(*, workspace_id: int, points: int) -> InsufficientCredits:
-    """The refusal, with what is needed and what is there."""
+    """The refusal, with what is needed and what is there. The owners are told of the first until credits come in."""
+    alerts.tell_exhausted(workspace_id=workspace_id)
     wallet = Wallet.objects.of(workspace_id).get()
     return InsufficientCredits(
         f"Insufficient credits: this task needs {format_credits(points)}, "
@@ -137,29 +142,13 @@ def _settle(workspace_id: int, kind: Kind, reference: str, cost: int) -> None:
         _check_same_settlement(workspace_id, kind, reference, cost, error)
 
 
-_HELD = """
-SELECT s.cost, h.held_delta, h.api_key_id, h.created_at
-  FROM unnest(%s::bigint[], %s::text[], %s::bigint[]) AS s (workspace_id, reference, cost)
-  JOIN billing_creditentry h ON h.workspace_id = s.workspace_id AND h.reference = s.reference AND h.kind = 'HOLD'
- WHERE h.api_key_id IS NOT NULL AND h.held_delta > s.cost
- ORDER BY h.api_key_id, h.created_at
-"""
-
-
 def free_caps(settlements: Sequence[Settlement]) -> None:
-    """Let what the settlements give back no longer count against the keys' caps.
+    """Let what the settlements give back no longer count against caps of keys, members and workspaces.
 
-    Belongs in the transaction of `settle_many`, before any other lock but those of tasks: a creation locks its key's
-    caps, then its family's load, then the wallet, and whoever settles does so in the same order.
+    Belongs in the transaction of `settle_many`, before any other lock but those of tasks: a creation locks its caps,
+    then its family's load, then the wallet, and whoever settles does so in the same order.
     """
-    columns: list[list[Any]] = [
-        [s.workspace_id for s in settlements],
-        [s.reference for s in settlements],
-    ]
-    with connection.cursor() as cursor:
-        cursor.execute(_HELD, [*columns, [s.cost or 0 for s in settlements]])
-        for cost, held, key_id, held_at in cursor.fetchall():
-            caps.give_back(key_id=key_id, points=held - cost, held_at=held_at)
+    caps.give_back([caps.Freed(s.workspace_id, s.reference, s.cost or 0) for s in settlements])
 
 
 # Holds are found by their unique references. Each line's balance is the wallet's new one less what the lines after it

@@ -173,10 +173,8 @@ def _move_parameters(workspace_id: int, movement: Movement) -> dict[str, Any]:
 
 # Lines are never changed, so what was captured needs no lock.
 _CAPTURED = """
-SELECT -(c.available_delta + c.held_delta), h.api_key_id, h.created_at
-  FROM billing_creditentry c
-  JOIN billing_creditentry h ON h.workspace_id = c.workspace_id AND h.reference = c.reference AND h.kind = 'HOLD'
- WHERE c.workspace_id = %s AND c.reference = %s AND c.kind = 'CAPTURE'
+SELECT -(available_delta + held_delta), -held_delta
+  FROM billing_creditentry WHERE workspace_id = %s AND reference = %s AND kind = 'CAPTURE'
 """
 
 
@@ -186,7 +184,7 @@ def refund(
     """Give back what a captured hold took, or part of it. Says whether points moved: a reference is refunded once.
 
     Raises InvalidRequest when less than that was captured, when nothing is to move and without a reason. What comes
-    back no longer counts against the caps of the key that spent it.
+    back no longer counts against the caps that counted it.
     """
     if not note.strip():
         raise InvalidRequest.field("note", "Say why it is refunded.")
@@ -194,15 +192,14 @@ def refund(
         raise InvalidRequest.field("points", "A refund gives something back.")
     with connection.cursor() as cursor:
         cursor.execute(_CAPTURED, [workspace_id, reference])
-        captured, key_id, held_at = cursor.fetchone() or (0, None, None)
+        captured, held = cursor.fetchone() or (0, 0)
     if points > captured:
         raise InvalidRequest.field("points", "No more than what it cost can be refunded.")
     actor_id = actor.pk if actor else None
     movement = Movement(Kind.REFUND, points, reference, note.strip()[:200], actor_id)
     with transaction.atomic():
-        # The wallet comes last, as everywhere; the line carries no key, its cap is told in the periods of the hold.
-        if key_id is not None and held_at is not None:
-            caps.give_back(key_id=key_id, points=points, held_at=held_at)
+        # The wallet comes last, as everywhere; caps are told in the periods of the hold.
+        caps.give_back([caps.Freed(workspace_id, reference, held - points)])
         moved = _move(workspace_id, movement)
         if not moved:
             transaction.set_rollback(True)

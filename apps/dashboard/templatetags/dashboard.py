@@ -19,6 +19,7 @@ register = template.Library()
 register.filter("usd", money.format_usd)
 register.filter("balance", money.format_balance)
 register.filter("credits", money.format_credits)
+register.filter("gift", money.format_gift)
 
 # Status → colour word of app.css. The word beside the dot says the same, so colour is never alone.
 _TONES: dict[str, str] = {

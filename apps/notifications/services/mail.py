@@ -4,6 +4,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.template import Context, Engine, TemplateDoesNotExist
+
+from apps.core.queue import Wake
+from apps.notifications.models import Email
+
+_sender = Wake("notifications.mail", queue="deliver")
+_SUBJECT_LENGTH = 200
+
 
 @dataclass(frozen=True)
 class Attachment:
@@ -24,4 +33,38 @@ def add(
     """Write one mail per address, once per `key`: a repeated cause writes nothing.
 
     `template` names `templates/mail/<template>.txt`, whose first line is the subject; `<template>.html` is optional.
+    Templates may use `site_name` and `base_url` besides the context. Sent once the transaction has committed, and not
+    at all when it does not.
     """
+    if not to:
+        return
+    values = {"site_name": settings.SITE_NAME, "base_url": settings.BASE_URL, **context}
+    subject, _, text = _rendered(f"mail/{template}.txt", values, escapes=False).partition("\n")
+    file = attachment or Attachment("", "", b"")
+    row: dict[str, Any] = {
+        "workspace_id": workspace_id,
+        "key": key,
+        "kind": template,
+        "subject": " ".join(subject.split())[:_SUBJECT_LENGTH],
+        "text": text.strip() + "\n",
+        "html": _html(template, values),
+        "attachment_name": file.name,
+        "attachment_type": file.content_type,
+        "attachment": file.data or None,
+    }
+    Email.objects.bulk_create([Email(**row, to=one) for one in to], ignore_conflicts=True)
+    _sender.after_commit()
+
+
+def _html(template: str, values: Mapping[str, Any]) -> str:
+    try:
+        return _rendered(f"mail/{template}.html", values, escapes=True)
+    except TemplateDoesNotExist as missing:
+        if str(missing) != f"mail/{template}.html":  # what it includes is not there
+            raise
+        return ""
+
+
+def _rendered(name: str, values: Mapping[str, Any], *, escapes: bool) -> str:
+    template = Engine.get_default().get_template(name)
+    return template.render(Context(dict(values), autoescape=escapes))

@@ -247,12 +247,13 @@ def insert_statement(
     """The one statement that holds the price and writes task, event, ledger line, idempotency record and delivery."""
     limit = identity.concurrent_tasks
     # By position: one statement takes either names or positions, and the hold's are positions.
-    gate = [task.workspace_id, task.family, *[limit] * 7, settings.STAGED_TASKS]
+    gate = [task.workspace_id, task.family, *[limit] * 7, identity.terms.staged_tasks]
     hold = credits.hold_parameters(
         workspace_id=task.workspace_id,
         points=task.price_points,
         reference=task.reference,
         key_id=identity.key_id,
+        user_id=identity.user_id,
     )
     sql = f"WITH {_GATE_SQL}{credits.GATED_HOLD_CTE}"
     parameters = [*gate, *hold]

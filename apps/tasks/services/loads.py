@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
-from apps.accounts import policies
+from apps.accounts import plans
 from apps.tasks.models import Status, Task
 from apps.tasks.services import wakes
 
@@ -56,7 +56,11 @@ def _key(task: Task) -> _Key:
 
 def _limit(task: Task) -> int:
     workspace = task.workspace
-    return policies.concurrent_tasks(plan=workspace.plan, override=workspace.concurrency_override)
+    return plans.concurrent_tasks(
+        plan=workspace.plan,
+        plan_version_id=workspace.plan_version_id,
+        override=workspace.concurrency_override,
+    )
 
 
 # The oldest first. One that is just being cancelled is passed over; it no longer wants the place.
@@ -83,7 +87,7 @@ def _promote(workspace_id: int, family: str, room: int) -> None:
 
 
 _ROOMY = """
-SELECT l.workspace_id, l.family, w.plan, w.concurrency_override, l.active, l.staged
+SELECT l.workspace_id, l.family, w.plan, w.plan_version_id, w.concurrency_override, l.active, l.staged
   FROM tasks_familyload l JOIN accounts_workspace w ON w.id = l.workspace_id WHERE l.staged > 0
 """
 
@@ -98,8 +102,8 @@ def promote_staged() -> int:
         rows = cursor.fetchall()
     roomy = [
         (workspace_id, family)
-        for workspace_id, family, plan, override, active, _ in rows
-        if active < policies.concurrent_tasks(plan=plan, override=override)
+        for workspace_id, family, plan, version, override, active, _ in rows
+        if active < plans.concurrent_tasks(plan=plan, plan_version_id=version, override=override)
     ]
     for workspace_id, family in roomy:
         _promote_locked(workspace_id, family)
@@ -113,8 +117,8 @@ def _promote_locked(workspace_id: int, family: str) -> None:
             f"{_ROOMY} AND l.workspace_id = %s AND l.family = %s FOR UPDATE OF l",
             [workspace_id, family],
         )
-        for _, _, plan, override, active, staged in cursor.fetchall():
-            limit = policies.concurrent_tasks(plan=plan, override=override)
+        for _, _, plan, version, override, active, staged in cursor.fetchall():
+            limit = plans.concurrent_tasks(plan=plan, plan_version_id=version, override=override)
             if (room := min(limit - active, staged)) > 0:
                 _promote(workspace_id, family, room)
     wakes.DISPATCH.after_commit()

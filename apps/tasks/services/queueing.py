@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import connection
 
-from apps.accounts.policies import PLAN_TERMS
+from apps.accounts import plans
 from apps.catalog.spec import TaskSpec
 from apps.tasks.models import Task
 
@@ -57,10 +57,12 @@ WITH RECURSIVE lane (family, workspace_id) AS (
             ORDER BY t.created_at, t.id LIMIT %(per_workspace)s) t
      WHERE l.workspace_id IS NOT NULL
 ), load AS (
-    SELECT w.id AS workspace_id, share.weight,
+    SELECT w.id AS workspace_id, COALESCE(bought.weight, newest.weight) AS weight,
            (SELECT count(*) FROM tasks_task t WHERE t.workspace_id = w.id AND t.status = 'processing') AS running
       FROM accounts_workspace w
-      JOIN unnest(%(plans)s::text[], %(shares)s::int[]) AS share (plan, weight) ON share.plan = w.plan
+      JOIN unnest(%(plans)s::text[], %(shares)s::int[]) AS newest (plan, weight) ON newest.plan = w.plan
+      LEFT JOIN unnest(%(versions)s::bigint[], %(version_plans)s::text[], %(version_shares)s::int[])
+           AS bought (id, plan, weight) ON bought.id = w.plan_version_id AND bought.plan = w.plan
      WHERE w.id IN (SELECT workspace_id FROM head)
 )
 SELECT h.id FROM head h JOIN load USING (workspace_id)
@@ -77,6 +79,7 @@ def next_tasks(*, specs: Sequence[TaskSpec], room: int) -> list[Waiting]:
     """
     if not specs or room <= 0:
         return []
+    shares = plans.shares()
     with connection.cursor() as cursor:
         cursor.execute(
             _NEXT,
@@ -85,8 +88,11 @@ def next_tasks(*, specs: Sequence[TaskSpec], room: int) -> list[Waiting]:
                 "models": [spec.model for spec in specs],
                 "task_types": [spec.task_type for spec in specs],
                 "per_workspace": min(room, PER_WORKSPACE),
-                "plans": [str(plan) for plan in PLAN_TERMS],
-                "shares": [terms.share for terms in PLAN_TERMS.values()],
+                "plans": [share.plan for share in shares if share.version is None],
+                "shares": [share.weight for share in shares if share.version is None],
+                "versions": [share.version for share in shares if share.version is not None],
+                "version_plans": [share.plan for share in shares if share.version is not None],
+                "version_shares": [share.weight for share in shares if share.version is not None],
                 "room": room,
             },
         )

@@ -10,7 +10,7 @@ from apps.ops import audit
 
 
 class Command(BaseCommand):
-    help = "Check that every wallet equals its ledger and every task its hold. Changes nothing."
+    help = "Prove that wallets, tasks, payments, documents and rewards agree to the point. Changes nothing."
 
     def handle(self, *args: Any, **options: Any) -> None:
         with transaction.atomic():
@@ -25,6 +25,7 @@ class Command(BaseCommand):
         if found:
             raise CommandError(f"{len(found)} differences.")
         self.stdout.write(
-            f"Credits balance: {proof.wallets} wallets, {proof.entries} ledger lines, {proof.tasks} tasks; "
-            f"{format_usd(proof.available)} available, {format_usd(proof.held)} held."
+            f"Credits balance: {proof.wallets} wallets, {proof.entries} ledger lines, {proof.tasks} tasks, "
+            f"{proof.payments} payments, {proof.invoices} invoices; {format_usd(proof.available)} available, "
+            f"{format_usd(proof.held)} held, {format_usd(proof.debt)} owed."
         )

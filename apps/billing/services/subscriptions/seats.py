@@ -1,0 +1,115 @@
+"""Seats: rented places for own accounts of a family, as quantities on the workspace's subscription.
+
+More seats are charged now for the rest of the period, fewer count from the next period on. Raises as `change` does.
+"""
+
+from apps.billing.gateways.stripe_subscriptions import Change
+from apps.billing.models import Seats, Subscription
+from apps.billing.selectors.subscriptions import subscription_of
+from apps.billing.services.subscriptions import prices
+from apps.billing.services.subscriptions.change import (
+    Asked,
+    charge,
+    current,
+    keep_seats,
+    later,
+    note,
+    set_cancelling,
+)
+from apps.billing.services.subscriptions.prices import SeatPrice
+from apps.billing.services.subscriptions.reading import Reading, SeatsRead
+from apps.billing.services.subscriptions.start import Return, explained, start_seats
+from apps.billing.services.subscriptions.sync import read, sync
+from apps.core.errors import InvalidRequest
+
+MOST = 1000
+_NONE = SeatsRead(0, None, {})
+
+
+def set_seats(*, asked: Asked, family: str, seats: int, back: Return) -> str:
+    """Rent so many seats of a family in all. Returns where to pay or confirm, or nothing when it is done.
+
+    Without a subscription one is started on Stripe's page; the customer comes back to `back`.
+    """
+    price = prices.seat_price(family)
+    _check(seats, price)
+    if subscription_of(workspace_id=asked.workspace.pk) is None:
+        if seats == 0:
+            return ""
+        parts = price.parts(seats)
+        key = asked.client_key
+        return start_seats(workspace=asked.workspace, parts=parts, client_key=key, back=back)
+    row = current(workspace=asked.workspace)
+    with explained():
+        row = _set(asked, row, family, seats)
+    note(asked, "seats.changed", family, {"seats": seats})
+    return row.pay_url
+
+
+def _check(seats: int, price: SeatPrice) -> None:
+    if not 0 <= seats <= MOST:
+        raise InvalidRequest.field("seats", f"Between 0 and {MOST} seats.")
+    if seats % price.pack:
+        raise InvalidRequest.field("seats", f"These seats come {price.pack} at a time.")
+
+
+def _set(asked: Asked, row: Subscription, family: str, seats: int) -> Subscription:
+    told = read(ref=row.ref)
+    has = told.seats.get(family, _NONE)
+    price = _agreed(row, family)
+    if seats < has.quantity:
+        return _fewer(asked, row, told, (family, seats, price))
+    if has.next_quantity is not None:
+        # What waits is taken back first: seats that are paid for are not charged again.
+        changes = _changes(has, price, has.quantity)
+        row = later(asked, row, changes, keep_seats(family, 0, told), what=f"keep:{family}")
+        told = read(ref=row.ref)
+        has = told.seats.get(family, _NONE)
+    if told.ends_whole and seats:
+        row = set_cancelling(asked, row, cancels=False)
+    if seats == has.quantity:
+        return sync(ref=row.ref)
+    return charge(asked, row, _changes(has, price, seats), what=f"seats:{family}:{seats}")
+
+
+def _agreed(row: Subscription, family: str) -> SeatPrice:
+    """What the workspace pays for seats of the family, or would today."""
+    today = prices.seat_price(family)
+    known = Seats.objects.of(row.workspace_id).filter(subscription=row, family=family).first()
+    if known is None or not known.first_points:
+        return today
+    return SeatPrice(family, known.first_points, known.further_points, today.pack)
+
+
+def _fewer(
+    asked: Asked, row: Subscription, told: Reading, wanted: tuple[str, int, SeatPrice]
+) -> Subscription:
+    family, seats, price = wanted
+    has = told.seats[family]
+    if has.next_quantity == seats:
+        return sync(ref=row.ref)
+    if seats == 0 and _is_all(told, family):
+        return set_cancelling(asked, row, cancels=True)
+    changes = _changes(has, price, seats)
+    kept = keep_seats(family, has.quantity, told)
+    return later(asked, row, changes, kept, what=f"seats:{family}:{seats}")
+
+
+def _is_all(told: Reading, family: str) -> bool:
+    """Whether the subscription bills nothing else: at Stripe it cannot become empty, only end."""
+    others = any(read_.parts for name, read_ in told.seats.items() if name != family)
+    return told.billed_version is None and not others
+
+
+def _changes(has: SeatsRead, price: SeatPrice, seats: int) -> list[Change]:
+    """From the items that are billed to those of so many seats."""
+    wanted = price.parts(seats)
+    gone = [Change("", 0, ref=item.ref) for part, item in has.parts.items() if part not in wanted]
+    changed = []
+    for part, quantity in wanted.items():
+        item = has.parts.get(part)
+        if item is None:
+            changed.append(Change(prices.seat_part_price(part), quantity))
+        elif item.quantity != quantity:
+            changed.append(Change(item.price, quantity, ref=item.ref))
+    return changed + gone

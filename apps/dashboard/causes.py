@@ -1,0 +1,111 @@
+"""What a ledger line was for, in words and as a link to its page."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.urls import NoReverseMatch, reverse
+
+from apps.accounts.policies import Permission
+from apps.billing.models import CreditEntry, Invoice
+from apps.billing.selectors.transactions import Line
+from apps.dashboard.http import DashboardRequest, allowed
+
+Kind = CreditEntry.Kind
+
+WORDS: dict[str, str] = {
+    Kind.PURCHASE: "Top-up",
+    Kind.GRANT: "Given",
+    Kind.HOLD: "Held",
+    Kind.CAPTURE: "Spent",
+    Kind.RELEASE: "Not charged",
+    Kind.REFUND: "Refunded",
+    Kind.CLAWBACK: "Taken back",
+    Kind.REINSTATEMENT: "Given back",
+    Kind.REPAYMENT: "Debt paid",
+    Kind.EXPIRY: "Expired",
+    Kind.ADJUSTMENT: "Corrected",
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """`kind` as a word, `text` what it was for, `url` where that can be looked at (empty: nowhere)."""
+
+    kind: str
+    text: str
+    url: str = ""
+
+
+# The first word of a reference: how it is called, and the pages that may show it.
+_NAMES = {
+    "task": "Task",
+    "payment": "Payment",
+    "signup": "Welcome credits",
+    "code": "Redeem code",
+    "redeem": "Redeem code",
+    "referral": "Referral",
+    "expiry": "Credits expired",
+    "adjustment": "Correction",
+    "subscription": "Plan",
+}
+_LISTS = {
+    "payment": ("billing_invoices", Permission.VIEW_BILLING),
+    "subscription": ("billing_plans", Permission.VIEW_BILLING),
+    "referral": ("billing_referral", Permission.VIEW_BILLING),
+    "code": ("billing_redeem", Permission.MANAGE_BILLING),
+    "redeem": ("billing_redeem", Permission.MANAGE_BILLING),
+}
+
+
+def of(*, lines: Sequence[Line], request: DashboardRequest) -> list[tuple[Line, Cause]]:
+    """Each line with its cause, and a link where the person may follow it."""
+    documents = _documents(lines, request)
+    return [(line, _cause(line, request, documents)) for line in lines]
+
+
+def _cause(line: Line, request: DashboardRequest, documents: dict[str, str]) -> Cause:
+    family, _, rest = line.entry.reference.partition(":")
+    word = WORDS[line.entry.kind]
+    if family == "task":
+        return Cause(word, f"Task {rest[:8]}", _url("task", request, rest))
+    name = _NAMES.get(family, line.entry.reference)
+    text = f"{name}: {line.note}" if line.note and line.note != name else name
+    document = documents.get(rest.partition(":")[0])
+    if document is not None:
+        return Cause(word, text, _url("billing_invoices_one", request, document))
+    route, permission = _LISTS.get(family, ("", Permission.VIEW_BALANCE))
+    return Cause(word, text, _url(route, request) if allowed(request, permission) else "")
+
+
+def _documents(lines: Sequence[Line], request: DashboardRequest) -> dict[str, str]:
+    """The invoices of the payments among the lines, for those who may see them: payment id → invoice id."""
+    references = [one.entry.reference.split(":") for one in lines]
+    named = [_uuid(parts[1]) for parts in references if parts[0] == "payment"]
+    ids = [found for found in named if found is not None]
+    if not ids or not allowed(request, Permission.VIEW_BILLING):
+        return {}
+    found = Invoice.objects.of(request.workspace.pk).filter(
+        payment_id__in=ids, kind=Invoice.Kind.INVOICE
+    )
+    return {
+        str(payment): str(invoice) for payment, invoice in found.values_list("payment_id", "id")
+    }
+
+
+def _uuid(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _url(route: str, request: DashboardRequest, *more: str) -> str:
+    """Empty where there is no such page, or it is about something else than an id."""
+    ids = [_uuid(text) for text in more]
+    if not route or None in ids:
+        return ""
+    try:
+        return reverse(f"dashboard:{route}", args=[request.workspace.slug, *ids])
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,83 @@
+"""Forms of limits on spending, in US dollars; empty means no limit."""
+
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+
+from apps.accounts.models import ApiKey, Membership, Workspace
+from apps.billing.services.budgets import KeyLimits, Limits, WorkspaceLimits
+from apps.core.money import points_from_usd, usd
+
+
+def _dollars(label: str, hint: str = "") -> forms.DecimalField:
+    return forms.DecimalField(
+        label=label,
+        required=False,
+        min_value=Decimal(0),
+        max_digits=12,
+        decimal_places=7,
+        help_text=hint,
+    )
+
+
+class LimitForm(forms.Form):
+    """What a member may spend."""
+
+    cap_daily_usd = _dollars("At most per day, US$")
+    cap_monthly_usd = _dollars("At most per month, US$")
+
+    def limits(self) -> Limits:
+        """The wish in points. Only after `is_valid`."""
+        return Limits(**self._caps())
+
+    def refuse(self, *, field: str, message: str) -> None:
+        """Show the service's refusal beside the field it is about."""
+        name = field.replace("_points", "_usd")
+        self.add_error(name if name in self.fields else None, message)
+
+    def _caps(self) -> dict[str, int | None]:
+        return {
+            name.replace("_usd", "_points"): None if value is None else points_from_usd(value)
+            for name, value in self.cleaned_data.items()
+            if name.endswith("_usd")
+        }
+
+
+class KeyLimitForm(LimitForm):
+    """What a key may spend."""
+
+    cap_total_usd = _dollars("At most in total, US$")
+
+    def limits(self) -> KeyLimits:
+        return KeyLimits(**self._caps())
+
+
+class WorkspaceBudgetForm(LimitForm):
+    """What the workspace may spend, and when its owners are written to."""
+
+    low_balance_usd = _dollars("Mail owners when the balance falls below, US$")
+    budget_refuses = forms.BooleanField(
+        label="Refuse new work at the limit",
+        required=False,
+        help_text="Off: nothing is refused, you are only told. Limits of members and keys always refuse.",
+    )
+
+    def limits(self) -> WorkspaceLimits:
+        return WorkspaceLimits(**self._caps(), budget_refuses=self.cleaned_data["budget_refuses"])
+
+
+def shown(row: Workspace | Membership | ApiKey) -> dict[str, Any]:
+    """What the form of this row starts with."""
+    names = ("cap_daily", "cap_monthly", "cap_total", "low_balance")
+    points = {name: getattr(row, f"{name}_points", None) for name in names}
+    amounts = {
+        f"{name}_usd": _plain(usd(value)) for name, value in points.items() if value is not None
+    }
+    return {**amounts, "budget_refuses": getattr(row, "budget_refuses", True)}
+
+
+def _plain(amount: Decimal) -> str:
+    """ "5", "0.05": as a person types it."""
+    text = f"{amount:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

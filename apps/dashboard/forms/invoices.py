@@ -1,0 +1,45 @@
+"""The form of whom invoices are made out to."""
+
+from django import forms
+
+from apps.billing.documents.words import countries
+from apps.billing.models import BillingProfile
+from apps.billing.services.billing_profiles import Details
+
+
+def _countries() -> list[tuple[str, str]]:
+    return [("", "Not said"), *countries().items()]
+
+
+class DetailsForm(forms.Form):
+    company = forms.CharField(
+        required=False, max_length=200, help_text="Empty: the name of the workspace."
+    )
+    address = forms.CharField(
+        required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 4})
+    )
+    country = forms.ChoiceField(required=False, choices=_countries)
+    tax_id = forms.CharField(
+        label="Tax ID",
+        required=False,
+        max_length=50,
+        help_text="Such as a VAT number. Its form and check digits are looked at, nothing else.",
+    )
+    email = forms.EmailField(
+        label="Invoices also go to",
+        required=False,
+        help_text="Besides the owners and the members with the billing role.",
+    )
+
+    def details(self) -> Details:
+        """Only after `is_valid`."""
+        return Details(**self.cleaned_data)
+
+    def refuse(self, *, field: str, message: str) -> None:
+        """Show the service's refusal beside the field it is about."""
+        text = message.removeprefix(f"{field}: ")
+        self.add_error(field if field in self.fields else None, text)
+
+
+def initial(profile: BillingProfile) -> dict[str, str]:
+    return {name: getattr(profile, name) for name in Details.__dataclass_fields__}

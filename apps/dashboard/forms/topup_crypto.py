@@ -1,0 +1,46 @@
+"""The form of a top-up by coin: which coin, and how much."""
+
+from typing import Any, cast
+
+from django import forms
+from django.conf import settings
+
+from apps.billing.services import processors
+from apps.core.money import format_usd, points_from_usd, usd
+from apps.dashboard.forms.topup import new_key
+
+
+class CryptoForm(forms.Form):
+    """`client_key` makes a form that is sent twice one top-up."""
+
+    coin = forms.ChoiceField(label="Token and network")
+    amount = forms.DecimalField(label="Amount, US$", decimal_places=2, initial=20)
+    client_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        cast(forms.ChoiceField, self.fields["coin"]).choices = processors.choices()
+        amount = self.fields["amount"]
+        amount.help_text = f"From {format_usd(settings.TOPUP_MIN_POINTS)}."
+        amount.widget.attrs |= {
+            "min": str(usd(settings.TOPUP_MIN_POINTS)),
+            "max": str(usd(settings.TOPUP_MAX_POINTS)),
+            "step": "0.01",
+            "inputmode": "decimal",
+        }
+
+    @property
+    def amount_points(self) -> int:
+        """Only after `is_valid`."""
+        return points_from_usd(self.cleaned_data["amount"])
+
+    def refuse(self, *, field: str, message: str) -> None:
+        """Show the service's refusal beside the field it is about."""
+        self.add_error(field if field in {"amount", "coin"} else None, message)
+
+
+def fresh() -> CryptoForm | None:
+    """A form of its own; None where no coin is taken."""
+    if not processors.choices():
+        return None
+    return CryptoForm(initial={"client_key": new_key()}, auto_id="crypto_%s")

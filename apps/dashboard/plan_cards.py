@@ -1,0 +1,120 @@
+"""The plans side by side, in words: what each costs and opens, and what pressing its button does."""
+
+from dataclasses import dataclass
+
+from apps.accounts import plans
+from apps.accounts.models import Plan, PlanVersion, Workspace
+from apps.accounts.policies import PLAN_TERMS, Feature, PlanTerms
+from apps.billing.models import Subscription
+
+FEATURES = {
+    Feature.FILE_UPLOAD: "File uploads by API",
+    Feature.PREMIUM_LLM: "gpt-4o, Claude, vision and dall-e-3",
+    Feature.PUBLIC_GPTS: "GPTs without an own account",
+    Feature.NOTIFICATION_WEBHOOK: "Webhooks about the account",
+    Feature.SUNO_LYRICS: "Suno lyrics",
+    Feature.AUTO_UPLOAD: "Automatic upload of results",
+    Feature.BOT_ID: "Choose the own account that takes a task",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """One column. `move` is what its button does: subscribe, upgrade, downgrade, cancel, or nothing."""
+
+    plan: str
+    name: str
+    terms: PlanTerms
+    is_current: bool
+    is_next: bool
+    move: str
+
+    @property
+    def features(self) -> list[tuple[str, bool]]:
+        return [(words, feature in self.terms.features) for feature, words in FEATURES.items()]
+
+
+def cards(workspace: Workspace, row: Subscription | None) -> list[Card]:
+    """All plans, cheapest first: one's own with the terms that were bought, the others as sold today."""
+    return [_card(Plan(plan), workspace, row) for plan in PLAN_TERMS]
+
+
+def _card(plan: Plan, workspace: Workspace, row: Subscription | None) -> Card:
+    is_current = workspace.plan == plan
+    own = plans.terms_of_workspace(workspace)
+    terms = own if is_current else plans.newest_terms(plan=plan)
+    return Card(
+        plan=str(plan),
+        name=str(plan.label),
+        terms=terms,
+        is_current=is_current,
+        is_next=row is not None and _next_plan(row) == plan,
+        move=move_to(plan, row),
+    )
+
+
+def _next_plan(row: Subscription) -> str:
+    """What follows after the paid period; empty when nothing changes."""
+    if row.next_version is not None:
+        return row.next_version.plan
+    return Plan.HOBBYIST if row.cancels_at_period_end and row.plan_version else ""
+
+
+def move_to(plan: str, row: Subscription | None) -> str:
+    """What choosing the plan would mean, as the subscription is now."""
+    target = plans.newest_terms(plan=plan)
+    if row is None:
+        return "subscribe" if target.price_points else ""
+    if row.state != Subscription.State.ACTIVE or _next_plan(row):
+        return ""
+    paid = row.plan_version
+    if target.price_points == 0:
+        return "cancel" if paid else ""
+    if paid is None or target.price_points > paid.price_points:
+        return "upgrade"
+    return "" if paid.plan == plan or target.price_points == paid.price_points else "downgrade"
+
+
+def losses(have: PlanTerms, get: PlanTerms) -> list[str]:
+    """What is lost with a change, in sentences."""
+    found = []
+    if get.concurrent_tasks < have.concurrent_tasks:
+        found.append(
+            f"{get.concurrent_tasks} tasks of a family at once instead of {have.concurrent_tasks}; running ones finish."
+        )
+    if get.retention_days < have.retention_days:
+        found.append(
+            f"New results are kept {get.retention_days} days instead of {have.retention_days}."
+        )
+    if get.monthly_credit_points < have.monthly_credit_points:
+        found.append("Fewer credits come with the month.")
+    found += [
+        f"No more: {words}."
+        for feature, words in FEATURES.items()
+        if feature in have.features and feature not in get.features
+    ]
+    return found
+
+
+def gains(have: PlanTerms, get: PlanTerms) -> list[str]:
+    """What comes with a change, in sentences."""
+    found = []
+    if get.concurrent_tasks > have.concurrent_tasks:
+        found.append(
+            f"{get.concurrent_tasks} tasks of a family at once instead of {have.concurrent_tasks}."
+        )
+    if get.retention_days > have.retention_days:
+        found.append(f"Results are kept {get.retention_days} days.")
+    found += [
+        f"{words}."
+        for feature, words in FEATURES.items()
+        if feature in get.features and feature not in have.features
+    ]
+    return found
+
+
+def terms_of(version: PlanVersion | None) -> PlanTerms:
+    """A version's terms; of none, those of the free plan."""
+    if version is None:
+        return plans.newest_terms(plan=Plan.HOBBYIST)
+    return plans.terms_of_version(version)

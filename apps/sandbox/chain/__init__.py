@@ -1,0 +1,1 @@
+"""A real EVM chain in memory, with dollar tokens that cost nothing."""

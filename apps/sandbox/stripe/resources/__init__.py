@@ -1,0 +1,1 @@
+"""What `/v1` serves, a module for each kind of object."""

@@ -1,0 +1,36 @@
+"""Tasks, the tries at them, and what they came to."""
+
+from apps.tasks.models.tasks import (
+    CANCELLABLE,
+    FINAL,
+    OPEN_ATTEMPT,
+    UNFINISHED,
+    Attempt,
+    FailureCode,
+    FamilyLoad,
+    IdempotencyRecord,
+    Retention,
+    Status,
+    Task,
+    TaskEvent,
+)
+from apps.tasks.models.usage import CostDay, UsageBucket, UsageDay, UsageMark
+
+__all__ = [
+    "CANCELLABLE",
+    "FINAL",
+    "OPEN_ATTEMPT",
+    "UNFINISHED",
+    "Attempt",
+    "CostDay",
+    "FailureCode",
+    "FamilyLoad",
+    "IdempotencyRecord",
+    "Retention",
+    "Status",
+    "Task",
+    "TaskEvent",
+    "UsageBucket",
+    "UsageDay",
+    "UsageMark",
+]
