@@ -45,6 +45,7 @@ _NAMES = {
     "code": "Redeem code",
     "redeem": "Redeem code",
     "referral": "Referral",
+    "reward": "Referral",
     "expiry": "Credits expired",
     "adjustment": "Correction",
     "subscription": "Plan",
@@ -53,6 +54,7 @@ _LISTS = {
     "payment": ("billing_invoices", Permission.VIEW_BILLING),
     "subscription": ("billing_plans", Permission.VIEW_BILLING),
     "referral": ("billing_referral", Permission.VIEW_BILLING),
+    "reward": ("billing_referral", Permission.VIEW_BILLING),
     "code": ("billing_redeem", Permission.MANAGE_BILLING),
     "redeem": ("billing_redeem", Permission.MANAGE_BILLING),
 }

@@ -45,6 +45,8 @@ admin.site.site_header = admin.site.site_title = "Operations"
 class MembershipInline(MembershipTable):
     model = Membership
     extra = 0
+    # Members' budgets are their workspace's business.
+    fields = ("user", "role")
     autocomplete_fields = ("user",)
 
 
@@ -57,7 +59,7 @@ class WorkspaceAdmin(WorkspacePages):
     readonly_fields = ("plan", "other_plan", "created_at")
     inlines = (MembershipInline,)
 
-    @admin.display(description="")
+    @admin.display(description="other plan")
     def other_plan(self, obj: Workspace) -> str:
         return format_html(
             '<a href="{}">Give another plan</a>',

@@ -565,9 +565,9 @@ def test_crash_between_state_and_credits_grants_later(
 @pytest.mark.parametrize(
     ("damage", "fault"),
     [
-        ("UPDATE billing_referralreward SET state = 'waiting'", "should have a GRANT of None"),
-        ("UPDATE billing_referralreward SET state = 'reversed'", "should have a CLAWBACK of"),
-        ("UPDATE billing_referralreward SET points = points + 1", "of 1428572 points, the ledger"),
+        ("UPDATE billing_referralreward SET state = 'waiting'", "GRANT of None"),
+        ("UPDATE billing_referralreward SET state = 'reversed'", "CLAWBACK of"),
+        ("UPDATE billing_referralreward SET points = points + 1", "of 1428572 points expected, the ledger"),
     ],
 )
 def test_reward_that_is_not_what_the_ledger_says_is_found(
@@ -589,7 +589,7 @@ def test_ledger_line_without_its_reward_is_found(referrer: Workspace) -> None:
         movements.grant(workspace_id=referrer.pk, points=5, reference=reference)
 
     assert list(gift_faults()) == [
-        f"{reference} should have a GRANT of None points, the ledger has 5"
+        f"{reference}: GRANT of None points expected, the ledger has 5"
         for reference in ("reward:99", "code:99", "adjustment:x")
     ]
     assert Reversal.objects.of(referrer.pk).count() == 0

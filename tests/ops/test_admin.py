@@ -186,7 +186,6 @@ def test_operator_suspends_a_workspace(operator: Client, workspace: Workspace):
 
     # A plan is given on a page of its own, with a reason.
     response = operator.post(url, {**form, "plan": "premium"})
-    print("XX", response.status_code == 200 and [response.context["errors"], form])
 
     assert response.status_code == 302
     workspace.refresh_from_db()

@@ -52,7 +52,7 @@ def test_pages_open(staff: Client, poor: Workspace, chain: TestChain) -> None:
         "chaincursor/",
         "chaincursor/local/change/",
     ]
-    answers = [staff.get(f"/admin/billing/{path}").status_code for path in paths]
+    answers = [staff.get(f"/ops/admin/billing/{path}").status_code for path in paths]
     assert answers == [200] * len(paths)
 
 
@@ -60,7 +60,7 @@ def test_held_back_transfer_is_credited_by_a_step(
     staff: Client, poor: Workspace, chain: TestChain
 ) -> None:
     held = _held_back(poor, chain)
-    path = f"/admin/billing/deposit/{held.pk}/credit/do/"
+    path = f"/ops/admin/billing/deposit/{held.pk}/credit/do/"
     assert staff.post(path, {"amount": "5", "reason": ""}).status_code == 200
     assert balance(poor) == (0, 0)
     staff.post(path, {"amount": "5", "reason": "Worth it."})

@@ -98,17 +98,19 @@ def payment_without_an_invoice(workspace: Workspace) -> str:
         amount_points=USD,
         paid_at=timezone.now(),
     )
-    return f"payment {made.pk} of {USD} points has 0 invoices"
+    return f"payment {made.pk} has 0 invoices instead of 1"
 
 
 def invoice_of_another_amount(workspace: Workspace) -> str:
     Payment.objects.of(workspace.pk).update(tax_points=USD)
-    return f"says {20 * USD} and 0 tax, its payment {20 * USD} and {USD}"
+    return (
+        f"says {20 * USD} and 0 tax for workspace {workspace.pk}, its payment {20 * USD} and {USD}"
+    )
 
 
 def number_left_out(workspace: Workspace) -> str:
     LegalEntity.objects.update(next_number=F("next_number") + 1)
-    return "has issued 1 documents, the last number is 1, the next 3"
+    return "no document has the numbers 2 to 2"
 
 
 def _reward(workspace: Workspace, state: str) -> ReferralReward:
@@ -132,18 +134,18 @@ def _reward(workspace: Workspace, state: str) -> ReferralReward:
 
 
 def reward_without_a_line(workspace: Workspace) -> str:
-    return f"reward {_reward(workspace, 'granted').pk} is granted, the ledger has 0 granted"
+    return f"reward:{_reward(workspace, 'granted').pk}: GRANT of 9 points expected"
 
 
 def refused_reward_with_a_line(workspace: Workspace) -> str:
     reward = _reward(workspace, "refused")
     movements.grant(workspace_id=workspace.pk, points=9, reference=f"reward:{reward.pk}")
-    return f"reward {reward.pk} is refused, the ledger has 9 granted"
+    return f"reward:{reward.pk}: GRANT of None points expected, the ledger has 9"
 
 
 def line_without_a_reward(workspace: Workspace) -> str:
     movements.grant(workspace_id=workspace.pk, points=9, reference="reward:4711")
-    return "reward:4711 of 9 points has no reward"
+    return "reward:4711: GRANT of None points expected, the ledger has 9"
 
 
 def _code(**fields: Any) -> RedeemCode:
@@ -153,13 +155,13 @@ def _code(**fields: Any) -> RedeemCode:
 
 def code_without_a_line(workspace: Workspace) -> str:
     code = _code(workspace=workspace, redeemed_at=timezone.now())
-    return f"code {code.pk} was redeemed for 9 points, the ledger has 0"
+    return f"code:{code.pk}: GRANT of 9 points expected, the ledger has None"
 
 
 def line_without_a_code(workspace: Workspace) -> str:
     code = _code()
     movements.grant(workspace_id=workspace.pk, points=9, reference=f"code:{code.pk}")
-    return f"code:{code.pk} of 9 points has no redeemed code"
+    return f"code:{code.pk}: GRANT of None points expected, the ledger has 9"
 
 
 def correction_without_a_line(workspace: Workspace) -> str:
@@ -170,7 +172,7 @@ def correction_without_a_line(workspace: Workspace) -> str:
         state="done",
         asked_by=owner_of(workspace),
     )
-    return f"correction {made.pk} (done) of 9 points, the ledger has 0"
+    return f"adjustment:{made.pk}: ADJUSTMENT of 9 points expected, the ledger has None"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Payments through the official SDK: Checkout, cards and their refusals, refunds, disputes, the balance."""
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -228,6 +230,22 @@ def test_expired_checkout_cannot_be_paid(stripe_server: StripeServer, sdk: strip
         sdk.v1.checkout.sessions.expire(made.id)
     assert sdk.v1.payment_intents.list().data[0].status == "canceled"
     assert types(stripe_server)[-2:] == ["payment_intent.canceled", "checkout.session.expired"]
+
+
+def test_session_is_paid_once_by_two_at_once(stripe_server: StripeServer, sdk: stripe.StripeClient):
+    made = session(sdk)
+    ready = threading.Barrier(2)
+
+    def pay(_: int) -> str:
+        ready.wait(5)
+        try:
+            return str(stripe_server.pay(made.id)["payment_status"])
+        except StripeError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(pay, range(2))) == ["This Checkout Session is complete.", "paid"]
+    assert [one.amount_received for one in sdk.v1.payment_intents.list().data] == [2000]
 
 
 def test_tax_comes_on_top(stripe_server: StripeServer, sdk: stripe.StripeClient):

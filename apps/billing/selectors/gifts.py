@@ -46,4 +46,4 @@ def gift_faults() -> Iterator[str]:
             cursor.execute(_LINES.substitute(prefix=prefix, wanted=wanted))
             rows = cursor.fetchall()
         for reference, kind, should, found in rows:
-            yield f"{reference} should have a {kind} of {should} points, the ledger has {found}"
+            yield f"{reference}: {kind} of {should} points expected, the ledger has {found}"

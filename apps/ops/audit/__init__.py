@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from django.db import connection
 
 from apps.billing import selectors as billing
-from apps.ops.audit.documents import DOCUMENT_CHECKS
+from apps.billing.selectors import gifts, invoices, lots
 from apps.ops.audit.money import MONEY_CHECKS
 from apps.ops.audit.work import TASK_CHECKS, WORK_CHECKS
 
@@ -37,9 +37,17 @@ def differences() -> list[str]:
     every reward, code and correction its rule. What has ended left nothing open and its webhook a delivery; and the
     checks of `work_differences`.
     """
-    checks = (TASK_CHECKS, MONEY_CHECKS, DOCUMENT_CHECKS)
-    found = [difference for named in checks for difference in _found(named)]
-    return [*_wallets(), *_lines(), *found, *work_differences()]
+    return [
+        *_wallets(),
+        *_lines(),
+        *_lots(),
+        *_found(TASK_CHECKS),
+        *_found(MONEY_CHECKS),
+        *invoices.differences(),
+        *invoices.gaps(),
+        *gifts.gift_faults(),
+        *work_differences(),
+    ]
 
 
 def work_differences() -> list[str]:
@@ -72,6 +80,11 @@ def _wallets() -> Iterator[str]:
 def _lines() -> Iterator[str]:
     for entry_id in billing.broken_balances():
         yield f"ledger line {entry_id}: its balance does not follow from the line before"
+
+
+def _lots() -> Iterator[str]:
+    for found in lots.lot_imbalances():
+        yield f"workspace {found.workspace_id} has {found.balance} points, its lots {found.lots}"
 
 
 def _found(checks: Mapping[str, str]) -> Iterator[str]:

@@ -18,26 +18,10 @@ _PAID = f"""
       FROM billing_payment p
 """  # noqa: S608 - nothing but our own text
 
-# What is left in the lots once the spending they were not yet told of is taken off.
-_LOTS = """
-    SELECT w.workspace_id, w.available + w.held AS points,
-           COALESCE((SELECT sum(l.remaining) FROM billing_creditlot l WHERE l.workspace_id = w.workspace_id), 0)
-         + COALESCE((SELECT sum(CASE e.kind WHEN 'CAPTURE' THEN e.available_delta + e.held_delta
-                                            ELSE e.available_delta END)
-                       FROM billing_creditentry e
-                      WHERE e.workspace_id = w.workspace_id AND e.id > w.lots_folded_to
-                        AND (e.kind IN ('CAPTURE', 'CLAWBACK', 'REPAYMENT', 'EXPIRY')
-                             OR (e.kind = 'ADJUSTMENT' AND e.available_delta < 0))), 0) AS lots
-      FROM billing_wallet w
-"""
-
 MONEY_CHECKS = {
     "workspace {0} owes {1} points while {2} are available": """
         SELECT workspace_id, debt, available FROM billing_wallet WHERE debt > 0 AND available > 0
     """,
-    "workspace {0} has {1} points, its lots {2}": f"""
-        SELECT workspace_id, points, lots FROM ({_LOTS}) l WHERE points <> lots
-    """,  # noqa: S608
     "payment {0} brings {1} points, the ledger has {2}": f"""
         SELECT id, credit_points, brought FROM ({_PAID}) p WHERE credit_points <> brought
     """,  # noqa: S608
@@ -73,6 +57,13 @@ MONEY_CHECKS = {
         SELECT d.id, d.state, d.points, COALESCE(p.credit_points, 0) FROM billing_deposit d
           LEFT JOIN billing_payment p ON p.id = d.payment_id
          WHERE d.state IN ('credited', 'clawed') AND d.points <> COALESCE(p.credit_points, 0)
+    """,
+    "reward {0} is granted, but {1} of {2} points of its payment went back": """
+        SELECT r.id, b.back, p.amount_points + p.tax_points FROM billing_referralreward r
+          JOIN billing_payment p ON p.id = r.payment_id
+          JOIN LATERAL (SELECT COALESCE(sum(v.amount_points), 0) AS back FROM billing_reversal v
+                         WHERE v.payment_id = p.id AND v.is_in_effect) b ON true
+         WHERE r.state = 'granted' AND b.back > 0 AND 2 * b.back >= p.amount_points + p.tax_points
     """,
     "workspace {0} is on {1}, its subscription on {2}": """
         SELECT w.id, w.plan, v.plan FROM billing_subscription s
