@@ -394,7 +394,8 @@ REDEEM_TRIES_PER_HOUR = env.number("REDEEM_TRIES_PER_HOUR", default=5)
 REDEEM_ALARM_PER_HOUR = env.number("REDEEM_ALARM_PER_HOUR", default=200)
 # Up to here one operator corrects a balance alone, per workspace and day; 10000000 points are US$1.
 ADJUSTMENT_APPROVAL_POINTS = env.number("ADJUSTMENT_APPROVAL_POINTS", default=200_000_000)
-# Who sells, as the first invoice prints it; from then on the operator's console says it. "\n" ends a line of the address.
+# Who sells, as the first invoice prints it; from then on the operator's console says it. "\n" ends a line of the
+# address.
 SELLER_NAME = env.text("SELLER_NAME", default=SITE_NAME)
 SELLER_ADDRESS = env.text("SELLER_ADDRESS", default="").replace("\\n", "\n")
 SELLER_COUNTRY = env.country_code("SELLER_COUNTRY", env.text("SELLER_COUNTRY", default=""))

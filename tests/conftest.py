@@ -14,7 +14,15 @@ from tests.payments.chain_server import chain, chain_doors, make_chain
 from tests.payments.stripe_server import stripe_server
 from tests.upstream.fixtures import make_upstream, receiver, upstream
 
-__all__ = ["chain", "chain_doors", "make_chain", "make_upstream", "receiver", "stripe_server", "upstream"]
+__all__ = [
+    "chain",
+    "chain_doors",
+    "make_chain",
+    "make_upstream",
+    "receiver",
+    "stripe_server",
+    "upstream",
+]
 
 
 @pytest.fixture(autouse=True)

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from apps.accounts import plans
-from apps.accounts.models import Plan, PlanVersion, Workspace
+from apps.accounts.models import Plan, Workspace
 from apps.accounts.policies import PLAN_TERMS, Feature, PlanTerms
 from apps.billing.models import Subscription
+from apps.core.money import format_usd
 
 FEATURES = {
     Feature.FILE_UPLOAD: "File uploads by API",
@@ -105,16 +106,12 @@ def gains(have: PlanTerms, get: PlanTerms) -> list[str]:
         )
     if get.retention_days > have.retention_days:
         found.append(f"Results are kept {get.retention_days} days.")
+    if get.monthly_credit_points > have.monthly_credit_points:
+        credits = format_usd(get.monthly_credit_points)
+        found.append(f"{credits} of credits come with every month.")
     found += [
         f"{words}."
         for feature, words in FEATURES.items()
         if feature in get.features and feature not in have.features
     ]
     return found
-
-
-def terms_of(version: PlanVersion | None) -> PlanTerms:
-    """A version's terms; of none, those of the free plan."""
-    if version is None:
-        return plans.newest_terms(plan=Plan.HOBBYIST)
-    return plans.terms_of_version(version)

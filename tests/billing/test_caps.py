@@ -284,7 +284,9 @@ def test_five_hundred_spends_at_once_hold_a_daily_cap_to_the_point() -> None:
     people = [_person(workspace, owner_of(workspace)), *(identity(workspace) for _ in range(3))]
 
     with ThreadPoolExecutor(max_workers=25) as pool:
-        held = list(pool.map(lambda n: _tries_on_a_thread(people[n % 4], 7, f"task:{n}"), range(500)))
+        held = list(
+            pool.map(lambda n: _tries_on_a_thread(people[n % 4], 7, f"task:{n}"), range(500))
+        )
 
     assert held.count(True) == 143  # 143 × 7 = 1001
     assert _counts(workspace) == {("workspace", DAY): 1001}

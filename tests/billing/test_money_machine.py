@@ -139,7 +139,9 @@ class Money(RuleBasedStateMachine):
             return
 
     def _tasks(self, *status: Status) -> list[Task]:
-        return list(Task.objects.of(self.workspace.pk).filter(status__in=status).order_by("created_at"))
+        return list(
+            Task.objects.of(self.workspace.pk).filter(status__in=status).order_by("created_at")
+        )
 
     @rule(choice=NAMES, crash=CRASH, well=st.booleans())
     def finish_one(self, choice: int, crash: int, well: bool) -> None:

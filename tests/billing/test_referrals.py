@@ -567,7 +567,10 @@ def test_crash_between_state_and_credits_grants_later(
     [
         ("UPDATE billing_referralreward SET state = 'waiting'", "GRANT of None"),
         ("UPDATE billing_referralreward SET state = 'reversed'", "CLAWBACK of"),
-        ("UPDATE billing_referralreward SET points = points + 1", "of 1428572 points expected, the ledger"),
+        (
+            "UPDATE billing_referralreward SET points = points + 1",
+            "of 1428572 points expected, the ledger",
+        ),
     ],
 )
 def test_reward_that_is_not_what_the_ledger_says_is_found(

@@ -234,7 +234,7 @@ REDEEM = _operation(
     "redeemCode",
     "Account",
     "Redeem a code",
-    description="Adds what the code is worth to the workspace. A code works once; letter case, spaces and dashes do not "
+    description="Adds what the code is worth to the workspace. A code works once; case, spaces and dashes do not "
     "matter. Five wrong codes in an hour: 429.",
     answer="RedeemAnswer",
     errors=(*_KEYED, *_BODY),

@@ -64,8 +64,8 @@ class BillingProfile(models.Model):
 class Invoice(models.Model):
     """A document with everything that is printed on it. A trigger refuses every change after its insert.
 
-    Amounts are US dollar points; those of a credit note are negative. A debit note takes a credit note back whose refund
-    or dispute came to nothing: documents are answered by documents.
+    Amounts are US dollar points; those of a credit note are negative. A debit note takes back a credit note whose
+    refund or dispute came to nothing: documents are answered by documents.
     """
 
     class Kind(models.TextChoices):

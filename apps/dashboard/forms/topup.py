@@ -51,7 +51,7 @@ class TopUpForm(forms.Form):
 
     def refuse(self, *, field: str, message: str) -> None:
         """Show the service's refusal beside the field it is about."""
-        self.add_error("own" if field == "amount" else None, message)
+        self.add_error("own" if field == "amount" else None, message.removeprefix(f"{field}: "))
 
 
 def new_key() -> str:
