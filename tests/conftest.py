@@ -1,5 +1,6 @@
 """What every test gets: empty caches, no believed keys, no job left to itself."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -25,8 +26,13 @@ __all__ = [
 ]
 
 
+_RECURSION_LIMIT = 1_000
+
+
 @pytest.fixture(autouse=True)
 def _forget() -> Iterator[None]:
+    # The test chain's libraries raise it when they are imported; the platform keeps it (apps.core.recursion).
+    sys.setrecursionlimit(_RECURSION_LIMIT)
     selectors.forget_believed_keys()
     pricing.forget_overrides()
     byoa.forget_pool()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 
 from apps.billing.chains import Chain
 from apps.billing.gateways.chain_wire import (
@@ -17,6 +16,7 @@ from apps.billing.gateways.chain_wire import (
     Unavailable,
     WrongChain,
 )
+from apps.core.recursion import import_with_kept_limit
 
 # Blocks asked for at once, and addresses named in one question.
 _RANGE = 500
@@ -47,7 +47,7 @@ class Sought:
 
 def connected(chain: Chain) -> "Nodes":
     """The chain's endpoints, proved to speak for it. Raises WrongChain, Unavailable or Lying."""
-    connect = import_module(MODULE).connect
+    connect = import_with_kept_limit(MODULE).connect
     nodes: list[Node] = [connect(url) for url in (chain.rpc, chain.rpc_check) if url]
     for node in nodes:
         found = node.chain_id()

@@ -26,7 +26,7 @@ def remind(row: Subscription, *, day: int) -> None:
     _add(
         row,
         template="subscription_past_due",
-        key=f"subscription:{row.ref}:{since:%Y%m%d%H%M%S}:{day}" if since else "",
+        key=f"subscription:{row.ref}:{since:%Y%m%d%H%M%S%f}:{day}" if since else "",
         context={"day": day, "days_left": settings.DUNNING_DAYS[-1] - day, "pay_url": row.pay_url},
     )
     row.dunned_day = day
