@@ -230,6 +230,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     },
     "billing.btcpay": {"task": "billing.btcpay", "schedule": 60, "options": {"expires": 60}},
     "billing.events": {"task": "billing.events", "schedule": 10, "options": {"expires": 10}},
+    "billing.auto_topup": {
+        "task": "billing.auto_topup",
+        "schedule": 15,
+        "options": {"expires": 15},
+    },
     "billing.topups": {"task": "billing.topups", "schedule": 30, "options": {"expires": 30}},
     "billing.refunds": {"task": "billing.refunds", "schedule": 60, "options": {"expires": 60}},
     "billing.dunning": {"task": "billing.dunning", "schedule": 3600, "options": {"expires": 3600}},
@@ -341,6 +346,8 @@ STRIPE_TAX = env.flag("STRIPE_TAX", default=False)
 # What a top-up by card may be; 10000000 points are US$1.
 TOPUP_MIN_POINTS = env.number("TOPUP_MIN_POINTS", default=30_000_000)
 TOPUP_MAX_POINTS = env.number("TOPUP_MAX_POINTS", default=100_000_000_000)
+# The shortest time between two automatic top-ups of a workspace.
+AUTO_TOPUP_MIN_MINUTES = env.number("AUTO_TOPUP_MIN_MINUTES", default=10)
 # Up to here one operator refunds a payment alone.
 REFUND_APPROVAL_POINTS = env.number("REFUND_APPROVAL_POINTS", default=200_000_000)
 # Account-level public key (m/44'/60'/0') that deposit addresses come from; without it there is no crypto. A private

@@ -32,6 +32,7 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "keys": ("get", (200, 200, 404, 404)),
     "key_create": ("get", (200, 200, 404, 404)),
     "key_revoke": ("get", (200, 404, 404, 404)),  # a developer reaches only keys of their own
+    "billing": ("get", (200, 200, 200, 200)),
     "billing_transactions": ("get", (200, 200, 200, 200)),
     "billing_transactions_csv": ("get", (200, 200, 200, 200)),
     "billing_usage": ("get", (200, 200, 200, 200)),
@@ -98,6 +99,7 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "billing_redeem": f"{base}/billing/redeem",
         "billing_referral": f"{base}/billing/referral",
         **_invoice_paths(workspace, f"{base}/billing/invoices"),
+        "billing": f"{base}/billing",
         "billing_transactions": f"{base}/billing/transactions",
         "billing_transactions_csv": f"{base}/billing/transactions.csv",
         "billing_usage": f"{base}/billing/usage",

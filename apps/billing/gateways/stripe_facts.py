@@ -45,6 +45,8 @@ class CardPayment:
     metadata: Mapping[str, str]
     # The card may be charged again while its owner is away.
     saves_card: bool
+    # Where the card's owner shows the bank who they are, while it waits for that.
+    action_url: str
     is_live: bool
     created_at: datetime
     paid_at: datetime
@@ -173,10 +175,16 @@ def payment_of(told: dict[str, Any]) -> CardPayment:
         failure_code=str(problem.get("decline_code") or problem.get("code") or ""),
         metadata=_texts(told.get("metadata")),
         saves_card=told.get("setup_future_usage") == "off_session",
+        action_url=_action_url(told),
         is_live=bool(told.get("livemode")),
         created_at=created,
         paid_at=_time(full["created"]) if full.get("created") else created,
     )
+
+
+def _action_url(told: dict[str, Any]) -> str:
+    redirect = (told.get("next_action") or {}).get("redirect_to_url") or {}
+    return str(redirect.get("url") or "")
 
 
 def _card(charge: dict[str, Any]) -> Card | None:

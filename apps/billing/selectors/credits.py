@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from django.db.models import F, Q, Sum
-from django.db.models.functions import Coalesce
+from django.db import connection
 
 from apps.billing.models import CreditEntry, Wallet
 
@@ -28,25 +27,24 @@ class Imbalance:
     debt: tuple[int, int]
 
 
+_IMBALANCES = """
+SELECT w.workspace_id, w.available, COALESCE(e.available, 0), w.held, COALESCE(e.held, 0), w.debt, COALESCE(e.debt, 0)
+  FROM billing_wallet w LEFT JOIN (
+       SELECT workspace_id, sum(available_delta)::bigint AS available, sum(held_delta)::bigint AS held,
+              sum(debt_delta)::bigint AS debt
+         FROM billing_creditentry GROUP BY workspace_id) e USING (workspace_id)
+ WHERE (w.available, w.held, w.debt)
+       <> (COALESCE(e.available, 0), COALESCE(e.held, 0), COALESCE(e.debt, 0))
+ ORDER BY w.workspace_id
+"""
+
+
 def imbalances() -> Iterator[Imbalance]:
     """There should be none."""
-    rows = (
-        Wallet.objects.across_workspaces()
-        .annotate(
-            ledger_available=Coalesce(Sum("entries__available_delta"), 0),
-            ledger_held=Coalesce(Sum("entries__held_delta"), 0),
-            ledger_debt=Coalesce(Sum("entries__debt_delta"), 0),
-        )
-        .exclude(Q(available=F("ledger_available"), held=F("ledger_held"), debt=F("ledger_debt")))
-        .order_by("workspace_id")
-    )
-    for row in rows.iterator():
-        yield Imbalance(
-            workspace_id=row.workspace_id,
-            available=(row.available, row.ledger_available),
-            held=(row.held, row.ledger_held),
-            debt=(row.debt, row.ledger_debt),
-        )
+    with connection.cursor() as cursor:
+        cursor.execute(_IMBALANCES)
+        for row in cursor.fetchall():
+            yield Imbalance(row[0], row[1:3], row[3:5], row[5:7])
 
 
 def broken_balances() -> Iterator[int]:
@@ -61,5 +59,7 @@ def broken_balances() -> Iterator[int]:
         WHERE available_after <> available_before + available_delta OR held_after <> held_before + held_delta
         ORDER BY id
     """
-    for entry in CreditEntry.objects.across_workspaces().raw(with_previous):
-        yield entry.pk
+    with connection.cursor() as cursor:
+        cursor.execute(with_previous)
+        for (entry_id,) in cursor.fetchall():
+            yield entry_id

@@ -2,10 +2,13 @@
 
 import hashlib
 
+from django.db import transaction
+
 from apps.accounts.models import Workspace
 from apps.billing import selectors
 from apps.billing.gateways import stripe as gateway
 from apps.billing.models import PaymentCustomer
+from apps.billing.services.auto_topup import stopping
 
 
 def ref(*, workspace_id: int) -> str:
@@ -28,8 +31,14 @@ def ref(*, workspace_id: int) -> str:
 
 
 def forget(*, workspace_id: int, ref: str) -> None:
-    """Stripe does not know this customer: the key is another account's now. The next payment makes a new one."""
-    PaymentCustomer.objects.of(workspace_id).filter(ref=ref).delete()
+    """Stripe does not know this customer: the key is another account's now. The next payment makes a new one.
+
+    Its card is gone with it, so nothing is charged by itself any more.
+    """
+    with transaction.atomic():
+        if PaymentCustomer.objects.of(workspace_id).filter(ref=ref).delete()[0]:
+            row = stopping.locked(workspace_id=workspace_id)
+            stopping.stop(row=row, reason="The payment provider no longer knows the saved card.")
 
 
 def remember_card(*, workspace_id: int, customer: str, card: gateway.Card) -> None:

@@ -195,11 +195,13 @@ def take(*, top_up: TopUp, session: gateway.Session) -> Payment | None:
     paid = session.payment or gateway.payment(session.payment_ref)
     if not paid.is_paid:
         return None
-    payment, _ = payments.settle(_settled(top_up, session, paid))
-    if paid.saves_card and paid.card is not None:
-        customers.remember_card(
-            workspace_id=top_up.workspace_id, customer=session.customer, card=paid.card
-        )
+    # Together, and the card only with the credits: a late repetition must not bring an older card back.
+    with transaction.atomic():
+        if paid.saves_card and paid.card is not None and card_payments.known(ref=paid.ref) is None:
+            customers.remember_card(
+                workspace_id=top_up.workspace_id, customer=session.customer, card=paid.card
+            )
+        payment, _ = payments.settle(_settled(top_up, session, paid))
     return payment
 
 

@@ -29,6 +29,7 @@ from apps.sandbox.stripe.resources import (
     prices,
     refunds,
     setups,
+    tax,
 )
 from apps.sandbox.stripe.sender import Sender
 from apps.sandbox.stripe.world import World
@@ -49,6 +50,7 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *changes.ENDPOINTS,
     *invoice_calls.ENDPOINTS,
     *portal.ENDPOINTS,
+    *tax.ENDPOINTS,
 )
 
 
