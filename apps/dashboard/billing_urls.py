@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from apps.dashboard.views.billing import (
     budgets,
+    cards,
     invoices,
     overview,
     plans,
@@ -18,6 +19,10 @@ from apps.dashboard.views.billing import (
 
 urlpatterns: list[URLPattern] = [
     path("w/<slug:slug>/billing", overview.overview, name="billing"),
+    path("w/<slug:slug>/billing/auto-topup", overview.auto_topup, name="billing_autotopup"),
+    path("w/<slug:slug>/billing/card", cards.card, name="billing_card"),
+    path("w/<slug:slug>/billing/card/done", cards.card_done, name="billing_card_done"),
+    path("w/<slug:slug>/billing/card/remove", cards.card_remove, name="billing_card_remove"),
     path(
         "w/<slug:slug>/billing/transactions",
         transactions.transactions,
@@ -43,6 +48,11 @@ urlpatterns: list[URLPattern] = [
         "w/<slug:slug>/billing/topup/<uuid:top_up_id>/cancel",
         topup.topup_cancel,
         name="billing_topup_cancel",
+    ),
+    path(
+        "w/<slug:slug>/billing/topup/<uuid:top_up_id>/confirm",
+        topup.topup_confirm,
+        name="billing_topup_confirm",
     ),
     path("w/<slug:slug>/billing/portal", topup.portal, name="billing_portal"),
     path("w/<slug:slug>/billing/plans", plans.plan_list, name="billing_plans"),

@@ -9,8 +9,9 @@ from django.utils.functional import SimpleLazyObject
 from apps.accounts import selectors
 from apps.accounts.models import Membership, User
 from apps.accounts.policies import PERMISSIONS
-from apps.billing import selectors as billing
+from apps.dashboard import strips
 from apps.dashboard.billing_nav import tabs
+from apps.dashboard.http import DashboardRequest, money_of
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -33,11 +34,14 @@ def site(request: HttpRequest) -> dict[str, Any]:
 
 def _workspace(request: HttpRequest, membership: Membership) -> dict[str, Any]:
     workspace = membership.workspace
+    money: Any = SimpleLazyObject(lambda: money_of(cast(DashboardRequest, request)))
     return {
         "workspace": workspace,
         "membership": membership,
         "may": dict.fromkeys(PERMISSIONS[membership.role], True),
-        "wallet": SimpleLazyObject(lambda: billing.wallet(workspace_id=workspace.pk)),
+        "money": money,
+        "wallet": SimpleLazyObject(lambda: money.wallet),
+        "strip": SimpleLazyObject(lambda: strips.worst(workspace=workspace, money=money)),
         "my_memberships": SimpleLazyObject(lambda: _memberships(request)),
         "billing_tabs": SimpleLazyObject(lambda: tabs(request, membership)),
     }

@@ -9,6 +9,7 @@ from django_htmx.middleware import HtmxDetails
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.policies import Permission, may
 from apps.accounts.selectors import Identity
+from apps.billing.selectors.state import MoneyState, money_state
 
 
 class DashboardRequest(HttpRequest):
@@ -19,6 +20,16 @@ class DashboardRequest(HttpRequest):
     workspace: Workspace
     membership: Membership
     identity: Identity
+    _money: MoneyState
+
+
+def money_of(request: DashboardRequest) -> MoneyState:
+    """The workspace's money as it was when first asked for: one query a request."""
+    known: MoneyState | None = getattr(request, "_money", None)
+    if known is None:
+        known = money_state(workspace_id=request.workspace.pk)
+        request._money = known
+    return known
 
 
 def allowed(request: DashboardRequest, permission: Permission) -> bool:

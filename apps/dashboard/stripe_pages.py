@@ -7,5 +7,12 @@ https://docs.stripe.com/security/guide lists the hosts. The stand-in of test pay
 from csp.decorators import csp_update
 
 may_go_to_stripe = csp_update(
-    {"form-action": ["https://checkout.stripe.com", "https://billing.stripe.com"]}
+    {
+        "form-action": [
+            "https://checkout.stripe.com",
+            "https://billing.stripe.com",
+            # Where a bank asks for its customer. https://docs.stripe.com/payments/3d-secure/authentication-flow
+            "https://hooks.stripe.com",
+        ]
+    }
 )

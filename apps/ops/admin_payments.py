@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from apps.billing.gateways import stripe as gateway
 from apps.billing.models import (
     CreditEntry,
     InboundEvent,
@@ -24,7 +25,7 @@ from apps.billing.models import (
 from apps.billing.services import payments, refunds
 from apps.billing.services.inbox import resolve
 from apps.core.logs import scrub
-from apps.core.money import format_usd, points_from_usd, usd
+from apps.core.money import format_usd, points_from_usd
 from apps.ops.acting import ActingAdmin, ReasonForm, Step
 
 # Personal details of payers, which nobody needs to place a payment.
@@ -282,20 +283,22 @@ class InboundEventAdmin(ActingAdmin):
         return super().get_queryset(request).defer("payload")
 
     @admin.display(description="top-ups it may belong to")
-    def candidates(self, obj: InboundEvent) -> SafeString:
+    def candidates(self, obj: InboundEvent) -> str:
         """Unpaid top-ups of the same sum, from the day before on."""
         cents = _told(obj).get("amount_total") or _told(obj).get("amount_received")
         if not isinstance(cents, int) or not _is_open(obj):
-            return format_html("")
+            return "none"
         found = (
             TopUp.objects.across_workspaces()
             .select_related("workspace")
-            .filter(amount_points=cents * 100_000)
+            .filter(amount_points=cents * gateway.CENT)
             .exclude(state=TopUp.State.CREDITED)
             .order_by("-created_at")[:10]
         )
-        rows = ((one.pk, one.workspace.slug, usd(one.amount_points), one.state) for one in found)
-        return format_html_join("", "{} of {}: ${:.2f}, {}<br>", rows)
+        rows = (
+            (one.pk, one.workspace.slug, format_usd(one.amount_points), one.state) for one in found
+        )
+        return format_html_join("", "{} of {}: {}, {}<br>", rows)
 
     @admin.display(description="as told, without personal details")
     def as_told(self, obj: InboundEvent) -> SafeString:

@@ -26,11 +26,9 @@ if TYPE_CHECKING:
     PlanVersionPages = admin.ModelAdmin[PlanVersion]
     PlanVersionFields = forms.ModelForm[PlanVersion]
     SubscriptionPages = admin.ModelAdmin[Subscription]
-    SeatsTable = admin.TabularInline[Seats, Subscription]
 else:  # generic for the type checker only
     PlanVersionPages = SubscriptionPages = admin.ModelAdmin
     PlanVersionFields = forms.ModelForm
-    SeatsTable = admin.TabularInline
 
 _COUNTS = ("share", "concurrent_tasks", "staged_tasks", "retention_days", "referral_cap")
 
@@ -151,22 +149,6 @@ def _people() -> list[dict[str, Any]]:
     ]
 
 
-class SeatsInline(SeatsTable):
-    model = Seats
-    extra = 0
-    fields = readonly_fields = ("family", "quantity", "next_quantity")
-    can_delete = False
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return Seats.objects.across_workspaces()
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
 @admin.register(Subscription)
 class SubscriptionAdmin(SubscriptionPages):
     list_display = (
@@ -177,7 +159,13 @@ class SubscriptionAdmin(SubscriptionPages):
     search_fields = ("workspace__slug", "ref")
     list_select_related = ("workspace", "plan_version", "next_version")
     exclude = ("pay_url",)
-    inlines = (SeatsInline,)
+    # Not an inline: a formset asks the manager for rows of every workspace, which it refuses.
+    readonly_fields = ("rented_seats",)
+
+    @admin.display(description="seats")
+    def rented_seats(self, obj: Subscription) -> str:
+        found = Seats.objects.of(obj.workspace_id).filter(subscription=obj).order_by("family")
+        return ", ".join(map(_seats, found)) or "none"
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return Subscription.objects.across_workspaces()
@@ -190,6 +178,11 @@ class SubscriptionAdmin(SubscriptionPages):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+def _seats(one: Seats) -> str:
+    then = "" if one.next_quantity is None else f", then {one.next_quantity}"
+    return f"{one.family} {one.quantity}{then}"
 
 
 # ----------------------------------------------------------------------- a plan by hand

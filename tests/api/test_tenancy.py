@@ -64,7 +64,18 @@ ROUTES: dict[str, Calls] = {
     ],
 }
 # What anybody may read: it holds nothing of a workspace, or its unguessable address is the permission.
-PUBLIC = {"hook-provider", "models", "openapi", "docs", "docs-slash", "redoc", "file", "unknown"}
+PUBLIC = {
+    "hook-provider",
+    "hook-stripe",
+    "hook-btcpay",
+    "models",
+    "openapi",
+    "docs",
+    "docs-slash",
+    "redoc",
+    "file",
+    "unknown",
+}
 # What a call about somebody else's task answers; all others answer about the caller's own.
 STATUSES = {"task": 404, "delivery-replay": 404, "account-redeem": 400}
 SCOPES = {

@@ -21,3 +21,11 @@ def test_loading_the_chains_library_leaves_the_recursion_limit_alone():
     )
 
     assert done.stdout.split() == ["1000", "1000"]
+
+
+def test_processes_that_read_strangers_json_start_with_pythons_own_limit():
+    probe = "import sys; import config.asgi, config.urls; print(sys.getrecursionlimit())"
+
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+
+    assert done.stdout.split() == ["1000"]

@@ -33,6 +33,11 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "key_create": ("get", (200, 200, 404, 404)),
     "key_revoke": ("get", (200, 404, 404, 404)),  # a developer reaches only keys of their own
     "billing": ("get", (200, 200, 200, 200)),
+    "billing_autotopup": ("post", (422, 404, 404, 422)),  # an empty form
+    "billing_card": ("post", (302, 404, 404, 302)),
+    "billing_card_done": ("get", (404, 404, 404, 404)),  # of no page
+    "billing_card_remove": ("post", (302, 404, 404, 302)),
+    "billing_topup_confirm": ("post", (303, 404, 404, 303)),
     "billing_transactions": ("get", (200, 200, 200, 200)),
     "billing_transactions_csv": ("get", (200, 200, 200, 200)),
     "billing_usage": ("get", (200, 200, 200, 200)),
@@ -90,6 +95,11 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "billing_topup_status": f"{base}/billing/topup/{_top_up(workspace).pk}",
         "billing_topup_cancel": f"{base}/billing/topup/{_top_up(workspace).pk}/cancel",
         "billing_topup_crypto": f"{base}/billing/topup/crypto",
+        "billing_topup_confirm": f"{base}/billing/topup/{_top_up(workspace).pk}/confirm",
+        "billing_autotopup": f"{base}/billing/auto-topup",
+        "billing_card": f"{base}/billing/card",
+        "billing_card_done": f"{base}/billing/card/done",
+        "billing_card_remove": f"{base}/billing/card/remove",
         "billing_portal": f"{base}/billing/portal",
         "billing_plans": f"{base}/billing/plans",
         "billing_plans_change": f"{base}/billing/plans/to/premium",

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+import httpx
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.conftest import Visitor
@@ -17,7 +18,7 @@ from tests.faults.platform import Platform
 
 # One job is at most ten seconds away, and two cores may be busy with more than this test.
 PATIENCE_MS = 30_000
-PASSWORD = "correct horse battery"  # noqa: S105 # of a person who lives for a minute
+PASSWORD = "correct horse battery"
 _END_OF_MAIL = b"\n" + b"-" * 79 + b"\n"
 
 
@@ -63,6 +64,22 @@ class Person(Visitor):
         expect(page.get_by_text(f"Credited ${dollars}", exact=False)).to_be_visible()
         return page
 
+    def spends(self, model: str, task_type: str, **given: Any) -> None:
+        """On a task by the API, with a key of its own, until it has ended."""
+        page = self.open(f"{self.home}/keys/new")
+        page.fill("[name=name]", "shop")
+        page.get_by_role("button", name="Create key").click()
+        key = page.locator("#secret").input_value()
+        made = httpx.post(
+            f"{self.base_url}/api/v1/task",
+            json={"model": model, "task_type": task_type, "input": given},
+            headers={"x-api-key": key},
+            trust_env=False,
+        )
+        task_id = made.raise_for_status().json()["data"]["task_id"]
+        self.open(f"{self.home}/tasks/{task_id}")
+        expect(self.page.locator("#headline")).to_contain_text("charged $")
+
     def balance(self) -> str:
         """As the transactions say it, what is owed taken off."""
         self.billing("/transactions")
@@ -91,6 +108,7 @@ class Person(Visitor):
 
     def looks_right(self, name: str) -> None:
         """Nothing sticks out on a telephone; with MONEY_SHOTS pictures of both widths are kept there."""
+        self.page.wait_for_load_state()
         for width in (360, 1280):
             self.width(width)
             assert self.overflow() == 0, (name, width)

@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.shop import Person, Shop, open_shop
 from tests.faults.platform import Platform
+from tests.upstream.running import Upstream
 
 pytestmark = pytest.mark.e2e
 
@@ -137,3 +138,159 @@ def _replace_blocks(wallet: Page, *, since: int) -> None:
     wallet.fill("#depth", str(_head(wallet) - since + 3))
     wallet.get_by_role("button", name="Replace them").click()
     expect(wallet.get_by_role("status")).to_contain_text("blocks were replaced.")
+
+
+def test_plan_is_bought_raised_unpaid_and_paid(shop: Shop) -> None:
+    cem = shop.person("cem@example.com")
+    page = cem.billing("/plans")
+    cem.looks_right("plans")
+    page.get_by_role("link", name="Subscribe to Developer").click()
+    expect(page.get_by_text("$15.00 a month", exact=True)).to_be_visible()
+    cem.looks_right("plan-subscribe")
+    page.get_by_role("button", name="Continue to payment").click()
+    cem.use_card("Succeeds")
+    expect(page.get_by_text("Payment received. Your plan is active.")).to_be_visible()
+    page.get_by_role("link", name="Upgrade to Premium").click()
+    expect(page.get_by_role("row", name="Today, about")).to_contain_text("$45.00")
+    cem.looks_right("plan-upgrade")
+    page.get_by_role("button", name="Upgrade and pay $45.00").click()
+    expect(page.get_by_text("This workspace is on Premium now.")).to_be_visible()
+    cem.looks_right("plans-premium")
+
+    console = _console(shop)
+    console.page.locator("tr", has_text=cem.email).get_by_role(
+        "button", name="Next charge fails"
+    ).click()
+    expect(console.page.get_by_text("next charge fails", exact=True).first).to_be_visible()
+    console.looks_right("stripe-console")
+    console.page.locator("tr", has_text="Premium").get_by_role(
+        "button", name="Move the clock to the renewal"
+    ).first.click()
+    expect(console.page.locator("tr", has_text="Premium").first).to_contain_text("past_due")
+    page = cem.billing("/plans")
+    cem.refreshes_until(lambda page: page.get_by_role("heading", name="The renewal was not paid"))
+    cem.looks_right("plans-past-due")
+    [mail] = cem.mails("Payment for the Premium plan")
+    assert str(mail["Subject"]).startswith("Payment for the Premium plan of cem")
+    page.get_by_role("link", name="Pay now").click()
+    page.get_by_role("button", name="Pay with this: Succeeds", exact=True).click()
+    expect(page.get_by_role("heading", name="paid")).to_be_visible()
+    page = cem.billing("/plans")
+    cem.refreshes_until(lambda page: page.get_by_text("Renews on"))
+    expect(page.get_by_role("heading", name="The renewal was not paid")).to_have_count(0)
+    page = cem.billing("/invoices")
+    cem.refreshes_until(lambda page: page.locator("td.cell-sum", has_text="$60.00"))
+    assert page.locator("td.cell-sum").all_inner_texts() == ["$60.00", "$45.00", "$15.00"]
+    cem.looks_right("invoices-plan")
+
+
+def _console(shop: Shop) -> Person:
+    console = shop.person()
+    console.open("/sandbox/stripe/console")
+    return console
+
+
+def test_operator_refunds_a_part(shop: Shop) -> None:
+    dot = shop.person("dot@example.com")
+    dot.top_up("10")
+    assert dot.balance() == "$10.33"
+
+    eva = shop.operator("eva@example.org")
+    page = eva.open("/ops/admin/billing/payment/")
+    page.locator("tr", has_text="dot").get_by_role("link").first.click()
+    eva.looks_right("admin-payment")
+    page.get_by_role("link", name="Refund", exact=True).click()
+    expect(page.get_by_text("Up to $10.00 can go back to the card.")).to_be_visible()
+    page.get_by_label("Amount").fill("4")
+    page.get_by_label("Reason").fill("The first four clips were blurred.")
+    eva.looks_right("admin-refund")
+    page.get_by_role("button", name="Refund").click()
+    expect(page.get_by_text("Asked for. It is sent within a minute")).to_be_visible()
+    eva.refreshes_until(lambda page: page.get_by_text("$4.00, Sent"))
+    went_back = re.compile(r"Refund re_\w+: \$4\.00, succeeded, in effect")
+    eva.refreshes_until(lambda page: page.get_by_text(went_back))
+    eva.looks_right("admin-refunded")
+
+    assert dot.balance() == "$6.33"
+    dot.looks_right("transactions-refund")
+    page = dot.billing("/invoices")
+    expect(page.get_by_text(re.compile("Credit note on TEST-"))).to_be_visible()
+    assert page.locator("td.cell-sum").all_inner_texts() == ["−$4.00", "$10.00"]
+    dot.looks_right("invoices-refund")
+    [mail] = dot.mails("Credit note")
+    assert str(mail["Subject"]).endswith("US$4.00 (test payment)")
+
+
+def test_spent_and_disputed_credits_are_owed_and_paid_back(shop: Shop, upstream: Upstream) -> None:
+    shop.platform.add_account(label="Pool", url=upstream.url, slots=5, credential="key")
+    flo = shop.person("flo@example.com")
+    flo.top_up("5")
+    flo.spends("kling", "video_generation", prompt="a fox in a forest", duration=10)
+    flo.spends("kling", "video_generation", prompt="a fox at night", duration=10)
+    assert flo.balance() == "$4.55"
+
+    console = _console(shop)
+    console.page.locator("tr", has_text="$5.00").get_by_role("button", name="Dispute").first.click()
+    expect(console.page.locator("tr", has_text="du_").first).to_contain_text("needs_response")
+    page = flo.billing("/transactions")
+    flo.refreshes_until(lambda page: page.get_by_text("$0.45 owed now"))
+    assert flo.balance() == "$0.00"
+    flo.looks_right("transactions-debt")
+    flo.billing()
+    flo.looks_right("billing-debt")
+    page = flo.top_up("3")
+    expect(page.get_by_text("Your balance is $2.55.")).to_be_visible()
+    flo.looks_right("topup-paid-debt")
+    flo.balance()
+    flo.looks_right("transactions-paid-debt")
+
+
+def test_code_is_exported_once_and_redeemed_once(shop: Shop) -> None:
+    eva = shop.operator("gus@example.org")
+    page = eva.open("/ops/admin/billing/codebatch/add/")
+    page.get_by_label("Name:").fill("Launch")
+    page.get_by_label("Prefix:").fill("launch")
+    page.get_by_label("Credits:").fill("700")
+    page.get_by_label("Count:").fill("2")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="Launch").first.click()
+    page.get_by_role("link", name="Export the codes").click()
+    eva.looks_right("admin-codes")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export the codes").click()
+    [head, code, other] = download.value.path().read_text().split()
+    assert head == "code" and code != other and code.startswith("LAUNCH-")
+    page.reload()
+    page.get_by_role("link", name="Launch").first.click()
+    expect(page.get_by_role("link", name="Void")).to_be_visible()
+    expect(page.get_by_role("link", name="Export the codes")).to_have_count(0)
+
+    hal = shop.person("hal@example.com")
+    _redeem(hal, code)
+    expect(hal.page.get_by_role("status").first).to_contain_text("700 credits ($1.00) were added.")
+    hal.looks_right("redeemed")
+    assert hal.balance() == "$1.33"
+    for who in (hal, shop.person("ida@example.com")):
+        _redeem(who, code.lower())
+        expect(who.page.locator(".invalid-feedback")).to_have_text("This code is not valid.")
+    hal.looks_right("redeem-refused")
+    assert hal.balance() == "$1.33"
+
+
+def _redeem(person: Person, code: str) -> None:
+    page = person.billing("/redeem")
+    page.get_by_label("Code").first.fill(code)
+    page.get_by_role("button", name="Redeem", exact=True).click()
+
+
+def test_friend_brings_both_a_reward(shop: Shop) -> None:
+    jan = shop.person("jan@example.com")
+    page = jan.billing("/referral")
+    link = page.locator("#link").input_value()
+    jan.looks_right("referral-empty")
+    kim = shop.person()
+    kim.open(link.removeprefix(kim.base_url))
+    kim.sign_up("kim@example.net")
+    page = jan.billing("/referral")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    jan.looks_right("referral-waiting")

@@ -10,13 +10,24 @@ from django.utils import timezone
 
 from apps.accounts import keys
 from apps.accounts.models import User, Workspace
-from apps.billing.models import RedeemCode, ReferralReward
-from apps.billing.services import adjustments
+from apps.billing.models import (
+    ChainCursor,
+    Deposit,
+    DepositAddress,
+    InboundEvent,
+    RedeemCode,
+    ReferralReward,
+    RefundRequest,
+    TopUp,
+    Wallet,
+)
+from apps.billing.services import adjustments, refunds
 from apps.billing.services.invoices import default_entity
 from apps.catalog.models import PriceOverride
+from apps.notifications.models import Email
 from apps.ops.admin_tasks import ACTIONS
 from tests.factories import UserFactory, api_key, gifts, owner_of, task
-from tests.factories.billing import invoice, subscription
+from tests.factories.billing import invoice, payment, subscription
 from tests.factories.byoa import CREDENTIAL, account
 
 pytestmark = pytest.mark.django_db
@@ -55,6 +66,39 @@ def gift_rows(workspace: Workspace) -> dict[str, Any]:
     }
 
 
+def payment_rows(workspace: Workspace) -> dict[str, Any]:
+    paid, staff = payment(workspace), gifts.operator()
+    refunds.ask(payment_id=paid.pk, points=10**8, reason="Wrong model", actor=staff)
+    payload = {"type": "a.b", "data": {"object": {"email": "a canary nobody may read"}}}
+    return {
+        "payment": paid,
+        "refundrequest": RefundRequest.objects.of(workspace.pk).get(),
+        "inboundevent": InboundEvent.objects.create(
+            source="stripe", event_id="evt_1", kind="a.b", payload=payload, state="unmatched"
+        ),
+    }
+
+
+def crypto_rows(workspace: Workspace) -> dict[str, Any]:
+    top_up = TopUp.objects.create(
+        workspace=workspace, provider="evm", client_key="console", amount_points=10**8
+    )
+    address = DepositAddress.objects.create(
+        index=1,
+        address="0x" + "1" * 40,
+        workspace=workspace,
+        top_up=top_up,
+        chain="base",
+        token="USDC",
+    )
+    deposit = Deposit.objects.create(
+        chain="base", genesis="0x1", tx_hash="0x2", log_index=0, address=address, workspace=workspace,
+        token_address="0x" + "2" * 40, token="USDC", value=10**7, block_number=1, block_hash="0x3",
+    )  # fmt: skip
+    cursor = ChainCursor.objects.create(chain="base")
+    return {"deposit": deposit, "depositaddress": address, "chaincursor": cursor}
+
+
 def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
     """Every page of every model in the console."""
     rows = {
@@ -66,6 +110,16 @@ def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
         "invoice": invoice(workspace),
         "legalentity": default_entity(),
         **gift_rows(workspace),
+        **payment_rows(workspace),
+        **crypto_rows(workspace),
+        "wallet": Wallet.objects.of(workspace.pk).get(),
+        "email": Email.objects.create(
+            key="console",
+            to="a@example.com",
+            kind="x",
+            subject="Hello",
+            text="a canary nobody may read",
+        ),
         "subscription": (paid := subscription(workspace)),
         "planversion": paid.plan_version,
     }
@@ -166,6 +220,14 @@ def test_console_has_only_what_operators_may_change():
         "AdjustmentRequest",
         "PlanVersion",
         "Subscription",
+        "Payment",
+        "RefundRequest",
+        "InboundEvent",
+        "Deposit",
+        "DepositAddress",
+        "ChainCursor",
+        "Wallet",
+        "Email",
     }
 
 

@@ -136,14 +136,23 @@ def test_end_that_nobody_was_told_of(workspace: Workspace):
 def refunded(workspace: Workspace, points: int) -> Task:
     """A task that cost 10,000 points, and a refund of that size written past the service."""
     made = completed(workspace)
+    plant_refund(made, points)
+    return made
+
+
+def plant_refund(of: Task, points: int) -> None:
     plant("UPDATE billing_wallet SET available = available + %s", points)
     plant(
-        "INSERT INTO billing_creditentry (workspace_id, kind, reference, available_delta, available_after, held_after)"
-        " SELECT workspace_id, 'REFUND', %s, %s, available, held FROM billing_wallet",
-        made.reference,
+        "WITH line AS ("
+        " INSERT INTO billing_creditentry (workspace_id, kind, reference, available_delta, available_after, held_after)"
+        " SELECT workspace_id, 'REFUND', %s, %s, available, held FROM billing_wallet RETURNING id, workspace_id"
+        ") INSERT INTO billing_creditlot (entry_id, workspace_id, points, remaining)"
+        " SELECT id, workspace_id, %s, %s FROM line",
+        of.reference,
+        points,
+        points,
         points,
     )
-    return made
 
 
 def test_refund_of_more_than_was_captured(workspace: Workspace):
@@ -159,12 +168,7 @@ def test_refund_of_what_was_never_captured(workspace: Workspace):
     assert audit.differences() == []
     made = task(workspace)
     finish.cancel(task=made)
-    plant("UPDATE billing_wallet SET available = available + 1")
-    plant(
-        "INSERT INTO billing_creditentry (workspace_id, kind, reference, available_delta, available_after, held_after)"
-        " SELECT workspace_id, 'REFUND', %s, 1, available, held FROM billing_wallet",
-        made.reference,
-    )
+    plant_refund(made, 1)
 
     assert audit.differences() == [f"{made.reference} was refunded 1 points, but 0 were captured"]
 
@@ -173,12 +177,7 @@ def test_second_refund(workspace: Workspace):
     plant("SET CONSTRAINTS ALL IMMEDIATE")
     plant("ALTER TABLE billing_creditentry DROP CONSTRAINT credit_entry_once_per_kind")
     made = refunded(workspace, 5_000)
-    plant("UPDATE billing_wallet SET available = available + 5000")
-    plant(
-        "INSERT INTO billing_creditentry (workspace_id, kind, reference, available_delta, available_after, held_after)"
-        " SELECT workspace_id, 'REFUND', %s, 5000, available, held FROM billing_wallet",
-        made.reference,
-    )
+    plant_refund(made, 5_000)
 
     assert audit.differences() == [f"{made.reference} was refunded 2 times"]
 

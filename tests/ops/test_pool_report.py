@@ -211,6 +211,8 @@ def test_metrics_tell_the_state_of_the_pool(client: Client, workspace: Workspace
         "modelyard_deliveries_waiting": 0,
         "modelyard_slot_leases_expired": 0,
         'modelyard_state_readable{part="attempts"}': 1,
+        'modelyard_state_readable{part="payment_events"}': 1,
+        'modelyard_state_readable{part="chains"}': 1,
     }
     assert {name: found.get(name) for name in expected} == expected
 
@@ -259,4 +261,6 @@ def test_part_that_cannot_be_read_is_left_out(client: Client):
         'modelyard_state_readable{part="deliveries"}': 0,
         'modelyard_state_readable{part="accounts"}': 1,
         'modelyard_state_readable{part="attempts"}': 1,
+        'modelyard_state_readable{part="payment_events"}': 1,
+        'modelyard_state_readable{part="chains"}': 1,
     }

@@ -123,7 +123,7 @@ def test_removed_card_is_gone_at_stripe_and_ends_automatic_topups(
 
     assert (card(workspace), is_on(workspace)) == (("", "", None), False)
     assert cards.get(row.card_ref)["customer"] is None
-    audit = AuditEvent.objects.filter(workspace=workspace, action="card.removed").get()
+    audit = AuditEvent.objects.of(workspace.pk).filter(action="card.removed").get()
     assert audit.target == "visa 4242"
     assert not Email.objects.across_workspaces().exists()
 

@@ -85,7 +85,7 @@ def charge(wanted: Charge, *, idempotency_key: str) -> CardPayment:
         "currency": CURRENCY,
         "customer": wanted.customer,
         "payment_method": wanted.card,
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "off_session": True,
         "confirm": True,
         "description": wanted.text,
@@ -163,7 +163,7 @@ def make_page(
     params: Any = {
         "mode": "setup",
         "customer": customer,
-        "payment_method_types": ["card"],
+        "allowed_payment_method_types": ["card"],
         "setup_intent_data": {"metadata": {WORKSPACE: str(workspace_id)}},
         "success_url": success_url,
         "cancel_url": cancel_url,

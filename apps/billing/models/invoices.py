@@ -123,3 +123,9 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def main_line(self) -> str:
+        """What most of it was for: an upgrade begins with the unused time of the old plan."""
+        found = max(self.lines, key=lambda line: abs(line["amount_points"]), default={"text": ""})
+        return str(found["text"])

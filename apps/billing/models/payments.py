@@ -41,7 +41,7 @@ class PaymentCustomer(models.Model):
     objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     def __str__(self) -> str:
-        return self.ref
+        return f"card of #{self.workspace_id}"
 
 
 class TopUp(models.Model):

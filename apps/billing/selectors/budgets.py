@@ -113,8 +113,33 @@ SELECT COALESCE(sum(-(available_delta + held_delta)) FILTER (WHERE kind = 'CAPTU
 """
 
 
+@dataclass(frozen=True)
+class Pace:
+    """What was spent in the last two weeks, or since the first line of a younger workspace."""
+
+    spent: int
+    seconds: float
+
+    def days(self, points: int) -> int | None:
+        """For how many whole days so much lasts at this pace; None when nothing was spent."""
+        return policies.days_left(available=points, spent=self.spent, seconds=self.seconds)
+
+
 def days_left(*, workspace_id: int, now: datetime | None = None) -> int | None:
     """For how many days the balance lasts at the pace of the last two weeks; None when nothing was spent in them."""
+    found = pace(workspace_id=workspace_id, now=now)
+    return found.days(Wallet.objects.of(workspace_id).get().available)
+
+
+def workspace_meters(*, workspace: Workspace, now: datetime | None = None) -> list[Meter]:
+    """The workspace's own limits with what is spent of them. No query where none is set."""
+    counters = counters_of(workspace, now=now or timezone.now())
+    spent = _spent(workspace.pk, [counters]) if counters else {}
+    return [Meter(one, spent.get((one.scope, one.subject_id, one.period), 0)) for one in counters]
+
+
+def pace(*, workspace_id: int, now: datetime | None = None) -> Pace:
+    """How fast a workspace spends. One query, bounded however long the ledger is."""
     now = now or timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(
@@ -126,6 +151,4 @@ def days_left(*, workspace_id: int, now: datetime | None = None) -> int | None:
                 "since": now - _WINDOW,
             },
         )
-        spent, seconds = cursor.fetchone()
-    wallet = Wallet.objects.of(workspace_id).get()
-    return policies.days_left(available=wallet.available, spent=spent, seconds=seconds)
+        return Pace(*cursor.fetchone())

@@ -10,6 +10,8 @@ from apps.billing import chains
 from apps.billing.chains import Chain
 from apps.billing.models import ChainCursor, Deposit, DepositAddress, TopUp
 
+_LOST = (Deposit.State.GONE, Deposit.State.CLAWED)
+
 
 @dataclass(frozen=True)
 class Seen:
@@ -41,6 +43,11 @@ class Status:
     transfers: list[Seen]
     is_late: bool
     is_stuck: bool
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether a transfer is no longer on its network."""
+        return any(one.state in _LOST for one in self.transfers)
 
 
 def status(*, top_up: TopUp) -> Status | None:

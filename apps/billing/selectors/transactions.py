@@ -53,6 +53,11 @@ class Line:
         return self.entry.available_after + self.entry.held_after
 
     @property
+    def repaid(self) -> int:
+        """What of an income paid a debt, and so is not in the balance."""
+        return max(0, -self.entry.debt_delta)
+
+    @property
     def note(self) -> str:
         """What the platform says of it. The words of a person who moved points by hand are not for customers."""
         return "" if self.entry.actor_id is not None else self.entry.note

@@ -8,7 +8,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from apps.accounts.policies import Permission
-from apps.billing import selectors as billing
 from apps.dashboard import charts, playground
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest
@@ -27,7 +26,6 @@ def overview(request: DashboardRequest) -> HttpResponse:
     context = {
         "tasks": page.items,
         "unfinished": any(not task.is_finished for task in page.items),
-        "wallet": billing.wallet(workspace_id=workspace_id),
         "running": selectors.unfinished_counts(workspace_id=workspace_id),
         **_usage(workspace_id),
     }

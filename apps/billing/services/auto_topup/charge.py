@@ -92,8 +92,8 @@ def _refused(top_up: TopUp, customer: PaymentCustomer, error: gateway.StripeErro
     if error.code == "idempotency_error":
         # The first call had another card. It counts, so it is looked for; nothing is asked for under a second name.
         raise gateway.Unavailable("It was asked for before, with other words.")
-    if error.code == "resource_missing":
-        saved_cards.look(ref=customer.card_ref)
+    # Most likely the card is gone at Stripe, and then here too.
+    saved_cards.look(ref=customer.card_ref)
     log.warning("automatic top-up refused", extra={"provider": "stripe", "reason": error.code})
     outcome.fail(top_up=top_up, reason=error.message, is_final=True)
 

@@ -16,6 +16,7 @@ from apps.billing.gateways import stripe as gateway
 from apps.billing.models import Provider, TopUp
 from apps.billing.selectors import payments as selectors
 from apps.billing.services import topups
+from apps.billing.services.auto_topup import charge
 from apps.billing.services.inbox import NotOurs, Unmatched
 from apps.billing.services.payments import PaymentMismatch
 from apps.catalog import pricing, registry
@@ -110,6 +111,7 @@ def _see_other(url: str) -> HttpResponse:
 
 # ------------------------------------------------------------------------------------- status
 @require_safe
+@may_go_to_stripe  # type: ignore[arg-type]
 @in_workspace(Permission.MANAGE_BILLING)
 def topup_status(request: DashboardRequest, top_up_id: UUID) -> HttpResponse:
     """Where a top-up stands. The customer lands here from Stripe, so this looks there, too."""
@@ -137,8 +139,9 @@ def _looked_at(top_up: TopUp) -> tuple[TopUp, bool]:
     """The top-up as Stripe has it now, and whether what was paid does not fit it. A silent Stripe changes nothing."""
     if not cache.add(f"topup:look:{top_up.pk}", 1, timeout=_LOOK_SECONDS):
         return top_up, False
+    look = charge.look if top_up.kind == TopUp.Kind.AUTO else topups.confirm
     try:
-        return topups.confirm(top_up=top_up), False
+        return look(top_up=top_up), False
     except (gateway.Unavailable, gateway.NotConfigured, NotOurs):
         return top_up, False
     except (gateway.StripeError, Unmatched, PaymentMismatch) as error:
@@ -160,10 +163,33 @@ def topup_cancel(request: DashboardRequest, top_up_id: UUID) -> HttpResponse:
     found = _top_up(request, top_up_id)
     if found.provider == Provider.STRIPE and found.state in TopUp.OPEN:
         try:
-            topups.cancel(top_up=found)
+            _cancel(found)
         except DomainError as error:
             messages.error(request, error.message)
     return redirect("dashboard:billing_topup_status", request.workspace.slug, found.pk)
+
+
+def _cancel(top_up: TopUp) -> None:
+    if top_up.kind == TopUp.Kind.AUTO:
+        charge.cancel(top_up=top_up)
+    else:
+        topups.cancel(top_up=top_up)
+
+
+@require_POST
+@may_go_to_stripe  # type: ignore[arg-type]
+@in_workspace(Permission.MANAGE_BILLING)
+def topup_confirm(request: DashboardRequest, top_up_id: UUID) -> HttpResponse:
+    """On to the bank that wants to see who pays an automatic top-up; the payment stays the same one."""
+    found = _top_up(request, top_up_id)
+    path = _status_path(request, found.pk)
+    if found.kind == TopUp.Kind.AUTO and found.state == TopUp.State.NEEDS_ACTION:
+        try:
+            found = charge.confirm(top_up=found, return_url=f"{settings.BASE_URL}{path}")
+        except DomainError as error:
+            messages.error(request, error.message)
+            return _see_other(path)
+    return _see_other(found.pay_url or path)
 
 
 # ------------------------------------------------------------------------------------- portal

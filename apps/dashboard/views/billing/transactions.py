@@ -6,7 +6,6 @@ from django.views.decorators.http import require_safe
 
 from apps.accounts import selectors as accounts
 from apps.accounts.policies import Permission
-from apps.billing import selectors as billing
 from apps.billing.models import CreditEntry
 from apps.billing.selectors import transactions as selectors
 from apps.dashboard import causes, downloads, ledger
@@ -34,7 +33,6 @@ def transactions(request: DashboardRequest) -> HttpResponse:
         "newest": asked.query(),
         "kinds": [(kind.value, causes.WORDS[kind]) for kind in CreditEntry.Kind],
         "keys": accounts.newest_keys(workspace_id=workspace_id),
-        "wallet": billing.wallet(workspace_id=workspace_id),
     }
     return render(request, "dashboard/billing/transactions.html", context)
 

@@ -10,7 +10,6 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.accounts.policies import Permission
-from apps.billing import selectors as billing
 from apps.billing.selectors import budgets
 from apps.core.money import usd
 from apps.dashboard import charts, downloads
@@ -86,7 +85,6 @@ def usage(request: DashboardRequest) -> HttpResponse:
         ),
         "success": charts.percentage(total.completed, total.completed + total.failed),
         "spend": _chart(request, asked),
-        "wallet": billing.wallet(workspace_id=workspace_id),
         "days_left": budgets.days_left(workspace_id=workspace_id),
         "query": asked.query(),
     }

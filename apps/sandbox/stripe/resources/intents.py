@@ -147,6 +147,11 @@ def _take_method(world: World, intent: Thing, given: Thing) -> None:
     if "payment_method" not in given:
         return
     method = methods.resolve(world, given["payment_method"], param="payment_method")
+    if method.get("_detached"):
+        raise invalid(
+            "The provided PaymentMethod was detached from a Customer. It may not be used again.",
+            param="payment_method",
+        )
     if method["customer"] is not None and method["customer"] != intent["customer"]:
         raise invalid(
             "The provided PaymentMethod cannot be attached. It is attached to another customer.",
