@@ -41,7 +41,7 @@ class ReferralAdmin(ActingAdmin):
         "clear": Step(
             "Clear",
             lambda row: "It may earn after all: what waits is granted when it is due.",
-            "Cleared. Its rewards follow within minutes.",
+            "Cleared. Rewards that are due follow within seconds.",
             "billing.change_referral",
             lambda row: row.review in (Review.WAITING, Review.NONE),
             _clear,

@@ -16,7 +16,9 @@ pytestmark = pytest.mark.e2e
 
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Platform]:
-    platform = Platform(folder=tmp_path_factory.mktemp("shop"), LOCAL_ENGINE="false")
+    platform = Platform(
+        folder=tmp_path_factory.mktemp("shop"), LOCAL_ENGINE="false", AUTO_TOPUP_MIN_MINUTES="0"
+    )
     try:
         platform.start()
         yield platform
@@ -55,10 +57,24 @@ def test_card_is_declined_then_asked_for_then_charged(shop: Shop) -> None:
     assert page.url == ana.base_url + status
     expect(page.get_by_text("Your balance is $20.33.")).to_be_visible()
     ana.looks_right("topup-credited")
-    ana.top_up("4.50")
+    _top_up_without_a_mouse(ana, "4.50")
     assert ana.balance() == "$24.83"
     ana.looks_right("transactions")
     _has_the_invoice(ana)
+
+
+def _top_up_without_a_mouse(person: Person, dollars: str) -> None:
+    page = person.billing("/topup")
+    page.focus("[name=own]")
+    page.keyboard.type(dollars)
+    for _ in range(2):  # over the switch to the button
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Continue to payment")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_label("Card number").focus()
+    page.keyboard.type("4242 4242 4242 4242")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"Credited ${dollars}.")).to_be_visible()
 
 
 def _has_the_invoice(person: Person) -> None:
@@ -170,6 +186,9 @@ def test_plan_is_bought_raised_unpaid_and_paid(shop: Shop) -> None:
     page = cem.billing("/plans")
     cem.refreshes_until(lambda page: page.get_by_role("heading", name="The renewal was not paid"))
     cem.looks_right("plans-past-due")
+    page = cem.billing("/transactions")
+    expect(page.get_by_role("region", name="Money")).to_contain_text("The last payment failed.")
+    page.get_by_role("link", name="See the plan").click()
     [mail] = cem.mails("Payment for the Premium plan")
     assert str(mail["Subject"]).startswith("Payment for the Premium plan of cem")
     page.get_by_role("link", name="Pay now").click()
@@ -293,4 +312,71 @@ def test_friend_brings_both_a_reward(shop: Shop) -> None:
     kim.sign_up("kim@example.net")
     page = jan.billing("/referral")
     expect(page.locator("tbody tr")).to_have_count(1)
+    expect(page.get_by_text("We are checking this sign-up")).to_be_visible()
     jan.looks_right("referral-waiting")
+    [mail] = kim.mails("Confirm your e-mail address")
+    [url] = re.findall(r"http\S+/confirm-email/\S+", str(mail.get_content()))
+    kim.page.goto(url)
+    kim.looks_right("confirm-address")
+    kim.page.get_by_role("button", name="Confirm").click()
+    expect(kim.page.get_by_text("You have confirmed")).to_be_visible()
+
+    # Both sat at one machine, which looks like one person: somebody has to decide.
+    lea = shop.operator("lea@example.org")
+    page = lea.open("/ops/admin/billing/referral/")
+    page.locator("tr", has_text="kim").get_by_role("link").first.click()
+    expect(page.locator(".field-what_looks_wrong")).to_contain_text("network")
+    lea.looks_right("admin-referral")
+    page.get_by_role("link", name="Clear", exact=True).click()
+    page.get_by_label("Reason").fill("They share an office.")
+    page.get_by_role("button", name="Clear").click()
+    jan.billing("/referral")
+    jan.refreshes_until(lambda page: page.get_by_text("granted"))
+    jan.looks_right("referral-granted")
+    assert (jan.balance(), kim.balance()) == ("$0.4728571", "$0.4728571")
+
+
+def test_saved_card_is_charged_by_itself_until_it_is_declined(shop: Shop) -> None:
+    mia = shop.person("mia@example.com")
+    _save_card(mia, "Succeeds")
+    mia.looks_right("billing-card")
+    _switch_on(mia)
+    page = mia.billing("/transactions")
+    mia.refreshes_until(lambda page: page.get_by_text("+$20.00"))
+    assert mia.balance() == "$20.33"
+    page = mia.billing()
+    expect(page.get_by_text("Added so far: $20.00 of $40.00 today")).to_be_visible()
+    mia.looks_right("billing-auto")
+
+    nia = shop.person("nia@example.com")
+    _save_card(nia, "Can be saved, then is declined")
+    _switch_on(nia)
+    nia.refreshes_until(lambda page: page.get_by_text("The last try was declined"))
+    nia.looks_right("billing-auto-declined")
+    nia.refreshes_until(lambda page: page.get_by_text("We switched it off."))
+    nia.looks_right("billing-auto-stopped")
+    assert nia.balance() == "$0.33"
+    expect(nia.page.get_by_role("region", name="Money")).to_contain_text(
+        "Automatic top-ups stopped."
+    )
+    nia.looks_right("transactions-auto-stopped")
+    [mail] = nia.mails("Automatic top-up of")
+    assert "Your card was declined." in str(mail.get_content())
+
+
+def _save_card(person: Person, title: str) -> None:
+    page = person.billing()
+    page.get_by_role("button", name="Save a card").click()
+    person.use_card(title)
+    expect(page.get_by_role("button", name="Replace card")).to_be_visible()
+
+
+def _switch_on(person: Person) -> None:
+    person.page.get_by_label("Top up by itself").check()
+    person.page.get_by_role("button", name="Save automatic top-up").click()
+    expect(person.page.get_by_text("Automatic top-ups are on.")).to_be_visible()
+
+
+def test_every_point_is_accounted_for(platform: Platform) -> None:
+    proof = platform.manage("audit_credits")
+    assert proof.count("\n") == 1, proof

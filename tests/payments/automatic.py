@@ -1,11 +1,15 @@
 """What tests of automatic top-ups share: a workspace whose card is saved and whose balance is low."""
 
+import time
 import uuid
+
+from django.utils import timezone
 
 from apps.accounts.models import Workspace
 from apps.billing.models import AutoTopUp, Payment, PaymentCustomer, TopUp
 from apps.billing.services import saved_cards
-from apps.billing.services.auto_topup import terms
+from apps.billing.services.auto_topup import charge, terms
+from apps.notifications.models import Email
 from tests.payments.cards import USD
 from tests.payments.stripe_server import VISA, StripeServer
 
@@ -66,3 +70,21 @@ def charges(server: StripeServer, customer: str) -> list[str]:
     """How each charge of the customer ended at Stripe, oldest first."""
     found = server.client().v1.charges.list({"customer": customer, "limit": 100}).data
     return [one.status for one in found][::-1]
+
+
+def customer(workspace: Workspace) -> str:
+    return PaymentCustomer.objects.of(workspace.pk).get().ref
+
+
+def settings_of(workspace: Workspace) -> AutoTopUp:
+    return AutoTopUp.objects.of(workspace.pk).get()
+
+
+def mails() -> list[str]:
+    return list(Email.objects.across_workspaces().order_by("id").values_list("kind", flat=True))
+
+
+def sweep_again() -> int:
+    """The leases of what is open have ended."""
+    TopUp.objects.across_workspaces().filter(next_at__isnull=False).update(next_at=timezone.now())
+    return charge.sweep(stop_at=time.monotonic() + 60)

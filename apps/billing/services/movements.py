@@ -18,21 +18,20 @@ from apps.core.errors import InvalidRequest, NotFound
 
 Kind = CreditEntry.Kind
 
-# What comes in pays a debt first; the rest is a lot. What goes out by hand may not take more than there is, which the
-# wallet's constraint sees to.
-_MOVE = """
+# The wallet's `debt` changes by `owed` and `available` by all the rest. Below zero it is refused by the wallet's
+# constraint.
+_STATEMENT = """
 WITH before AS MATERIALIZED (
-    SELECT workspace_id, GREATEST(LEAST(debt, %(points)s::bigint), 0) AS repaid FROM billing_wallet
-     WHERE workspace_id = %(workspace)s FOR UPDATE
+    SELECT workspace_id, {owed} AS owed FROM billing_wallet WHERE workspace_id = %(workspace)s FOR UPDATE
 ), wallet AS (
     UPDATE billing_wallet w
-       SET available = w.available + %(points)s::bigint - before.repaid, debt = w.debt - before.repaid
+       SET available = w.available + %(points)s::bigint + before.owed, debt = w.debt + before.owed
       FROM before WHERE w.workspace_id = before.workspace_id
- RETURNING w.workspace_id, w.available, w.held, before.repaid
+ RETURNING w.workspace_id, w.available, w.held, before.owed
 ), entry AS (
     INSERT INTO billing_creditentry (workspace_id, kind, reference, note, actor_id, available_delta, debt_delta,
                                      available_after, held_after)
-    SELECT workspace_id, %(kind)s, %(reference)s, %(note)s, %(actor)s::bigint, %(points)s::bigint - repaid, -repaid,
+    SELECT workspace_id, %(kind)s, %(reference)s, %(note)s, %(actor)s::bigint, %(points)s::bigint + owed, owed,
            available, held FROM wallet
  RETURNING id, workspace_id, available_delta
 ), lot AS (
@@ -42,23 +41,10 @@ WITH before AS MATERIALIZED (
 )
 SELECT id FROM entry
 """
+# What comes in pays a debt first; the rest is a lot.
+_MOVE = _STATEMENT.format(owed="-GREATEST(LEAST(debt, %(points)s::bigint), 0)")
 # What is taken back takes what is there, and the rest is owed.
-_TAKE_BACK = """
-WITH before AS MATERIALIZED (
-    SELECT workspace_id, LEAST(available, %(points)s::bigint) AS taken FROM billing_wallet
-     WHERE workspace_id = %(workspace)s FOR UPDATE
-), wallet AS (
-    UPDATE billing_wallet w
-       SET available = w.available - before.taken, debt = w.debt + %(points)s::bigint - before.taken
-      FROM before WHERE w.workspace_id = before.workspace_id
- RETURNING w.workspace_id, w.available, w.held, before.taken
-)
-INSERT INTO billing_creditentry (workspace_id, kind, reference, note, actor_id, available_delta, debt_delta,
-                                 available_after, held_after)
-SELECT workspace_id, %(kind)s, %(reference)s, %(note)s, %(actor)s::bigint, -taken, %(points)s::bigint - taken,
-       available, held FROM wallet
-RETURNING id
-"""
+_TAKE_BACK = _STATEMENT.format(owed="GREATEST(-%(points)s::bigint - available, 0)")
 
 
 @dataclass(frozen=True)
@@ -163,7 +149,7 @@ def _move_parameters(workspace_id: int, movement: Movement) -> dict[str, Any]:
     return {
         "workspace": workspace_id,
         "kind": movement.kind.value,
-        "points": movement.points,
+        "points": -movement.points if movement.kind is Kind.CLAWBACK else movement.points,
         "reference": movement.reference,
         "note": movement.note[:200],
         "actor": movement.actor_id,

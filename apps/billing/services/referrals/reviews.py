@@ -7,6 +7,7 @@ from apps.accounts.models import User
 from apps.billing.models import Referral, ReferralReward
 from apps.billing.services.referrals import rewards
 from apps.core.errors import InvalidRequest
+from apps.core.queue import enqueue
 
 Review = Referral.Review
 REFUSED = "The sign-up does not count."
@@ -18,6 +19,7 @@ def clear(*, invitee_id: int, actor: User, reason: str) -> Referral:
     referral = _locked(invitee_id, reason)
     if referral.review == Review.REFUSED:
         raise InvalidRequest("It was refused, and its rewards with it.")
+    enqueue("billing.rewards")
     return _decided(referral, Review.CLEARED, actor, reason)
 
 
