@@ -70,6 +70,18 @@ def test_lines_that_do_not_add_up_become_one_that_does(workspace: Workspace) -> 
     assert invoice.lines == [{"text": "Top-up", "quantity": 1, "amount_points": 20 * USD}]
 
 
+def test_main_line_of_an_upgrade_is_the_new_plan(workspace: Workspace) -> None:
+    unused, rest = -15 * USD, 60 * USD
+    lines = [
+        {"text": "Unused time", "quantity": 1, "amount_points": unused},
+        {"text": "Premium", "quantity": 1, "amount_points": rest},
+    ]
+    payment(workspace, usd=45, lines=lines)
+
+    invoice = Invoice.objects.of(workspace.pk).get()
+    assert (invoice.lines, invoice.main_line) == (lines, "Premium")
+
+
 def test_subscription_and_crypto_are_invoiced_like_all_else(workspace: Workspace) -> None:
     payment(workspace, kind=Payment.Kind.SUBSCRIPTION, usd=15)
     payment(workspace, provider="evm", method="", usd=3)

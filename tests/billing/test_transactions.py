@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from apps.accounts.models import Workspace
-from apps.billing.models import CreditEntry
+from apps.billing.models import CreditEntry, Wallet
 from apps.billing.selectors import transactions as ledger
 from apps.billing.selectors.transactions import LineFilter
 from apps.billing.services import credits, movements
@@ -195,6 +195,16 @@ def test_income_and_losses_are_told_by_kind(workspace: Workspace) -> None:
         "PURCHASE": 3 * USD,
         "REFUND": 100,
     }
+
+
+def test_income_says_what_of_it_paid_a_debt(workspace: Workspace) -> None:
+    available = Wallet.objects.of(workspace.pk).get().available
+    movements.claw_back(workspace_id=workspace.pk, points=available + 300, reference="payment:a")
+    movements.purchase(workspace_id=workspace.pk, points=1_000, reference="payment:b")
+
+    shown = [(one.entry.kind, one.amount, one.balance, one.repaid) for one in lines(workspace)[:2]]
+
+    assert shown == [("PURCHASE", 700, 700, 300), ("CLAWBACK", -available, 0, 0)]
 
 
 def test_long_ledger_is_read_through_its_indexes(workspace: Workspace) -> None:

@@ -11,10 +11,12 @@ from django.utils import timezone
 from apps.accounts import keys
 from apps.accounts.models import User, Workspace
 from apps.billing.models import (
+    AutoTopUp,
     ChainCursor,
     Deposit,
     DepositAddress,
     InboundEvent,
+    PaymentCustomer,
     RedeemCode,
     ReferralReward,
     RefundRequest,
@@ -69,9 +71,21 @@ def gift_rows(workspace: Workspace) -> dict[str, Any]:
 def payment_rows(workspace: Workspace) -> dict[str, Any]:
     paid, staff = payment(workspace), gifts.operator()
     refunds.ask(payment_id=paid.pk, points=10**8, reason="Wrong model", actor=staff)
+    saved = PaymentCustomer.objects.create(
+        workspace=workspace, ref="cus_a canary nobody", card_ref="pm_a canary nobody"
+    )
+    auto = AutoTopUp.objects.create(
+        workspace=workspace,
+        threshold_points=10**7,
+        amount_points=10**8,
+        daily_cap_points=10**8,
+        monthly_cap_points=10**8,
+    )
     payload = {"type": "a.b", "data": {"object": {"email": "a canary nobody may read"}}}
     return {
         "payment": paid,
+        "paymentcustomer": saved,
+        "autotopup": auto,
         "refundrequest": RefundRequest.objects.of(workspace.pk).get(),
         "inboundevent": InboundEvent.objects.create(
             source="stripe", event_id="evt_1", kind="a.b", payload=payload, state="unmatched"
@@ -226,6 +240,8 @@ def test_console_has_only_what_operators_may_change():
         "Deposit",
         "DepositAddress",
         "ChainCursor",
+        "PaymentCustomer",
+        "AutoTopUp",
         "Wallet",
         "Email",
     }
