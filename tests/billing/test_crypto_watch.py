@@ -234,7 +234,8 @@ def test_reorg_after_credit_takes_the_credits_back_and_says_so(
     assert (deposits(poor), balance(poor)) == ([("clawed", 10 * USD)], (0, 0))
     assert state(top_up)[0] == TopUp.State.CREATED
     seen = crypto.status(top_up=top_up)
-    assert seen is not None and (seen.has_lost, seen.missing) == (True, 10 * USD)
+    assert seen is not None
+    assert (seen.has_lost, seen.missing) == (True, 10 * USD)
     mails = Email.objects.of(poor.pk).values_list("kind", "subject")
     assert list(mails) == [("crypto_gone", "A transfer of $10.00 is no longer on Local test chain")]
 
