@@ -17,13 +17,17 @@ _NOTHING = POINTS_PER_USD // 100
 
 @dataclass(frozen=True)
 class Strip:
-    """`tone` as in app.css; `button` leads to `url`, for those who may do what it says."""
+    """`tone` as in app.css; `button` leads to `url`, for those who may do what it says.
+
+    `page_says_it`: the page at `url` has the same message with more to it, and needs no strip.
+    """
 
     tone: str
     title: str
     text: str
     button: str
     url: str
+    page_says_it: bool = False
 
 
 def worst(*, workspace: Workspace, money: MoneyState) -> Strip | None:
@@ -58,4 +62,5 @@ def _empty(slug: str, held: int) -> Strip:
 
 def _strip(tone: str, title: str, text: str, button: str, slug: str, page: str) -> Strip:
     route = f"dashboard:billing_{page}" if page else "dashboard:billing"
-    return Strip(tone, title, text, button, reverse(route, args=[slug]))
+    says_it = page in {"plans", ""}
+    return Strip(tone, title, text, button, reverse(route, args=[slug]), says_it)
