@@ -32,6 +32,7 @@ __all__ = [
     "Request",
     "Response",
     "Running",
+    "Standing",
     "TellsFigures",
     "Work",
 ]
@@ -53,6 +54,10 @@ class Work:
     `reference` is ours, unguessable, the same whenever this attempt is sent again. Media in `input` are our own URLs
     or data URIs, never the customer's addresses. `callback_url` is empty where the provider cannot reach us;
     `callback_secret` is what it may send back to prove itself. `deadline_seconds` is what is left of the task's time.
+
+    `mode` is the speed it is to run at ("relax", "fast", "turbo"; empty where the model has none), whatever `input`
+    says. Of a follow-up `parent` is what this provider knows of the task that it continues: its `id` there, and the
+    facts that came with its result (`Done.facts`); on the same account, so that ids mean the same.
     """
 
     reference: str
@@ -63,6 +68,8 @@ class Work:
     callback_url: str = ""
     callback_secret: str = field(default="", repr=False)
     deadline_seconds: float = 600
+    mode: str = ""
+    parent: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -76,10 +83,14 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Running:
-    """Not finished. `progress` in percent where the provider says, `output` what it shows on the way."""
+    """Not finished. `progress` in percent where the provider says, `output` what it shows on the way.
+
+    `previews` are URLs of pictures of the unfinished work, the newest last; the caller copies those it has not seen.
+    """
 
     progress: int | None = None
     output: Mapping[str, Any] | None = None
+    previews: tuple[str, ...] = ()
     poll_after_seconds: float | None = None
 
 
@@ -89,12 +100,34 @@ class Done:
 
     `files` are results that came as bytes: name of the output field to (bytes). `cost_points` is what the provider
     charged us (10,000,000 = US$1), None when it does not say.
+
+    `links` are output fields whose URL stays the provider's own. `facts` (small, JSON, no secrets) is what a follow-up
+    needs to know of the result; the caller keeps them and gives them back as `Work.parent`.
     """
 
     output: dict[str, Any]
     provider_id: str = ""
     files: Mapping[str, bytes] = field(default_factory=dict)
     cost_points: int | None = None
+    links: Mapping[str, str] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a check found: a sentence for the account's owner, and facts that its provider told; None: it does not say.
+
+    `plan` in the provider's word, lower case. `fast_hours` are what is left of the paid fast time. `has_relax`: whether
+    the plan includes slow work without limit. `slots` is how many tasks it allows at once. `is_flagged`: the provider
+    marks the account (Suno).
+    """
+
+    sentence: str
+    plan: str | None = None
+    fast_hours: float | None = None
+    has_relax: bool | None = None
+    slots: int | None = None
+    is_flagged: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -171,14 +204,20 @@ class Need(StrEnum):
     CAPTCHA = "captcha_required"
     BANNED = "banned"
     SETUP = "setup_required"
+    # The paid fast time is used up; slow work may go on.
+    FAST_HOURS = "no_fast_hours"
 
 
 class AccountNeedsOwner(ProviderError):
-    """Only the account's owner can help: take another account, park this one and say why."""
+    """Only the account's owner can help: take another account, park this one and say why.
 
-    def __init__(self, message: str, *, need: Need) -> None:
+    `until` (Unix seconds): when the provider says that it ends by itself, as some bans do.
+    """
+
+    def __init__(self, message: str, *, need: Need, until: float | None = None) -> None:
         super().__init__(message)
         self.need = need
+        self.until = until
 
 
 Flow = Generator[Request, Response, Any]
@@ -216,8 +255,8 @@ class Adapter(Protocol):
         """Ask to stop the work; True when the provider says it will not run (or not go on)."""
         ...
 
-    def check(self, access: Access) -> Generator[Request, Response, str]:
-        """A cheap call that shows the account works; a sentence for its owner. Raises the errors above."""
+    def check(self, access: Access) -> Generator[Request, Response, Standing]:
+        """A cheap call that shows the account works, and what it may do. Raises the errors above."""
         ...
 
     def callback(self, *, headers: Mapping[str, str], body: bytes, secret: str) -> Callback:

@@ -1,6 +1,6 @@
 """What the local engine takes and gives; the same for every job."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -10,13 +10,22 @@ Engine = Literal["neural", "hybrid", "classical", "procedural"]
 """Who made the result: a trained network; a network's analysis rendered by ordinary code;
 image processing without a network; or a program that composes. Shown to customers."""
 
-Progress = Callable[[int], None]
-"""Told the percent done, 0 to 100, from the thread that runs the job. May raise to stop it."""
+
+class Progress(Protocol):
+    """Told the percent done, 0 to 100, from the thread that runs the job. May raise to stop it.
+
+    `preview` is a picture (PNG or JPEG) of the unfinished work, for whoever watches.
+    """
+
+    def __call__(self, percent: int, preview: bytes | None = None) -> None: ...
 
 
 @dataclass(frozen=True)
 class Artefact:
-    """One file of a result; `key` is the output field that will hold its address."""
+    """One file of a result; `key` is the output field that will hold its address.
+
+    Dots lead into objects of the output ("clips.<id>.audio_url"); `LocalResult.values` holds what surrounds it.
+    """
 
     key: str
     data: bytes
@@ -26,11 +35,15 @@ class Artefact:
 
 @dataclass(frozen=True)
 class LocalResult:
-    """What a job made: files, and the output fields that are plain values."""
+    """What a job made: files, and the output fields that are plain values.
+
+    `facts` (small) are not shown: they are kept for tasks that continue this one, and come back as `input["parent"]`.
+    """
 
     engine: Engine
     artefacts: tuple[Artefact, ...] = ()
     values: dict[str, JsonValue] = field(default_factory=dict)
+    facts: dict[str, JsonValue] = field(default_factory=dict)
 
 
 class LocalEngineError(Exception):
@@ -57,5 +70,5 @@ class JobFunction(Protocol):
     ) -> LocalResult: ...
 
 
-def nothing(_percent: int) -> None:
+def nothing(_percent: int, _preview: bytes | None = None) -> None:
     """The listener of a caller who does not care about progress."""

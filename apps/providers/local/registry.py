@@ -121,13 +121,13 @@ class _Listener:
         self.told = -1
         self.raised: Exception | None = None
 
-    def __call__(self, percent: int) -> None:
+    def __call__(self, percent: int, preview: bytes | None = None) -> None:
         percent = min(100, max(0, percent))
-        if percent <= self.told:
+        if percent <= self.told and preview is None:
             return
-        self.told = percent
+        self.told = max(percent, self.told)
         try:
-            self.progress(percent)
+            self.progress(self.told, preview)
         except Exception as error:
             self.raised = error
             raise

@@ -80,7 +80,7 @@ class _Progress:
         self._claimed = claimed
         self._next = 0.0
 
-    def __call__(self, percent: int) -> None:
+    def __call__(self, percent: int, preview: bytes | None = None) -> None:
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _PROGRESS_SECONDS
             claims.report_progress(self._claimed, percent)
