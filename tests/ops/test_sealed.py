@@ -30,6 +30,8 @@ NAMES = [
     "byoa.Account.credential",
     "tasks.Task.webhook_secret",
     "notifications.Delivery.secret",
+    "notifications.AccountHook.secret",
+    "notifications.AccountHook.previous_secret",
     "billing.CodeBatch.sealed_codes",
 ]
 
@@ -108,12 +110,14 @@ def test_after_a_rotation_the_old_key_can_go(rows: Any, settings: Any):
         "byoa.Account.credential: 1 values, 1 sealed anew.\n"
         "tasks.Task.webhook_secret: 1 values, 1 sealed anew.\n"
         "notifications.Delivery.secret: 1 values, 1 sealed anew.\n"
+        "notifications.AccountHook.secret: 0 values, 0 sealed anew.\n"
+        "notifications.AccountHook.previous_secret: 0 values, 0 sealed anew.\n"
         "billing.CodeBatch.sealed_codes: 1 values, 1 sealed anew.\n"
         "Every stored secret is sealed with the first key of SEALING_KEYS.\n"
     )
     settings.SEALING_KEYS = ["new key"]
     assert opened(rows) == [SECRET] * 3
-    assert rotate().count(" 0 sealed anew.") == 4
+    assert rotate().count(" 0 sealed anew.") == 6
     assert len(batches.export(batch_id=waiting.pk)) == 2
 
 

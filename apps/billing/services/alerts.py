@@ -1,20 +1,16 @@
 """Telling owners of a low or exhausted balance: once, until credits come in again."""
 
-import json
-
 from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 
-from apps.accounts import plans
-from apps.accounts.models import Workspace
-from apps.accounts.policies import Feature
 from apps.billing.models import BalanceAlert, Wallet
 from apps.billing.selectors.people import recipients
 from apps.core.money import display_credits, format_balance
-from apps.notifications.services import mail, outbox
+from apps.notifications.events import Channel
+from apps.notifications.services import account_events, mail
 
 Kind = BalanceAlert.Kind
+_EXHAUSTED = "credits_exhausted"
 
 # Only income arms an alert again: work that gives its hold back, back and forth over the mark, is no news.
 _REARM = """
@@ -58,15 +54,16 @@ def watch() -> None:
 
 @transaction.atomic
 def tell_exhausted(*, workspace_id: int) -> None:
-    """Tell owners by mail, and the workspace's notification address, that credits are used up. Once until income."""
+    """Tell owners by mail, and whoever listens to account events, that credits are used up. Once until income."""
     alert = _first(workspace_id, Kind.EXHAUSTED)
     if alert is None:
         return
     # Who knows this need not hear that the balance is low.
     _first(workspace_id, Kind.LOW)
     wallet = Wallet.objects.of(workspace_id).select_related("workspace").get()
-    _mail(wallet, alert, "credits_exhausted")
-    _notify(wallet)
+    if account_events.wants(workspace_id=workspace_id, type=_EXHAUSTED, channel=Channel.EMAIL):
+        _mail(wallet, alert, _EXHAUSTED)
+    _notify(wallet, alert)
 
 
 @transaction.atomic
@@ -101,27 +98,13 @@ def _mail(wallet: Wallet, alert: int, template: str) -> None:
     )
 
 
-def _notify(wallet: Wallet) -> None:
-    workspace: Workspace = wallet.workspace
-    may = plans.terms_of_workspace(workspace).includes(Feature.NOTIFICATION_WEBHOOK)
-    if not (may and workspace.notification_hook_url):
-        return
+def _notify(wallet: Wallet, alert: int) -> None:
     left = int(display_credits(wallet.available))
-    body = {
-        "type": "credits_exhausted",
-        "time": int(timezone.now().timestamp()),
-        "message": "The workspace has used up its credits.",
-        # Clients of the public contract read the misspelt name.
-        "detail": {"quota_type": "", "credis_remain": left, "credits_remain": left},
-    }
-    outbox.add(
-        [
-            outbox.Event(
-                workspace_id=workspace.pk,
-                subject=f"workspace:{workspace.pk}",
-                kind="credits_exhausted",
-                endpoint=workspace.notification_hook_url,
-                body=json.dumps(body),
-            )
-        ]
+    account_events.tell(
+        workspace_id=wallet.workspace_id,
+        type=_EXHAUSTED,
+        message="The workspace has used up its credits.",
+        detail={"credis_remain": left, "credits_remain": left},
+        key=f"{_EXHAUSTED}:{alert}",
+        url=f"/w/{wallet.workspace.slug}/billing",
     )

@@ -1,1 +1,1 @@
-"""Everything that changes a task: create, dispatch, execute, finish, cancel, sweep."""
+"""Everything that writes what customers are told: events, mails, notices, and how they are to be told."""

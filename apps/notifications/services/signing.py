@@ -13,12 +13,17 @@ from apps.core.wire import Request
 TIMEOUT_SECONDS = 15
 MAX_ANSWER_BYTES = 64 * 1024
 _PREFIX = "whsec_"
+# Between two secrets that both sign; no secret holds it.
+_AND = "\n"
 
 
 def request(
     *, endpoint: str, message_id: str, sequence: int, body: str, secret: str, now: int
 ) -> Request:
-    """One attempt. `now` is its Unix time; `message_id` and `sequence` are those of every attempt of the event."""
+    """One attempt. `now` is its Unix time; `message_id` and `sequence` are those of every attempt of the event.
+
+    `secret` may be several that were `joined`: all of them sign, the first is echoed.
+    """
     headers = {
         "content-type": "application/json",
         "user-agent": _user_agent(),
@@ -28,13 +33,19 @@ def request(
     }
     raw = body.encode()
     if secret:
-        headers["x-webhook-secret"] = secret
-        headers["webhook-signature"] = signature(
-            secret=secret, message_id=message_id, timestamp=now, body=raw
+        secrets = secret.split(_AND)
+        headers["x-webhook-secret"] = secrets[0]
+        headers["webhook-signature"] = " ".join(
+            signature(secret=one, message_id=message_id, timestamp=now, body=raw) for one in secrets
         )
     return Request(
         "POST", endpoint, headers, raw, timeout_seconds=TIMEOUT_SECONDS, max_bytes=MAX_ANSWER_BYTES
     )
+
+
+def joined(*secrets: str) -> str:
+    """Several secrets as one, for the time in which receivers change from one to the other."""
+    return _AND.join(secrets)
 
 
 def signature(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:

@@ -1,21 +1,17 @@
 """From a request for a task to what would be done and what it costs, before anything is written."""
 
-import ipaddress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from apps.accounts.selectors import Identity
 from apps.catalog import pricing, registry
 from apps.catalog import selectors as catalog
 from apps.catalog.inputs import TaskInput
 from apps.catalog.spec import TaskSpec
-from apps.core import egress, media
+from apps.core import webhook_urls
 from apps.core.errors import DomainError, InvalidRequest
 from apps.tasks import policies
 from apps.tasks.models import Retention
-
-_WEBHOOK_PORTS = {None, 80, 443}
 
 
 class NoSeat(DomainError):
@@ -71,7 +67,8 @@ def prepare(*, identity: Identity, request: TaskRequest) -> Prepared:
     """
     spec = registry.spec_of(request.model, request.task_type)
     values = spec.parse(request.input)
-    check_webhook(request.webhook_endpoint)
+    if request.webhook_endpoint:
+        webhook_urls.check(request.webhook_endpoint, field="config.webhook_config.endpoint")
     if not identity.is_enabled:
         raise WorkspaceSuspended("This workspace is suspended. Ask the operator why.")
     catalog.check_plan(spec=spec, plan=identity.plan)
@@ -96,34 +93,3 @@ def _service_mode(spec: TaskSpec, asked: str) -> str:
             f"There is no seat for {spec.family} in this workspace. Use public, or rent a seat and connect an account."
         )
     return "public"
-
-
-def check_webhook(endpoint: str) -> None:
-    """An http(s) URL on port 80 or 443 that is not plainly a private address. Raises InvalidRequest.
-
-    A name that resolves to a private address is refused when we connect.
-    """
-    if not endpoint:
-        return
-    field = "config.webhook_config.endpoint"
-    try:
-        host = _webhook_host(endpoint)
-    except media.MediaError as error:
-        raise InvalidRequest.field(field, str(error)) from None
-    try:
-        address = str(ipaddress.ip_address(host))
-    except ValueError:
-        is_private = host == "localhost" or host.endswith(".localhost")
-    else:
-        is_private = not egress.is_allowed(address)
-    if is_private:
-        raise InvalidRequest.field(field, "The URL leads to a private address.")
-
-
-def _webhook_host(endpoint: str) -> str:
-    if len(endpoint) > 2048:
-        raise media.MediaError("The URL is longer than 2048 characters.")
-    parts = urlsplit(media.checked_url(endpoint))
-    if parts.port not in _WEBHOOK_PORTS and not egress.has_exemptions():
-        raise media.MediaError("The URL must use port 80 or 443.")
-    return (parts.hostname or "").rstrip(".").lower()
