@@ -29,6 +29,7 @@ _JOBS: dict[str, Entry] = {
     "tasks.recount_usage": _at(hour=2, minute=23),
     "notifications.deliver": _every(2, queue="deliver"),
     "notifications.mail": _every(5, queue="deliver"),
+    "notifications.digest": _every(300, queue="deliver"),
     "notifications.forget": _every(600, queue="deliver"),
     "files.sweep": _every(60),
     "byoa.heal": _every(30),

@@ -11,6 +11,7 @@ from csp.constants import NONE, SELF
 import config.celery  # noqa: F401 - every process sends jobs, so every process makes the app
 from config import env, schedule
 from config.settings_money import *  # noqa: F403
+from config.settings_pools import *  # noqa: F403
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -240,6 +241,8 @@ MEDIA_MAX_BYTES = env.number("MEDIA_MAX_BYTES", default=100 * 1024 * 1024)
 
 # -------------------------------------------------------------------- features
 LOCAL_ENGINE = env.flag("LOCAL_ENGINE", default=True)
+# Its stand-ins for models that need an account at a provider (Midjourney, songs): to try things out.
+SANDBOX_ENGINE = env.flag("SANDBOX_ENGINE", default=LOCAL)
 # What a new workspace gets: 66 quotas' worth, US$0.33.
 SIGNUP_GRANT_POINTS = env.number("SIGNUP_GRANT_POINTS", default=3_300_000)
 IDEMPOTENCY_HOURS = 24

@@ -115,6 +115,15 @@ class Workspace(models.Model):
     # Below this balance the owners get a mail. Empty: the installation's setting.
     low_balance_points = models.BigIntegerField(null=True, blank=True)
     notification_hook_url = models.CharField(max_length=2048, blank=True)
+    # Families whose tasks run on the workspace's own accounts unless a request says otherwise, and those whose tasks go
+    # to the public pool, at its price, when no own account can serve.
+    private_families = ArrayField(
+        models.CharField(max_length=50), default=list, size=100, blank=True, db_default=[]
+    )
+    failover_families = ArrayField(
+        models.CharField(max_length=50), default=list, size=100, blank=True, db_default=[]
+    )
+    skips_flagged_suno = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

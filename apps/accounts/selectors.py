@@ -33,6 +33,7 @@ class Identity:
 
     `member_id` is the membership of the person, or of whoever made the key; None when they have left. `cap_…` is the
     key's, `member_cap_…` that person's, `budget_…` the workspace's; `budget_refuses`: at that one nothing new starts.
+    `private_families` run on own accounts unless a request says otherwise, `failover_families` may leave them.
     """
 
     workspace_id: int
@@ -55,6 +56,8 @@ class Identity:
     budget_daily: int | None = None
     budget_monthly: int | None = None
     budget_refuses: bool = True
+    private_families: frozenset[str] = frozenset()
+    failover_families: frozenset[str] = frozenset()
 
     @property
     def has_cap(self) -> bool:
@@ -118,7 +121,7 @@ SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_
        k.cap_monthly_points,
        EXTRACT(EPOCH FROM k.expires_at - statement_timestamp())::float, w.id, w.slug, w.plan, w.is_enabled,
        w.concurrency_override, w.plan_version_id, w.cap_daily_points, w.cap_monthly_points, w.budget_refuses,
-       m.id, m.cap_daily_points, m.cap_monthly_points
+       m.id, m.cap_daily_points, m.cap_monthly_points, w.private_families, w.failover_families
   FROM accounts_apikey k JOIN accounts_workspace w ON w.id = k.workspace_id
   LEFT JOIN accounts_membership m ON m.workspace_id = k.workspace_id AND m.user_id = k.created_by_id
  WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
@@ -188,6 +191,8 @@ def _identity(row: tuple[Any, ...]) -> Identity:
         member_id=row[17],
         member_cap_daily=row[18],
         member_cap_monthly=row[19],
+        private_families=frozenset(row[20]),
+        failover_families=frozenset(row[21]),
     )
 
 
@@ -219,6 +224,8 @@ def identity_of_member(
         budget_daily=workspace.cap_daily_points,
         budget_monthly=workspace.cap_monthly_points,
         budget_refuses=workspace.budget_refuses,
+        private_families=frozenset(workspace.private_families),
+        failover_families=frozenset(workspace.failover_families),
     )
 
 

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.accounts.models import Workspace
+from apps.accounts.models import User, Workspace
 from apps.core.tenancy import TenantManager
 
 
@@ -34,13 +34,28 @@ class Weight(models.TextChoices):
     HIGH = "high", "High"
 
 
+class Mode(models.TextChoices):
+    """How an account that knows slow and fast work is used. Fast follows what a task asks for."""
+
+    ANY = "", "As asked"
+    RELAX = "relax", "Relax"
+    FAST = "fast", "Fast"
+
+
 class Account(models.Model):
-    """An account at a provider. Without a workspace it belongs to the operator's pool.
+    """An account at a provider. Without a workspace it belongs to the operator's pool, else to that workspace's seat.
 
     `credential` is sealed (apps.core.sealing, bound to the row) and never shown. `families` limits what it serves;
-    empty means all its provider serves. `turn` is its virtual time in the weighted choice, `bucket_at` the moment at
-    which its request bucket is full again, `day`/`day_count` its use today (UTC) against `daily_cap`.
-    Status changes go through `services.health` and `services.accounts`, which write the history.
+    empty means all its provider serves; a customer's account serves the one family of its seat. `turn` is its virtual
+    time in the weighted choice, `bucket_at` the moment at which its request bucket is full again, `day`/`day_count` its
+    use today (UTC) against `daily_cap`.
+
+    A backup takes nothing until it is activated (`backup_activated_at`), and then is an account like any other.
+    `is_out_of_fast`, `fast_hours`, `has_relax` and `plan` are what its provider last told of its time. When its seat
+    ends the account is parked (`seat_ended_at`), and after a while its credential is destroyed (`shredded_at`).
+
+    Status changes go through `services.health`, `services.accounts` and `services.checks`, which write the history.
+    What people are shown is `policies.state_of`: the status together with pause, period, backup and seat.
     """
 
     workspace = models.ForeignKey(
@@ -72,14 +87,46 @@ class Account(models.Model):
     bucket_at = models.DateTimeField(null=True, blank=True)
     day = models.DateField(null=True, blank=True)
     day_count = models.PositiveIntegerField(default=0)
+
+    tags = ArrayField(
+        models.CharField(max_length=30), default=list, blank=True, size=20, db_default=[]
+    )
+    mode = models.CharField(max_length=5, choices=Mode, blank=True, default=Mode.ANY, db_default="")
+    is_backup = models.BooleanField(default=False, db_default=False)
+    backup_activated_at = models.DateTimeField(null=True, blank=True)
+    plan = models.CharField(max_length=30, blank=True, default="", db_default="")
+    has_relax = models.BooleanField(default=True, db_default=True)
+    fast_hours = models.DecimalField(max_digits=8, decimal_places=2, null=True, blank=True)
+    is_out_of_fast = models.BooleanField(default=False, db_default=False)
+    is_flagged = models.BooleanField(default=False, db_default=False)
+    block_until = models.DateTimeField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
+    # The owner has said that the account is theirs to use in this way.
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    seat_ended_at = models.DateTimeField(null=True, blank=True)
+    shredded_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(db_default=Now())
     updated_at = models.DateTimeField(auto_now=True)
 
     objects: ClassVar[TenantManager[Self]] = TenantManager()
 
     class Meta:
+        indexes = [
+            models.Index(
+                fields=["workspace"],
+                condition=Q(workspace__isnull=False),
+                name="account_of_customer",
+            ),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(slots__gte=1), name="account_has_a_slot"),
+            models.CheckConstraint(
+                condition=Q(workspace__isnull=True) | Q(families__len=1),
+                name="account_of_customer_has_one_family",
+            ),
             models.CheckConstraint(
                 condition=Q(active_from__isnull=True, active_to__isnull=True)
                 | Q(active_from__isnull=False, active_to__isnull=False),
@@ -94,6 +141,11 @@ class Account(models.Model):
     def sealed_to(self) -> str:
         """What the credential is bound to."""
         return f"account:{self.pk}"
+
+    @property
+    def family(self) -> str:
+        """The family whose seat it sits on; empty for the operator's."""
+        return str(self.families[0]) if self.workspace_id is not None else ""
 
 
 class SlotLease(models.Model):

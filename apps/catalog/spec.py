@@ -40,11 +40,15 @@ class Charge:
 
 @dataclass(frozen=True)
 class Route:
-    """A way to have it made: an adapter, what it calls the job, and the Celery queue for it."""
+    """A way to have it made: an adapter, what it calls the job, and the Celery queue for it.
+
+    A sandbox shows how a model is used where nobody can make the real thing; an installation may switch it off.
+    """
 
     provider: str
     job: str
     queue: str = "provider"
+    is_sandbox: bool = False
 
 
 def _one_task(_: Any) -> Sequence[Charge]:

@@ -21,6 +21,7 @@ from apps.providers.base import (
     Need,
     ProviderError,
     ProviderUnavailable,
+    Standing,
 )
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,8 @@ _LEASE = timedelta(seconds=120)
 _IN_USE = (Status.ACTIVE, Status.COOLING)
 
 
-def ask(*, provider: str, access: Access) -> str:
-    """What the provider says of the account, in a sentence. Raises ProviderError. Writes nothing; needs seconds."""
+def ask(*, provider: str, access: Access) -> Standing:
+    """What the provider says of the account. Raises ProviderError. Writes nothing; needs seconds."""
     steps = registry.adapter(provider).check(access)
     return flow.run(steps, egress.send)
 
@@ -49,7 +50,7 @@ def check_now(*, account_id: int) -> str:
     _record(account_id, answer)
     if answer.error is not None:
         raise answer.error
-    return answer.sentence
+    return answer.standing.sentence
 
 
 def heal(*, limit: int = 20) -> int:
@@ -66,17 +67,18 @@ def heal(*, limit: int = 20) -> int:
     return limit
 
 
+_WORKS = Standing("It works.")
+
+
 @dataclass(frozen=True)
 class _Answer:
-    sentence: str = ""
+    standing: Standing = _WORKS
     error: ProviderError | None = None
 
 
 def _answer(account: Account) -> _Answer:
     try:
-        return _Answer(
-            ask(provider=account.provider, access=selectors.access(account)) or "It works."
-        )
+        return _Answer(ask(provider=account.provider, access=selectors.access(account)))
     except ProviderError as error:
         return _Answer(error=error)
     except (CannotOpen, registry.UnknownProvider) as error:
@@ -128,6 +130,10 @@ def _record(account_id: int, answer: _Answer, *, was: str | None = None) -> None
         account.status = was
     if answer.error is None:
         statuses.write(account, status=Status.ACTIVE, reason="")
+        statuses.learn(account, answer.standing)
+    elif isinstance(answer.error, AccountNeedsOwner) and answer.error.need == Need.FAST_HOURS:
+        statuses.write(account, status=Status.ACTIVE, reason="")
+        statuses.out_of_fast(account, reason=statuses.reason(account, answer.error))
     elif isinstance(answer.error, BadCredentials | AccountNeedsOwner):
         _still_parked(account, answer.error, now)
     elif was is not None:
@@ -140,7 +146,12 @@ def _still_parked(
     status = statuses.parked(error)
     times = account.failures + 1 if account.status == status else 0
     statuses.park(
-        account, status=status, reason=statuses.reason(account, error), now=now, times=times
+        account,
+        status=status,
+        reason=statuses.reason(account, error),
+        now=now,
+        times=times,
+        block_until=statuses.blocked_until(error),
     )
 
 

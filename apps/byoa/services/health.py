@@ -17,6 +17,7 @@ from apps.byoa.services import statuses
 from apps.providers.base import (
     AccountNeedsOwner,
     BadCredentials,
+    Need,
     ProviderError,
     ProviderUnavailable,
 )
@@ -66,8 +67,13 @@ def failed(*, account_id: int, error: ProviderError) -> None:
         return
     account, now = found
     reason = statuses.reason(account, error)
+    if isinstance(error, AccountNeedsOwner) and error.need == Need.FAST_HOURS:
+        statuses.out_of_fast(account, reason=reason)
+        return
     if not isinstance(error, ProviderUnavailable):
-        statuses.park(account, status=statuses.parked(error), reason=reason, now=now)
+        until = statuses.blocked_until(error)
+        status = statuses.parked(error)
+        statuses.park(account, status=status, reason=reason, now=now, block_until=until)
         return
     rest = policies.rest(
         now=now,

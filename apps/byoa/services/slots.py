@@ -18,92 +18,139 @@ from apps.byoa.models import Account, SlotLease, Status
 class _Room:
     """What one account can still take, counted down as it is booked."""
 
-    id: int
-    families: frozenset[str]
-    weight: str
+    account: Account
     slots: int
     in_use: int
     turn: int
     requests: int | None
-    per_minute: int | None
     bucket_at: datetime | None
     day: date
     day_count: int
-    daily_cap: int | None
     now: datetime
+    # It may take a task that is nobody's follow-up.
+    is_open: bool
+    # It takes tasks, or will in a moment: what only it can do is waited for.
+    is_able: bool
 
-    def left(self) -> int:
+    @property
+    def id(self) -> int:
+        return self.account.pk
+
+    def left(self, *, is_follow_up: bool = False) -> int:
+        """How many more it takes. Of its old tasks' follow-ups it takes some beyond a day's cap too."""
         limits = [self.slots - self.in_use]
         if self.requests is not None:
             limits.append(self.requests)
-        if self.daily_cap is not None:
-            limits.append(self.daily_cap - self.day_count)
+        if self.account.daily_cap is not None and not is_follow_up:
+            limits.append(self.account.daily_cap - self.day_count)
         return max(0, min(limits))
 
     def serves(self, family: str) -> bool:
-        return not self.families or family in self.families
+        return not self.account.families or family in self.account.families
 
     def candidate(self) -> policies.Candidate:
-        return policies.Candidate(self.id, self.weight, self.turn, self.in_use, self.slots)
+        return policies.Candidate(self.id, self.account.weight, self.turn, self.in_use, self.slots)
 
     def take(self) -> None:
         self.in_use += 1
         self.day_count += 1
-        if self.requests is not None and self.per_minute:
+        per_minute = self.account.requests_per_minute
+        if self.requests is not None and per_minute:
             self.requests -= 1
             self.bucket_at = policies.bucket_after(
-                now=self.now, bucket_at=self.bucket_at, per_minute=self.per_minute
+                now=self.now, bucket_at=self.bucket_at, per_minute=per_minute
             )
 
 
+@dataclass(frozen=True)
+class Wish:
+    """What a task needs of an account: somebody's (None: the operator's), of one of these providers, at a speed.
+
+    `only` is the account it must run on; `is_follow_up`: because its parent did, so a pause, a period or a day's cap do
+    not count. Those to `avoid` are not asked.
+    """
+
+    providers: Collection[str]
+    family: str
+    mode: str = ""
+    workspace_id: int | None = None
+    only: int | None = None
+    is_follow_up: bool = False
+    avoid: Collection[int] = ()
+    skips_flagged: bool = False
+
+
+@dataclass(frozen=True)
+class Booked:
+    """The account that was chosen."""
+
+    account_id: int
+    provider: str
+
+
 class Pool:
-    """The accounts that may take new tasks, as the transaction that opened it saw them.
+    """The accounts there are, as the transaction that opened it saw them.
 
     `book` works in memory and `save` writes all of it; nothing is taken before that. The caller sees to it that only
     one transaction books at a time (an advisory lock), and throws the pool away with its transaction.
     """
 
-    def __init__(self, rooms: Iterable[tuple[str, _Room]]) -> None:
-        self._rooms: dict[str, list[_Room]] = defaultdict(list)
-        for provider, room in rooms:
-            self._rooms[provider].append(room)
+    def __init__(self, rooms: Iterable[_Room]) -> None:
+        self._rooms: dict[int | None, list[_Room]] = defaultdict(list)
+        for room in rooms:
+            self._rooms[room.account.workspace_id].append(room)
         self._leases: list[SlotLease] = []
         self._moved: dict[int, _Room] = {}
 
     def room(self) -> int:
-        """How many tasks all accounts together can take."""
-        return sum(room.left() for rooms in self._rooms.values() for room in rooms)
+        """How many tasks the operator's accounts together can take."""
+        return sum(room.left() for room in self._rooms[None] if room.is_open)
 
-    def has_room(self, *, provider: str, family: str) -> bool:
-        return any(room.serves(family) and room.left() for room in self._rooms.get(provider, ()))
+    def has_room(self, wish: Wish) -> bool:
+        """Whether such a task could start now."""
+        return any(True for _ in self._able(wish))
 
-    def book(
-        self,
-        *,
-        provider: str,
-        family: str,
-        holder: str,
-        expires_at: datetime,
-        avoid: Collection[int] = (),
-    ) -> int | None:
-        """Give a slot to `holder`; the id of its account, or None when no account has room.
+    def is_waited_for(self, wish: Wish) -> bool:
+        """Whether an account that can do it is there, be it full at the moment."""
+        return any(
+            room.is_able and policies.takes(room.account, mode=wish.mode)
+            for room in self._fitting(wish)
+        )
 
-        Accounts share new tasks 1 : 2 : 4 by weight. Those to `avoid` are not asked.
+    def book(self, wish: Wish, *, holder: str, expires_at: datetime) -> Booked | None:
+        """Give a slot to `holder`; None when no account has room.
+
+        Accounts share new tasks 1 : 2 : 4 by weight; a task that must run on one account moves nobody's turn.
         """
-        able = {
-            room.id: room
-            for room in self._rooms.get(provider, ())
-            if room.serves(family) and room.left() and room.id not in avoid
-        }
+        able = {room.id: room for room in self._able(wish)}
+        chosen = able.get(wish.only) if wish.only is not None else self._chosen(able)
+        if chosen is None:
+            return None
+        chosen.take()
+        self._moved[chosen.id] = chosen
+        self._leases.append(SlotLease(account_id=chosen.id, holder=holder, expires_at=expires_at))
+        return Booked(chosen.id, chosen.account.provider)
+
+    def _chosen(self, able: Mapping[int, _Room]) -> _Room | None:
         choice = policies.choose([room.candidate() for room in able.values()])
         if choice is None:
             return None
         for account_id, turn in choice.turns.items():
             able[account_id].turn = turn
             self._moved[account_id] = able[account_id]
-        able[choice.id].take()
-        self._leases.append(SlotLease(account_id=choice.id, holder=holder, expires_at=expires_at))
-        return choice.id
+        return able[choice.id]
+
+    def _fitting(self, wish: Wish) -> Iterator[_Room]:
+        for room in self._rooms.get(wish.workspace_id, ()):
+            if room.account.provider in wish.providers and room.serves(wish.family):
+                yield room
+
+    def _able(self, wish: Wish) -> Iterator[_Room]:
+        for room in self._fitting(wish):
+            if wish.only is not None and room.id != wish.only:
+                continue
+            if _lets_in(room, wish) and room.id not in wish.avoid:
+                yield room
 
     def save(self) -> None:
         """Write what was booked: two statements, however much it is."""
@@ -113,58 +160,64 @@ class Pool:
         self._leases, self._moved = [], {}
 
 
-def open_pool() -> Pool:
-    """The operator's accounts that may take a new task now, by the database's clock.
+def _lets_in(room: _Room, wish: Wish) -> bool:
+    if wish.is_follow_up:
+        return room.left(is_follow_up=True) > 0
+    if wish.skips_flagged and room.account.is_flagged:
+        return False
+    # Whoever names an account takes the speed that it has.
+    is_right = wish.only is not None or policies.takes(room.account, mode=wish.mode)
+    return room.is_open and is_right and room.left() > 0
 
-    That is: not paused, active or due for a probe, inside their period, below their cap, with a request to spare and a
-    slot free.
+
+def open_pool(*, workspace_ids: Collection[int] = ()) -> Pool:
+    """The operator's accounts and those of the workspaces, by the database's clock.
+
+    What is parked is left out: it can do nothing, not even for follow-ups. New tasks need one that is not paused,
+    active or due for a probe, in use if it is a backup, inside its period and below its cap, with a request to spare and
+    a slot free.
     """
-    return Pool(_rooms(_candidates()))
+    return Pool(map(_room, _candidates(workspace_ids)))
 
 
-def _candidates() -> Iterable[Mapping[str, Any]]:
+def _candidates(workspace_ids: Collection[int]) -> Iterable[Account]:
     now = Now()
-    is_ready = Q(status=Status.ACTIVE) | Q(status=Status.COOLING, resume_at__lte=now)
+    is_ready = Q(status=Status.ACTIVE) | Q(status__in=[Status.COOLING, Status.CHECKING])
+    whose = Q(workspace=None)
+    if workspace_ids:
+        whose |= Q(workspace__in=workspace_ids, seat_ended_at=None)
     return (
         Account.objects.across_workspaces()
-        .filter(is_ready, workspace=None, is_paused=False)
+        .filter(is_ready, whose)
         .annotate(now=now, in_use=Count("leases", filter=Q(leases__expires_at__gt=now)))
+        .defer("credential", "config")
         .order_by("id")
-        .values(
-            "id", "provider", "families", "weight", "slots", "status", "turn", "requests_per_minute", "bucket_at",
-            "day", "day_count", "daily_cap", "active_from", "active_to", "time_zone", "now", "in_use",
-        )
-    )  # fmt: skip
+    )
 
 
-def _rooms(rows: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, _Room]]:
-    for row in rows:
-        room = _room(row)
-        if room.left() and policies.is_within(
-            now=row["now"], start=row["active_from"], end=row["active_to"], zone=row["time_zone"]
-        ):
-            yield row["provider"], room
-
-
-def _room(row: Mapping[str, Any]) -> _Room:
-    now: datetime = row["now"]
+def _room(account: Any) -> _Room:
+    now: datetime = account.now
     today = now.date()  # the connection speaks UTC
-    per_minute = row["requests_per_minute"]
+    is_cooling = account.status == Status.COOLING
+    is_probing = is_cooling and account.resume_at is not None and account.resume_at <= now
+    state = policies.state_of(account, now=now)
+    takes_new = state in (policies.State.ACTIVE, policies.State.NO_FAST_HOURS)
+    # While it rests it takes nothing at all; then one task is the probe, and what it still does from before is one too.
+    slots = (1 if is_probing else 0) if is_cooling else account.slots
     return _Room(
-        id=row["id"],
-        families=frozenset(row["families"]),
-        weight=row["weight"],
-        # One task is the probe of an account that has cooled; what it still does from before is one too.
-        slots=1 if row["status"] == Status.COOLING else row["slots"],
-        in_use=row["in_use"],
-        turn=row["turn"],
-        requests=policies.requests_left(now=now, bucket_at=row["bucket_at"], per_minute=per_minute),
-        per_minute=per_minute,
-        bucket_at=row["bucket_at"],
+        account=account,
+        slots=0 if account.status == Status.CHECKING else slots,
+        in_use=account.in_use,
+        turn=account.turn,
+        requests=policies.requests_left(
+            now=now, bucket_at=account.bucket_at, per_minute=account.requests_per_minute
+        ),
+        bucket_at=account.bucket_at,
         day=today,
-        day_count=row["day_count"] if row["day"] == today else 0,
-        daily_cap=row["daily_cap"],
+        day_count=account.day_count if account.day == today else 0,
         now=now,
+        is_open=takes_new,
+        is_able=policies.is_able(account, now=now),
     )
 
 

@@ -1,5 +1,6 @@
 """Tasks, the tries at them, and what they came to."""
 
+from apps.tasks.models.penalties import Penalty, PenaltyDay
 from apps.tasks.models.tasks import (
     CANCELLABLE,
     FINAL,
@@ -14,18 +15,21 @@ from apps.tasks.models.tasks import (
     Task,
     TaskEvent,
 )
-from apps.tasks.models.usage import CostDay, UsageBucket, UsageDay, UsageMark
+from apps.tasks.models.usage import AccountHour, CostDay, UsageBucket, UsageDay, UsageMark
 
 __all__ = [
     "CANCELLABLE",
     "FINAL",
     "OPEN_ATTEMPT",
     "UNFINISHED",
+    "AccountHour",
     "Attempt",
     "CostDay",
     "FailureCode",
     "FamilyLoad",
     "IdempotencyRecord",
+    "Penalty",
+    "PenaltyDay",
     "Retention",
     "Status",
     "Task",

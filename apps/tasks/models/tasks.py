@@ -6,7 +6,7 @@ from typing import ClassVar, Self
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from apps.accounts.models import ApiKey, User, Workspace
 from apps.byoa.models import Account
@@ -62,7 +62,12 @@ class Task(models.Model):
     `deadline_at` ends a waiting task after a day (or when its customer said), and is set anew when work starts.
 
     `price_points` was quoted at creation and is held from the wallet under `reference`; `cost_points` is what the
-    finished task really cost, never more.
+    finished task really cost, never more. `relax_points` is what it costs when it had to run in the slow mode.
+
+    `service_mode` is the pool it runs in; a private task that found no own account becomes a public one
+    (`failover_triggered`). A follow-up has a `parent` and must run where that ran: `bound_provider`, and unless that is
+    the local engine `bound_account`. `asked_mode` is the speed that was asked for, `process_mode` the one it runs at.
+    `action` names what a follow-up does to its parent. `plan` is the workspace's when it was created.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -82,11 +87,31 @@ class Task(models.Model):
     status = models.CharField(max_length=10, choices=Status)
     input = models.JSONField()
     output = models.JSONField(null=True)
+    asked_mode = models.CharField(max_length=16, default="", db_default="")
     process_mode = models.CharField(max_length=16, default="", db_default="")
+    model_version = models.CharField(max_length=16, default="", db_default="")
+    plan = models.CharField(max_length=16, default="", db_default="")
+    parent = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="follow_ups", db_index=False
+    )
+    action = models.CharField(max_length=24, default="", db_default="")
+    bound_provider = models.CharField(max_length=50, default="", db_default="")
+    # The number outlives the account: what was bound to one that is gone must not run elsewhere.
+    bound_account = models.ForeignKey(
+        Account,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="+",
+        db_index=False,
+    )
+    failover_triggered = models.BooleanField(default=False, db_default=False)
     service_mode = models.CharField(max_length=8, default="public", db_default="public")
     webhook_endpoint = models.CharField(max_length=2048, default="", db_default="")
     # Sealed (apps.core.sealing); never shown.
     webhook_secret = models.TextField(default="", db_default="")
+    # Whose shape the webhooks have: the unified one, or "v2".
+    dialect = models.CharField(max_length=8, default="", db_default="")
     # Also tell of progress on the way.
     webhook_progress = models.BooleanField(default=False, db_default=False)
     # The customer's own name for it; not unique.
@@ -100,6 +125,7 @@ class Task(models.Model):
     price_points = models.BigIntegerField()
     price_lines = models.JSONField()
     cost_points = models.BigIntegerField(default=0, db_default=0)
+    relax_points = models.BigIntegerField(null=True)
 
     progress = models.SmallIntegerField(default=0, db_default=0)
     engine = models.CharField(max_length=16, default="", db_default="")
@@ -139,8 +165,25 @@ class Task(models.Model):
             # Fair dispatch: the workspaces that wait for a family, and each one's oldest.
             models.Index(
                 fields=["family", "workspace", "created_at", "id"],
-                condition=Q(status="pending", provider=""),
-                name="task_waiting_by_family",
+                condition=Q(
+                    status="pending", provider="", service_mode="public", bound_provider=""
+                ),
+                name="task_waiting_in_public",
+            ),
+            # What waits for certain accounts: a workspace's own, or the one its parent ran on.
+            models.Index(
+                "workspace",
+                "family",
+                Coalesce("bound_account", 0),
+                "asked_mode",
+                "created_at",
+                "id",
+                condition=Q(status="pending", provider="")
+                & (Q(service_mode="private") | ~Q(bound_provider="")),
+                name="task_waiting_for_own",
+            ),
+            models.Index(
+                fields=["parent"], condition=Q(parent__isnull=False), name="task_follow_ups"
             ),
             models.Index(
                 fields=["workspace", "family", "created_at", "id"],
@@ -172,6 +215,18 @@ class Task(models.Model):
             models.CheckConstraint(
                 condition=Q(progress__gte=0, progress__lte=100), name="task_progress_is_percent"
             ),
+            models.CheckConstraint(
+                condition=Q(relax_points__isnull=True)
+                | Q(relax_points__gte=0, relax_points__lte=models.F("price_points")),
+                name="task_relax_costs_at_most_its_price",
+            ),
+            # A picture is taken out of its grid once; one that failed may be asked for again.
+            models.UniqueConstraint(
+                fields=["parent", "action"],
+                condition=Q(action__in=["upscale1", "upscale2", "upscale3", "upscale4"])
+                & ~Q(status__in=["failed", "cancelled"]),
+                name="task_taken_from_parent_once",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -188,7 +243,7 @@ class Task(models.Model):
 
 
 class FamilyLoad(models.Model):
-    """How many tasks of a family a workspace has going (pending, processing) and staged behind them.
+    """How many tasks of a family a workspace has going (pending, processing) and staged behind them, per pool.
 
     Counted in the statement that creates a task and in the transaction that ends one, so the limit holds to the task
     under any concurrency; the audit compares it with the rows. `was_staged` says which of the two the last creation
@@ -199,6 +254,8 @@ class FamilyLoad(models.Model):
         Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
     )
     family = models.CharField(max_length=50)
+    # "public" or "private": tasks on own accounts are not limited by the plan.
+    pool = models.CharField(max_length=8, default="public", db_default="public")
     active = models.IntegerField(default=0, db_default=0)
     staged = models.IntegerField(default=0, db_default=0)
     was_staged = models.BooleanField(default=False, db_default=False)
@@ -207,14 +264,16 @@ class FamilyLoad(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["workspace", "family"], name="family_load_once"),
+            models.UniqueConstraint(
+                fields=["workspace", "family", "pool"], name="family_load_once"
+            ),
             models.CheckConstraint(
                 condition=Q(active__gte=0, staged__gte=0), name="family_load_not_negative"
             ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.workspace_id} {self.family}: {self.active} + {self.staged}"
+        return f"{self.workspace_id} {self.family} {self.pool}: {self.active} + {self.staged}"
 
 
 class Attempt(models.Model):
@@ -227,6 +286,7 @@ class Attempt(models.Model):
 
     `next_at` is when to act on it, and doubles as the lease of whoever acts: claiming moves it ahead and raises
     `claims`, and only that claim may write what came of it. `reference` is our unguessable name for it at the provider.
+    `mode` is the speed it was sent with; `facts` are what came with a result and follow-ups need (never shown).
     """
 
     class State(models.TextChoices):
@@ -254,6 +314,8 @@ class Attempt(models.Model):
     reference = models.CharField(max_length=64, null=True, unique=True)  # noqa: DJ001
     provider_id = models.CharField(max_length=255, default="", db_default="")
     handle = models.JSONField(default=dict, db_default={})
+    mode = models.CharField(max_length=16, default="", db_default="")
+    facts = models.JSONField(default=dict, db_default={})
     next_at = models.DateTimeField(null=True)
     claims = models.IntegerField(default=0, db_default=0)
     sends = models.SmallIntegerField(default=0, db_default=0)

@@ -131,6 +131,32 @@ class CostDay(models.Model):
         return f"{self.day} {self.provider} {self.account_id} {self.model}"
 
 
+class AccountHour(models.Model):
+    """What the attempts at an account that ended within an hour (UTC) came to: its data report is made of these rows.
+
+    `run_ms` and `fast_ms` are the time from start to end of those that went well; fast ones use up paid fast hours.
+    `errors` counts the others by what went wrong: {"provider_moderated": 2}.
+    """
+
+    account = models.ForeignKey(
+        Account, on_delete=models.CASCADE, related_name="hours", db_index=False
+    )
+    hour = models.DateTimeField()
+    attempts = models.IntegerField()
+    succeeded = models.IntegerField()
+    run_ms = models.BigIntegerField()
+    fast_ms = models.BigIntegerField()
+    errors = models.JSONField(default=dict, db_default={})
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["account", "hour"], name="account_hour_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"account #{self.account_id} {self.hour:%Y-%m-%d %H:00}"
+
+
 class UsageMark(models.Model):
     """How far the ledger is summed into `UsageDay`: one row, see `services.roll_up`.
 

@@ -62,7 +62,7 @@ class Command(BaseCommand):
             provider=provider, terms=terms, credential=_credential(self.stdin_is_terminal())
         )
         if options["check"]:
-            self._say(checks.ask(provider=provider, access=access), options)
+            self._say(checks.ask(provider=provider, access=access).sentence, options)
         made = accounts.add_account(provider=provider, terms=terms, credential=access.credential)
         if options["json"]:
             self.stdout.write(orjson.dumps({"id": made.pk}).decode())
