@@ -10,6 +10,7 @@ from apps.accounts import selectors
 from apps.accounts.models import Workspace
 from apps.byoa import selectors as byoa
 from apps.catalog import pricing
+from apps.catalog import selectors as catalog
 from tests.factories import WorkspaceFactory, api_key
 from tests.payments.chain_server import chain, chain_doors, make_chain
 from tests.payments.stripe_server import stripe_server
@@ -35,6 +36,7 @@ def _forget() -> Iterator[None]:
     sys.setrecursionlimit(_RECURSION_LIMIT)
     selectors.forget_believed_keys()
     pricing.forget_overrides()
+    catalog.forget_banned_words()
     byoa.forget_pool()
     yield
     cache.clear()

@@ -1,7 +1,8 @@
-"""Prices that an operator sets in place of a spec's own."""
+"""What an operator sets: prices in place of a spec's own, words that refuse a prompt."""
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower, Trim
 
 from apps.accounts.models import Plan, Workspace
 
@@ -44,3 +45,28 @@ class PriceOverride(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.task_type} {self.rate}: {self.points_per_unit} points"
+
+
+class BannedWord(models.Model):
+    """A word or phrase that refuses a Midjourney prompt, stored as `banned_words.normalised` writes it.
+
+    `is_default` marks those the platform came with. They are disabled, never deleted: an update adds
+    defaults that are missing and must not bring back one that the operator did not want.
+    """
+
+    word = models.CharField(max_length=100, unique=True)
+    is_enabled = models.BooleanField(default=True)
+    is_default = models.BooleanField(default=False, editable=False)
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(word=Lower(Trim("word"))) & ~Q(word=""), name="banned_word_normalised"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.word

@@ -1,6 +1,11 @@
-"""Who may call what."""
+"""Who may call what, and with which words."""
+
+import threading
+import time
 
 from apps.accounts.policies import plan_includes
+from apps.catalog.midjourney.banned_words import BannedWords
+from apps.catalog.models import BannedWord
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import PlanRequired
 
@@ -12,3 +17,28 @@ def check_plan(*, spec: TaskSpec, plan: str) -> None:
             f"{spec.model} {spec.task_type} is available from the {spec.plan.label} plan up.",
             detail={"plan": plan, "needed_plan": spec.plan.value},
         )
+
+
+# Looked up for every prompt, changed rarely; every process reads the list anew after this long.
+_KEPT_SECONDS = 2.0
+_kept: tuple[float, BannedWords] = (0.0, BannedWords())
+_lock = threading.Lock()
+
+
+def banned_words() -> BannedWords:
+    """The enabled ones, prepared for `prompt_check.check`; a change shows within two seconds."""
+    global _kept
+    until, found = _kept
+    if time.monotonic() < until:
+        return found
+    with _lock:
+        enabled = BannedWord.objects.filter(is_enabled=True)
+        found = BannedWords.of(enabled.values_list("word", flat=True))
+        _kept = (time.monotonic() + _KEPT_SECONDS, found)
+    return found
+
+
+def forget_banned_words() -> None:
+    """Read the list again at the next prompt (tests, and the process that changed it)."""
+    global _kept
+    _kept = (0.0, BannedWords())

@@ -27,6 +27,7 @@ from apps.ops import (  # noqa: F401 - they register their pages
     admin_pools,
     admin_referrals,
     admin_tasks,
+    admin_words,
 )
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""What Midjourney's prompts mean: read as text, with no database and no network."""

@@ -1,0 +1,49 @@
+"""The pictures a prompt names by address: at its front, and after --sref and --cref."""
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from apps.catalog.midjourney.parameters import parameters_in
+from apps.catalog.midjourney.words import holds_url, is_url, url_and_weight, words_of
+
+_MORE = " You can get more details at https://docs.midjourney.com/docs/image-prompts"
+POSITION = f"Invalid image prompt position, image prompt should go at the front of a prompt.{_MORE}"
+ALONE = f"Invalid prompt parts, prompts must have two images or one image and text to work.{_MORE}"
+CONTENT_TYPE = (
+    f"Invalid image content type, file should end in .png, .gif, .webp, .jpg, or .jpeg.{_MORE}"
+)
+_ENDINGS = (".png", ".gif", ".webp", ".jpg", ".jpeg")
+
+
+def error_in(words: list[str]) -> str:
+    """The message of the first rule that an address breaks; "" where all are good."""
+    front = len(list(takewhile(is_url, words)))
+    parameters = list(parameters_in(words))
+    owned = {at for found in parameters for at in range(found.at, found.at + len(found.words) + 1)}
+    allowed = set(range(front)).union(
+        *(
+            range(found.at, found.at + len(found.words) + 1)
+            for found in parameters
+            if found.name in ("sref", "cref")
+        )
+    )
+    if any(holds_url(word) and at not in allowed for at, word in enumerate(words)):
+        return POSITION
+    if front == 1 and len(owned) == len(words) - 1:
+        return ALONE
+    bad = next((url for url in _addresses(words) if not url.lower().endswith(_ENDINGS)), "")
+    return f"{CONTENT_TYPE} url: {bad}" if bad else ""
+
+
+def _addresses(words: Sequence[str]) -> list[str]:
+    return [url_and_weight(word)[0] for word in words if is_url(word)]
+
+
+def urls_to_head(prompt: str) -> list[str]:
+    """Each address once, without its weight, in the prompt's order: for whoever may ask if it is there."""
+    return list(dict.fromkeys(_addresses(words_of(prompt))))
+
+
+def head_error(*, url: str, code: int) -> str:
+    """What a prompt is refused with when HEAD of the address answered so; "" where it is there."""
+    return "" if 200 <= code < 300 else f"Invalid image url. url: {url}, head code: {code}"
