@@ -157,12 +157,15 @@ class Callback:
 class ProviderError(Exception):
     """The closed list's root. The message is the provider's own words, for the customer's `raw_message` and our log.
 
-    `cost_points`: what the provider charged us although it failed, where it says so.
+    `cost_points`: what the provider charged us although it failed, where it says so. `ends_work`: of a poll, the work
+    itself has ended without a result, so another account may take it; otherwise it goes on whatever is wrong with our
+    asking.
     """
 
-    def __init__(self, message: str, *, cost_points: int = 0) -> None:
+    def __init__(self, message: str, *, cost_points: int = 0, ends_work: bool = False) -> None:
         super().__init__(message[:2000])
         self.cost_points = cost_points
+        self.ends_work = ends_work
 
 
 class ProviderUnavailable(ProviderError):
@@ -170,9 +173,14 @@ class ProviderUnavailable(ProviderError):
     same, and must be looked up before it may be sent again.."""
 
     def __init__(
-        self, message: str, *, is_unknown: bool = False, retry_after_seconds: float | None = None
+        self,
+        message: str,
+        *,
+        is_unknown: bool = False,
+        retry_after_seconds: float | None = None,
+        ends_work: bool = False,
     ) -> None:
-        super().__init__(message)
+        super().__init__(message, ends_work=ends_work)
         self.is_unknown = is_unknown
         self.retry_after_seconds = retry_after_seconds
 
@@ -188,7 +196,7 @@ class ProviderRefused(ProviderError):
         CANCELLED = "cancelled"
 
     def __init__(self, message: str, *, why: Why = Why.FAILED, cost_points: int = 0) -> None:
-        super().__init__(message, cost_points=cost_points)
+        super().__init__(message, cost_points=cost_points, ends_work=True)
         self.why = why
 
 
@@ -214,8 +222,10 @@ class AccountNeedsOwner(ProviderError):
     `until` (Unix seconds): when the provider says that it ends by itself, as some bans do.
     """
 
-    def __init__(self, message: str, *, need: Need, until: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, need: Need, until: float | None = None, ends_work: bool = False
+    ) -> None:
+        super().__init__(message, ends_work=ends_work)
         self.need = need
         self.until = until
 
@@ -229,6 +239,15 @@ class Adapter(Protocol):
     name: ClassVar[str]
     # Whether `look_up` can tell if a submit with our reference arrived.
     can_look_up: ClassVar[bool]
+    # What somebody who connects an account reads: the provider, and in a sentence what an account there is for.
+    title: ClassVar[str]
+    summary: ClassVar[str]
+    # The credential's own name there ("API key"), and where it is found.
+    credential_label: ClassVar[str]
+    credential_help: ClassVar[str]
+    # Where its server is; empty: the account must say.
+    base_url_default: ClassVar[str]
+    base_url_help: ClassVar[str]
 
     def submit(self, work: Work, access: Access) -> Generator[Request, Response, Accepted | Done]:
         """Start the work. Never idempotent upstream unless the provider says so; see `ProviderUnavailable`."""

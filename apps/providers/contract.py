@@ -7,9 +7,7 @@ says 402. Nothing here is specific to one adapter's calls.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
 
@@ -35,7 +33,6 @@ _MOST_POINTS = 1_000_000_000_000
 # Nor is a billion dollars an account's balance.
 _MOST_ACCOUNT_POINTS = 10**16
 _POINTS_PER_DOLLAR, _CREDITS_PER_DOLLAR = 10_000_000, 700
-_LONGEST_WAIT_SECONDS = 3600
 _UNREADABLE = "The provider's answer cannot be read."
 # More than what is shown, so that no secret is halved before it is looked for.
 _LONGEST_MESSAGE = 4000
@@ -147,10 +144,10 @@ def read(response: Response, *, secrets: Collection[str]) -> Answer:
         status=_status(fields.get("code"), response.status),
         code=_code(error),
         data=fields.get("data"),
-        message=without(_message(error, fields) or _silence(response), secrets),
+        message=untrusted.without(_message(error, fields) or _silence(response), secrets),
         field=_field(error),
         is_envelope=is_envelope,
-        retry_after_seconds=_retry_after(response.headers.get("retry-after", "")),
+        retry_after_seconds=untrusted.seconds(response.headers.get("retry-after", "")),
     )
 
 
@@ -190,7 +187,7 @@ def remote_task(data: Any, *, secrets: Collection[str]) -> RemoteTask | None:
         output=data.get("output"),
         cost_points=_cost(data.get("meta")),
         error_code=untrusted.whole(error.get("code"), most=99_999) or 0,
-        error_message=without(_message(error, {}), secrets),
+        error_message=untrusted.without(_message(error, {}), secrets),
         config=data.get("config"),
     )
 
@@ -236,13 +233,6 @@ def task_id_of(data: dict[str, Any]) -> str | None:
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value)
     return value if isinstance(value, str) and _TASK_ID.fullmatch(value) else None
-
-
-def without(message: str, secrets: Collection[str]) -> str:
-    """The message with each of the secrets blotted out."""
-    for secret in filter(None, secrets):
-        message = message.replace(secret, "[removed]")
-    return message
 
 
 def _status(code: Any, http: int) -> int:
@@ -294,19 +284,6 @@ def _is_surely_not_created(answer: Answer, code: int) -> bool:
     if code in _NOT_CREATED or (code == _INTERNAL and answer.status == 503):
         return True
     return 300 <= answer.status < 400 or answer.status in (400, 405, 406)
-
-
-def _retry_after(value: str) -> float | None:
-    """Seconds, from a number or a date, at most an hour."""
-    seconds = untrusted.whole(value, most=10**12)
-    if seconds is None:
-        try:
-            at = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        at = at if at.tzinfo else at.replace(tzinfo=UTC)
-        seconds = max(0, int((at - datetime.now(UTC)).total_seconds()))
-    return float(min(seconds, _LONGEST_WAIT_SECONDS))
 
 
 def _state(word: Any) -> State:

@@ -12,17 +12,17 @@ import time
 from collections.abc import Generator, Mapping
 from decimal import ROUND_DOWN, Decimal
 from typing import Any, ClassVar
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 import orjson
 
+from apps.core import media
 from apps.core.wire import NoAnswer, Request, Response
-from apps.providers import contract, signatures, untrusted
+from apps.providers import contract, reach, signatures, untrusted
 from apps.providers.base import (
     Accepted,
     Access,
     AccountNeedsOwner,
-    BadCredentials,
     Callback,
     Done,
     Figures,
@@ -30,6 +30,7 @@ from apps.providers.base import (
     ProviderRefused,
     ProviderUnavailable,
     Running,
+    Standing,
     Work,
 )
 from apps.providers.contract import Answer, RemoteTask, State
@@ -38,6 +39,12 @@ _QUICK_SECONDS = 15
 _POINTS_PER_DOLLAR = 10_000_000
 _MOST_DOLLARS = 10**12
 _CENT = Decimal("0.01")
+# Input fields that name a task to continue.
+_PARENTS = ("origin_task_id", "task_id")
+# URLs that stay the maker's own: they live for a day, and a copy of them would say something else.
+_LINKS = ("discord_image_url",)
+_PREVIEWS = "intermediate_image_urls"
+_MOST_PREVIEWS = 20
 
 
 class Federation:
@@ -45,12 +52,20 @@ class Federation:
 
     name: ClassVar[str] = "federation"
     can_look_up: ClassVar[bool] = True
+    title: ClassVar[str] = "Another server with this API"
+    summary: ClassVar[str] = "Any server that speaks this API runs your tasks, on its account."
+    credential_label: ClassVar[str] = "API key"
+    credential_help: ClassVar[str] = (
+        "A key of your workspace there, with the right to create tasks."
+    )
+    base_url_default: ClassVar[str] = ""
+    base_url_help: ClassVar[str] = "Where its API is, without /api/v1: https://api.example.com"
 
     def submit(self, work: Work, access: Access) -> Generator[Request, Response, Accepted | Done]:
         """Sent with our reference as `Idempotency-Key`: a server that honours it runs the work once."""
         response = yield Request(
             "POST",
-            _url(access, "/api/v1/task"),
+            reach.url(access, "/api/v1/task"),
             headers={
                 **_headers(access),
                 "content-type": "application/json",
@@ -81,7 +96,7 @@ class Federation:
             case State.FAILED | State.CANCELLED:
                 raise contract.task_failure(task)
             case State.RUNNING:
-                return Running(progress=task.progress, output=_output(task))
+                return _running(task)
         raise contract.nonsense()
 
     def look_up(
@@ -120,7 +135,7 @@ class Federation:
             return False
         raise contract.failure(answer)
 
-    def check(self, access: Access) -> Generator[Request, Response, str]:
+    def check(self, access: Access) -> Generator[Request, Response, Standing]:
         """Asks for the plan and the balance; where the server does not tell, for its models."""
         response = yield _call("GET", "/account/info", access)
         answer = contract.read(response, secrets=_secrets(access))
@@ -134,7 +149,9 @@ class Federation:
             raise contract.failure(answer)
         if not isinstance(answer.data, list):
             raise contract.nonsense()
-        return f"The server lists {len(answer.data)} models; it does not tell plan or balance."
+        return Standing(
+            f"The server lists {len(answer.data)} models; it does not tell plan or balance."
+        )
 
     def figures(self, access: Access) -> Generator[Request, Response, Figures]:
         response = yield _call("GET", "/account/info", access)
@@ -159,26 +176,12 @@ class Federation:
 
 def _call(method: str, path: str, access: Access) -> Request:
     return Request(
-        method, _url(access, path), headers=_headers(access), timeout_seconds=_QUICK_SECONDS
+        method, reach.url(access, path), headers=_headers(access), timeout_seconds=_QUICK_SECONDS
     )
 
 
-def _url(access: Access, path: str) -> str:
-    try:
-        parts = urlsplit(access.base_url)
-        is_usable = parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:
-        is_usable = False
-    if not is_usable:
-        raise AccountNeedsOwner("The account's address is no http(s) URL.", need=Need.SETUP)
-    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}{path}"
-
-
 def _headers(access: Access) -> dict[str, str]:
-    key = access.credential
-    if not (key and key.isascii() and key.isprintable()):
-        raise BadCredentials("The account's key is missing or holds characters that no key has.")
-    return {"x-api-key": key, "accept": "application/json"}
+    return {"x-api-key": reach.credential(access), "accept": "application/json"}
 
 
 def _body(work: Work, access: Access) -> dict[str, Any]:
@@ -190,9 +193,19 @@ def _body(work: Work, access: Access) -> dict[str, Any]:
     return {
         "model": work.model,
         "task_type": work.task_type,
-        "input": work.input,
+        "input": _input(work),
         "config": config,
     }
+
+
+def _input(work: Work) -> dict[str, Any]:
+    """The input with the other server's own id of the task that it continues, and the mode that was decided."""
+    changes: dict[str, Any] = {}
+    if known := work.parent.get("id"):
+        changes = {name: known for name in _PARENTS if name in work.input}
+    if work.mode:
+        changes["process_mode"] = work.mode
+    return {**work.input, **changes}
 
 
 def _secrets(access: Access, work: Work | None = None) -> tuple[str, ...]:
@@ -235,7 +248,25 @@ def _done(task: RemoteTask) -> Done:
             "The provider calls the task completed, but gives no output.",
             cost_points=task.cost_points or 0,
         )
-    return Done(output=output, provider_id=task.id, cost_points=task.cost_points)
+    links = {name: url for name in _LINKS if (url := _address(output.pop(name, "")))}
+    # Results have none, and each would be copied.
+    output.pop(_PREVIEWS, None)
+    return Done(output=output, provider_id=task.id, cost_points=task.cost_points, links=links)
+
+
+def _running(task: RemoteTask) -> Running:
+    output = _output(task)
+    shown = output.pop(_PREVIEWS, None) if output else None
+    urls = [url for one in shown if (url := _address(one))] if isinstance(shown, list) else []
+    return Running(progress=task.progress, output=output, previews=tuple(urls[-_MOST_PREVIEWS:]))
+
+
+def _address(value: Any) -> str:
+    """A web address as it is; empty for everything else."""
+    try:
+        return media.checked_url(value) if isinstance(value, str) and media.is_url(value) else ""
+    except media.MediaError:
+        return ""
 
 
 def _output(task: RemoteTask) -> dict[str, Any] | None:
@@ -262,17 +293,20 @@ def _cannot_tell(answer: Answer) -> Exception:
     )
 
 
-def _account(data: dict[str, Any], access: Access) -> str:
-    """Its plan and balance as a sentence. Raises AccountNeedsOwner where tasks would be refused for lack of money."""
-    plan = untrusted.text(data.get("plan"), most=40) or "unknown"
+def _account(data: dict[str, Any], access: Access) -> Standing:
+    """Its plan and balance. Raises AccountNeedsOwner where tasks would be refused for lack of money."""
+    told = untrusted.text(data.get("plan"), most=40)
+    plan = told or "unknown"
     dollars = _balance(data)
     if dollars is None:
-        return f"Plan {plan}; the server does not tell the balance."
+        return Standing(
+            f"Plan {plan}; the server does not tell the balance.", plan=told.lower() or None
+        )
     if dollars <= 0 and access.config.get("service_mode") != "private":
         raise AccountNeedsOwner(
             f"The balance at the provider is ${dollars:,.2f}.", need=Need.BALANCE
         )
-    return f"Plan {plan}, balance ${dollars:,.2f}."
+    return Standing(f"Plan {plan}, balance ${dollars:,.2f}.", plan=told.lower() or None)
 
 
 def _balance(data: dict[str, Any]) -> Decimal | None:

@@ -4,8 +4,9 @@ from types import MappingProxyType
 
 from apps.providers.base import Adapter
 from apps.providers.federation import Federation
+from apps.providers.midjourney_bridge import MidjourneyBridge
 
-_ALL: tuple[Adapter, ...] = (Federation(),)
+_ALL: tuple[Adapter, ...] = (Federation(), MidjourneyBridge())
 _BY_NAME = MappingProxyType({adapter.name: adapter for adapter in _ALL})
 
 

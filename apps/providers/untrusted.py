@@ -5,6 +5,9 @@ PostgreSQL keeps no NUL and JSON knows no NaN, so one odd answer would otherwise
 
 import json
 import math
+from collections.abc import Collection
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import orjson
@@ -14,6 +17,7 @@ _LARGEST_INTEGER = 2**63
 _LONGEST_TEXT = 2000
 # What a digit string may be long; more is no amount, and reading it would take time.
 _LONGEST_NUMBER = 20
+_LONGEST_WAIT_SECONDS = 3600
 
 
 def parsed(body: bytes) -> Any:
@@ -58,6 +62,26 @@ def whole(value: Any, *, most: int) -> int | None:
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     return value if isinstance(value, int) and 0 <= value <= most else None
+
+
+def seconds(value: str) -> float | None:
+    """How long a `retry-after` header asks to wait: a number or a date, at most an hour."""
+    asked = whole(value, most=10**12)
+    if asked is None:
+        try:
+            at = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        at = at if at.tzinfo else at.replace(tzinfo=UTC)
+        asked = max(0, int((at - datetime.now(UTC)).total_seconds()))
+    return float(min(asked, _LONGEST_WAIT_SECONDS))
+
+
+def without(message: str, secrets: Collection[str]) -> str:
+    """The message with each of the secrets blotted out."""
+    for secret in filter(None, secrets):
+        message = message.replace(secret, "[removed]")
+    return message
 
 
 def _read(digits: str) -> int | float | None:

@@ -51,7 +51,8 @@ def run(steps: flow.Steps[Any], *answers: Response | NoAnswer) -> Any:
 
 
 def told(error: Any) -> tuple[Any, ...]:
-    """An error as its class and everything a caller decides by."""
+    """An error as its class and what tells it from others of the class."""
     assert isinstance(error, ProviderError), error
-    details = {name: value for name, value in vars(error).items() if name != "cost_points"}
-    return (type(error), *details.values())
+    told_elsewhere = ("cost_points", "ends_work", "until")
+    details = (value for name, value in vars(error).items() if name not in told_elsewhere)
+    return (type(error), *details)

@@ -10,6 +10,7 @@ from apps.providers.base import (
     BadCredentials,
     Need,
     ProviderUnavailable,
+    Standing,
 )
 from tests.providers.federation.samples import (
     ACCESS,
@@ -24,6 +25,8 @@ from tests.providers.federation.samples import (
     task,
 )
 from tests.providers.wire import Wire, answer, refusal, run, success, told
+
+NO_BALANCE = "Plan unknown; the server does not tell the balance."
 
 
 def test_cancel_deletes_the_task():
@@ -64,25 +67,31 @@ def test_cancel_that_is_not_answered_leaves_it_open(answered: Any, expected: Any
 
 
 @pytest.mark.parametrize(
-    ("data", "sentence"),
+    ("data", "sentence", "plan"),
     [
         (
-            {"plan": "developer", "wallet": {"balance": 123_456_789}},
-            "Plan developer, balance $12.34.",
+            {"plan": "Developer", "wallet": {"balance": 123_456_789}},
+            "Plan Developer, balance $12.34.",
+            "developer",
         ),
-        ({"plan": "premium", "equivalent_in_usd": 1234.567}, "Plan premium, balance $1,234.56."),
-        ({"plan": None, "wallet": {"balance": 200_000}}, "Plan unknown, balance $0.02."),
+        (
+            {"plan": "premium", "equivalent_in_usd": 1234.567},
+            "Plan premium, balance $1,234.56.",
+            "premium",
+        ),
+        ({"plan": None, "wallet": {"balance": 200_000}}, "Plan unknown, balance $0.02.", None),
         (
             {"plan": "x" * 99, "wallet": []},
             f"Plan {'x' * 40}; the server does not tell the balance.",
+            "x" * 40,
         ),
-        ({"wallet": {"balance": "12"}}, "Plan unknown; the server does not tell the balance."),
-        ({"equivalent_in_usd": 1e300}, "Plan unknown; the server does not tell the balance."),
-        ({"wallet": {"balance": True}}, "Plan unknown; the server does not tell the balance."),
+        ({"wallet": {"balance": "12"}}, NO_BALANCE, None),
+        ({"equivalent_in_usd": 1e300}, NO_BALANCE, None),
+        ({"wallet": {"balance": True}}, NO_BALANCE, None),
     ],
 )
-def test_check_tells_plan_and_balance(data: Any, sentence: str):
-    assert run(adapter.check(ACCESS), success(data)) == sentence
+def test_check_tells_plan_and_balance(data: Any, sentence: str, plan: str | None):
+    assert run(adapter.check(ACCESS), success(data)) == Standing(sentence, plan=plan)
 
 
 @pytest.mark.parametrize("balance", [0, -5_000_000])
@@ -91,7 +100,8 @@ def test_check_of_an_empty_account_needs_the_owner_unless_it_spends_nothing(bala
     private = Access(ACCESS.base_url, KEY, {"service_mode": "private"})
 
     assert told(run(adapter.check(ACCESS), success(data))) == (AccountNeedsOwner, Need.BALANCE)
-    assert run(adapter.check(private), success(data)).startswith("Plan developer, balance $")
+    found = run(adapter.check(private), success(data))
+    assert found == Standing(f"Plan developer, balance ${balance / 10**7:.2f}.", plan="developer")
 
 
 @pytest.mark.parametrize(
@@ -100,9 +110,9 @@ def test_check_of_an_empty_account_needs_the_owner_unless_it_spends_nothing(bala
 def test_check_asks_for_the_models_where_there_is_no_account_page(first: Response):
     wire = Wire(first, success([{}, {}, {}]))
 
-    sentence = flow.run(adapter.check(ACCESS), wire)
+    found = flow.run(adapter.check(ACCESS), wire)
 
-    assert sentence == "The server lists 3 models; it does not tell plan or balance."
+    assert found == Standing("The server lists 3 models; it does not tell plan or balance.")
     assert [request.url for request in wire.requests] == [
         "https://upstream.example/account/info",
         "https://upstream.example/api/v1/models",

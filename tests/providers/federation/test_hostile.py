@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from apps.core.wire import Response
-from apps.providers.base import Accepted, Done, ProviderError, Running
+from apps.providers.base import Accepted, Done, ProviderError, Running, Standing
 from tests.providers.federation.samples import (
     ACCESS,
     HANDLE,
@@ -91,7 +91,7 @@ def test_every_answer_comes_to_something(answered: Response):
     check(run(adapter.poll(HANDLE, ACCESS), answered), Running, Done)
     check(run(adapter.look_up(WORK, ACCESS), answered), Accepted, Done, type(None))
     check(run(adapter.cancel(HANDLE, ACCESS), answered), bool)
-    check(run(adapter.check(ACCESS), answered, answered), str)
+    check(run(adapter.check(ACCESS), answered, answered), Standing)
 
 
 @settings(max_examples=300, deadline=None)
