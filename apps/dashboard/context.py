@@ -12,6 +12,7 @@ from apps.accounts.policies import PERMISSIONS
 from apps.dashboard import strips
 from apps.dashboard.billing_nav import tabs
 from apps.dashboard.http import DashboardRequest, money_of
+from apps.notifications.selectors import MOST_UNREAD, unread_count
 
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "theme"
@@ -42,6 +43,7 @@ def _workspace(request: HttpRequest, membership: Membership) -> dict[str, Any]:
         "money": money,
         "wallet": SimpleLazyObject(lambda: money.wallet),
         "strip": SimpleLazyObject(lambda: strips.worst(workspace=workspace, money=money)),
+        "unread": SimpleLazyObject(lambda: _unread(membership)),
         "my_memberships": SimpleLazyObject(lambda: _memberships(request)),
         "billing_tabs": SimpleLazyObject(lambda: tabs(request, membership)),
     }
@@ -49,3 +51,9 @@ def _workspace(request: HttpRequest, membership: Membership) -> dict[str, Any]:
 
 def _memberships(request: HttpRequest) -> list[Membership]:
     return list(selectors.memberships(user=cast(User, request.user)))
+
+
+def _unread(membership: Membership) -> str:
+    """How many notifications are new to the person: "" for none, "100+" for very many."""
+    count = unread_count(workspace_id=membership.workspace_id, user_id=membership.user_id)
+    return f"{count}{'+' if count == MOST_UNREAD else ''}" if count else ""

@@ -3,7 +3,7 @@
 from django.urls import path, re_path
 
 from apps.dashboard import billing_urls, signin
-from apps.dashboard.views import home, keys, models, overview, playground, tasks
+from apps.dashboard.views import home, keys, models, notifications, overview, playground, tasks
 
 app_name = "dashboard"
 
@@ -30,6 +30,30 @@ urlpatterns = [
     path("w/<slug:slug>/play", playground.play_any, name="play_any"),
     path("w/<slug:slug>/play/<path:model>/<str:task_type>", playground.play, name="play"),
     path("w/<slug:slug>/quote/<path:model>/<str:task_type>", playground.quote, name="quote"),
+    path("w/<slug:slug>/notifications", notifications.notice_list, name="notifications"),
+    path("w/<slug:slug>/notifications/read", notifications.mark_read, name="notifications_read"),
+    path(
+        "w/<slug:slug>/notifications/settings",
+        notifications.settings,
+        name="notifications_settings",
+    ),
+    path("w/<slug:slug>/notifications/hook", notifications.hook_set, name="notifications_hook"),
+    path(
+        "w/<slug:slug>/notifications/secret",
+        notifications.secret_rotate,
+        name="notifications_secret",
+    ),
+    path("w/<slug:slug>/notifications/test", notifications.hook_test, name="notifications_test"),
+    path(
+        "w/<slug:slug>/notifications/preferences",
+        notifications.preferences_set,
+        name="notifications_preferences",
+    ),
+    path(
+        "w/<slug:slug>/notifications/replay/<uuid:event_id>",
+        notifications.hook_replay,
+        name="notifications_replay",
+    ),
     *billing_urls.urlpatterns,
     # Last: the same addresses with a slash too many.
     re_path(r"^(?:w/[\w-]+/.+|me)/$", home.without_slash),

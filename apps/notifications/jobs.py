@@ -5,7 +5,7 @@ from celery import shared_task
 from apps.core.queue import send
 from apps.notifications.services import deliver as delivering
 from apps.notifications.services import forget as forgetting
-from apps.notifications.services import mail_out
+from apps.notifications.services import mail_out, notices
 
 
 @shared_task(name="notifications.deliver", ignore_result=True)
@@ -19,9 +19,15 @@ def deliver() -> None:
 def forget() -> None:
     forgetting.forget()
     mail_out.forget()
+    notices.forget()
 
 
 @shared_task(name="notifications.mail", ignore_result=True)
 def mail() -> None:
     if mail_out.send_waiting():
         send("notifications.mail", queue="deliver")
+
+
+@shared_task(name="notifications.digest", ignore_result=True)
+def digest() -> None:
+    notices.mail_collected()

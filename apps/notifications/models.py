@@ -7,6 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from apps.accounts.models import Workspace
 from apps.core.tenancy import TenantManager
@@ -243,3 +244,8 @@ class AccountHook(models.Model):
     def sealed_to(self) -> str:
         """What its secrets are bound to."""
         return f"hook:{self.pk}"
+
+    @property
+    def is_overlapping(self) -> bool:
+        """Whether the secret before this one signs as well."""
+        return self.previous_until is not None and self.previous_until > timezone.now()

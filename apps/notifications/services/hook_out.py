@@ -46,7 +46,7 @@ def add(*, workspace_id: int, type: str, message: str, detail: Mapping[str, Any]
 
 def sealed_secrets(hook: AccountHook) -> str:
     """The secret, with the one before it while both sign; sealed, as deliveries keep it."""
-    if hook.previous_until is None or hook.previous_until <= timezone.now():
+    if not hook.is_overlapping:
         return hook.secret
     try:
         both = [
