@@ -257,6 +257,9 @@ def _done(task: RemoteTask) -> Done:
 def _running(task: RemoteTask) -> Running:
     output = _output(task)
     shown = output.pop(_PREVIEWS, None) if output else None
+    if output:
+        # Copied with the result; until then an address there says nothing to a customer.
+        output.pop("temporary_image_urls", None)
     urls = [url for one in shown if (url := _address(one))] if isinstance(shown, list) else []
     return Running(progress=task.progress, output=output, previews=tuple(urls[-_MOST_PREVIEWS:]))
 

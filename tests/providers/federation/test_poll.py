@@ -204,3 +204,51 @@ def test_another_tasks_result_is_never_taken():
 
 def test_poll_takes_an_answer_that_does_not_repeat_the_id():
     assert poll(success({"status": "completed", "output": OUTPUT})) == Done(OUTPUT, ID)
+
+
+LINK = "https://cdn.discordapp.com/attachments/1/2/grid.png?ex=1"
+STEPS = [f"https://files.example/step{number}.webp" for number in range(3)]
+
+
+def test_poll_keeps_the_makers_own_link_apart():
+    output = {**OUTPUT, "discord_image_url": LINK, "intermediate_image_urls": STEPS}
+
+    assert poll(success(task("completed", output=output))) == Done(
+        OUTPUT, provider_id=ID, cost_points=0, links={"discord_image_url": LINK}
+    )
+
+
+@pytest.mark.parametrize("link", ["", None, 7, "discord", "file:///etc/passwd", "http://a b/"])
+def test_poll_takes_no_link_that_is_none(link: Any):
+    output = {**OUTPUT, "discord_image_url": link}
+
+    assert poll(success(task("completed", output=output))) == Done(
+        OUTPUT, provider_id=ID, cost_points=0
+    )
+
+
+def test_poll_copies_the_four_crops_like_any_file():
+    output = {**OUTPUT, "temporary_image_urls": STEPS}
+
+    assert poll(success(task("completed", output=output))) == Done(
+        output, provider_id=ID, cost_points=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "previews"),
+    [
+        (STEPS, tuple(STEPS)),
+        ([*STEPS, "", None, 5, "data:image/png;base64,AAAA", {"url": STEPS[0]}], tuple(STEPS)),
+        (STEPS * 10, tuple((STEPS * 10)[-20:])),
+        (None, ()),
+        ("x", ()),
+        ({}, ()),
+    ],
+)
+def test_poll_of_unfinished_work_shows_previews(shown: Any, previews: Any):
+    output = {"progress": 40, "intermediate_image_urls": shown, "temporary_image_urls": STEPS}
+
+    assert poll(success(task("processing", output=output))) == Running(
+        40, {"progress": 40}, previews
+    )

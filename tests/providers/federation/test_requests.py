@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -152,3 +153,37 @@ def test_an_error_without_words_names_the_status(message: Any):
     error = submit(answer({"code": 500, "message": message}, 500))
 
     assert str(error) == "The provider answered HTTP 500 without a readable reason."
+
+
+def body_of(work: Work) -> Any:
+    return orjson.loads(next(adapter.submit(work, ACCESS)).body)
+
+
+@pytest.mark.parametrize("field", ["origin_task_id", "task_id"])
+def test_follow_up_names_the_other_servers_task(field: str):
+    theirs = "9f647527-1111-4222-8333-444444444444"
+    given = {field: "0f647527-1111-4222-8333-444444444444", "index": "1"}
+
+    work = replace(WORK, input=given, parent={"id": theirs, "kind": "grid"})
+
+    assert body_of(work)["input"] == {field: theirs, "index": "1"}
+    assert work.input == given
+
+
+@pytest.mark.parametrize("parent", [{}, {"kind": "grid"}, {"id": ""}])
+def test_follow_up_of_a_task_that_the_other_server_has_not_made_is_as_it_was(parent: Any):
+    given = {"origin_task_id": "0f647527-1111-4222-8333-444444444444"}
+
+    assert body_of(replace(WORK, input=given, parent=parent))["input"] == given
+
+
+def test_a_parent_adds_no_field_that_the_input_lacks():
+    work = replace(WORK, parent={"id": "9f647527"})
+
+    assert body_of(work)["input"] == {"prompt": "a flying city"}
+
+
+def test_the_mode_that_was_decided_wins_over_the_inputs():
+    work = replace(WORK, input={"prompt": "a city", "process_mode": "turbo"}, mode="relax")
+
+    assert body_of(work)["input"] == {"prompt": "a city", "process_mode": "relax"}
