@@ -25,7 +25,7 @@ from apps.billing.models import (
 )
 from apps.billing.services import adjustments, refunds
 from apps.billing.services.invoices import default_entity
-from apps.catalog.models import PriceOverride
+from apps.catalog.models import BannedWord, PriceOverride
 from apps.notifications.models import Email
 from apps.ops.admin_tasks import ACTIONS
 from tests.factories import UserFactory, api_key, gifts, owner_of, task
@@ -119,6 +119,7 @@ def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
         "workspace": workspace,
         "user": owner_of(workspace),
         "priceoverride": override,
+        "bannedword": BannedWord.objects.create(word="blorp"),
         "account": account(),
         "task": task(workspace, input={"prompt": "a canary nobody may read", "seed": 1}),
         "invoice": invoice(workspace),
@@ -149,6 +150,7 @@ def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
     found.append(reverse("admin:billing_invoice_books"))
     added = (
         "catalog_priceoverride",
+        "catalog_bannedword",
         "byoa_account",
         "accounts_planversion",
         "billing_legalentity",
@@ -223,6 +225,7 @@ def test_console_has_only_what_operators_may_change():
         "Workspace",
         "User",
         "PriceOverride",
+        "BannedWord",
         "Account",
         "Task",
         "Invoice",

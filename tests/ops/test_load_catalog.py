@@ -6,7 +6,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from apps.catalog import registry
-from apps.catalog.models import PriceOverride
+from apps.catalog.models import BannedWord, PriceOverride
 
 pytestmark = pytest.mark.django_db
 
@@ -42,3 +42,12 @@ def test_price_for_what_no_spec_has_stops_the_deployment(fields: dict[str, str])
 
     with pytest.raises(CommandError, match=r"Prices for rates that no spec has: .*gone"):
         load()
+
+
+def test_load_catalog_adds_the_banned_words_of_a_new_version():
+    BannedWord.objects.filter(word__in=["nude", "gore"]).delete()
+
+    first, second = load(), load()
+
+    assert first == f"Banned words: 2 new ones.\n{second}"
+    assert BannedWord.objects.filter(word__in=["nude", "gore"], is_default=True).count() == 2

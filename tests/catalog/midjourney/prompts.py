@@ -1,0 +1,252 @@
+"""Prompts with what the check answers, written from the rules and not from the code."""
+
+A = "https://files.example.com/a.png"
+B = "https://files.example.com/b.jpg"
+L = " You can get more details at https://docs.midjourney.com/docs/image-prompts"
+
+EMPTY = "Prompt is empty, please enter a prompt"
+ONLY_PARAMS = "Prompt is empty, not allowed to start with -- params"
+TOO_LONG = "Prompt is too long, limited to 6000 characters"
+PERMUTATION = "Permutation Not Supported"
+BEFORE = "Invalid Param Format: there should be space before --"
+AFTER = "Invalid Param Format: there should be no space after --"
+POSITION = f"Invalid image prompt position, image prompt should go at the front of a prompt.{L}"
+PARTS = f"Invalid prompt parts, prompts must have two images or one image and text to work.{L}"
+ENDING = (
+    f"Invalid image content type, file should end in .png, .gif, .webp, .jpg, or .jpeg.{L} url: "
+)
+NEED_URL = "Invalid Param Value: --sref. At least one url is required after --sref"
+WEIGHTS = (
+    "Invalid Param Value: --sref. Relative weights should be integers, "
+    "such as: '--sref urlA::2 urlB::3 urlC::5'"
+)
+
+# Taken: the prompt, and what comes back as (Prompt, AspectRatio).
+GOOD = [
+    # preprocessing
+    ("a cat", "a cat", ""),
+    ("  a cat  ", "a cat", ""),
+    ("a   cat", "a cat", ""),
+    ("a\tcat\non a\r\nmat", "a cat on a mat", ""),
+    ("a\u00a0cat\u3000sleeps", "a cat sleeps", ""),
+    ("A Cat In Rome", "A Cat In Rome", ""),
+    ("a cat —v 6", "a cat --v 6", ""),
+    ("a cat —ar 16:9", "a cat", "16:9"),
+    ("a c\x00at", "a cat", ""),
+    ("a cat\x07\x1b", "a cat", ""),
+    ("\ufeffa cat", "a cat", ""),
+    ("a cat \ud800", "a cat", ""),
+    ("a family 👩\u200d👧", "a family 👩\u200d👧", ""),
+    ("ein Käfer, 一只猫", "ein Käfer, 一只猫", ""),
+    ("a cat – a dog", "a cat – a dog", ""),
+    ("a well-known cat", "a well-known cat", ""),
+    ("a - b", "a - b", ""),
+    ("-a cat", "-a cat", ""),
+    ("cat::2 dog::-1", "cat::2 dog::-1", ""),
+    ("<lora:cat:1> (cat:1.2) [dog]", "<lora:cat:1> (cat:1.2) [dog]", ""),
+    ("a" * 6000, "a" * 6000, ""),
+    ("ü" * 3000, "ü" * 3000, ""),
+    (" " * 7000 + "a cat", "a cat", ""),
+    # aspect ratio and repetition
+    ("a cat --ar 16:9 --repeat 2", "a cat", "16:9"),
+    ("a cat --aspect 2:3", "a cat", "2:3"),
+    ("a cat --AR 16:9", "a cat", "16:9"),
+    ("A Cat --Ar 1:1 On A Mat", "A Cat On A Mat", "1:1"),
+    ("a cat --ar 16:9 --v 6 --ar 1:1", "a cat --v 6", "1:1"),
+    ("a cat --ar 16:9 --aspect 4:5", "a cat", "4:5"),
+    ("a cat --ar 1:1 and a dog", "a cat and a dog", "1:1"),
+    ("a cat --ar 007:1", "a cat", "007:1"),
+    ("a cat --ar 1920:1080", "a cat", "1920:1080"),
+    ("a cat --repeat 1", "a cat", ""),
+    ("a cat --r 40", "a cat", ""),
+    ("a cat --R 4 --v 6", "a cat --v 6", ""),
+    ("a cat --seed 1 --r 4 --ar 3:2 --s 50", "a cat --seed 1 --s 50", "3:2"),
+    # bounds, the ends included
+    ("a cat --chaos 0", "a cat --chaos 0", ""),
+    ("a cat --chaos 100", "a cat --chaos 100", ""),
+    ("a cat --c 50", "a cat --c 50", ""),
+    ("a cat --c 00050", "a cat --c 00050", ""),
+    ("a cat --iw 0", "a cat --iw 0", ""),
+    ("a cat --iw 2", "a cat --iw 2", ""),
+    ("a cat --iw .5", "a cat --iw .5", ""),
+    ("a cat --iw 1.75", "a cat --iw 1.75", ""),
+    ("a cat --quality .25", "a cat --quality .25", ""),
+    ("a cat --q .5", "a cat --q .5", ""),
+    ("a cat --q 1", "a cat --q 1", ""),
+    ("a cat --seed 0", "a cat --seed 0", ""),
+    ("a cat --seed 4294967295", "a cat --seed 4294967295", ""),
+    ("a cat --stop 10", "a cat --stop 10", ""),
+    ("a cat --stop 100", "a cat --stop 100", ""),
+    ("a cat --stylize 0", "a cat --stylize 0", ""),
+    ("a cat --s 1000", "a cat --s 1000", ""),
+    ("a cat --sw 1000", "a cat --sw 1000", ""),
+    ("a cat --weird 3000", "a cat --weird 3000", ""),
+    ("a cat --w 0", "a cat --w 0", ""),
+    ("a cat --version 5.2", "a cat --version 5.2", ""),
+    ("a cat --v 6.1", "a cat --v 6.1", ""),
+    ("a cat --V 7", "a cat --V 7", ""),
+    # not checked
+    ("a cat --fast", "a cat --fast", ""),
+    ("a cat --relax", "a cat --relax", ""),
+    ("a cat --TURBO", "a cat --TURBO", ""),
+    ("a cat --tile --video", "a cat --tile --video", ""),
+    ("a cat --no red dogs, green birds", "a cat --no red dogs, green birds", ""),
+    ("a cat --no", "a cat --no", ""),
+    ("a cat --style raw --ar 1:1", "a cat --style raw", "1:1"),
+    ("a cat --niji 6", "a cat --niji 6", ""),
+    ("a cat --niji", "a cat --niji", ""),
+    ("a cat --cw 50 --sv 2", "a cat --cw 50 --sv 2", ""),
+    ("a cat --cw lots", "a cat --cw lots", ""),
+    # --sref
+    (f"a cat --sref {A}", f"a cat --sref {A}", ""),
+    (f"a cat --sref {A} {B}", f"a cat --sref {A} {B}", ""),
+    (f"a cat --sref {A}::2 {B}::3 --ar 1:2", f"a cat --sref {A}::2 {B}::3", "1:2"),
+    (f"a cat --sref {A}::2 {B}", f"a cat --sref {A}::2 {B}", ""),
+    ("a cat --sref random", "a cat --sref random", ""),
+    ("a cat --SREF Random", "a cat --SREF Random", ""),
+    (f"a cat --sref random {A}", f"a cat --sref random {A}", ""),
+    (f"a cat --cref {A} --cw 100", f"a cat --cref {A} --cw 100", ""),
+    # addresses
+    (f"{A} a cat", f"{A} a cat", ""),
+    (f"{A} {B}", f"{A} {B}", ""),
+    (f"{A} {B} --ar 16:9", f"{A} {B}", "16:9"),
+    (f"{A} a cat --iw 2 --sref {B}", f"{A} a cat --iw 2 --sref {B}", ""),
+    (f"{A} --ar 1:1 a cat", f"{A} a cat", "1:1"),
+    (f"{A}::2 a cat", f"{A}::2 a cat", ""),
+    (f"{A}, a cat", f"{A}, a cat", ""),
+    ("HTTPS://Files.Example.com/A.PNG a Cat", "HTTPS://Files.Example.com/A.PNG a Cat", ""),
+    ("http://x.example/a.gif cat", "http://x.example/a.gif cat", ""),
+    ("http://x.example/a.webp cat", "http://x.example/a.webp cat", ""),
+    ("http://x.example/a.jpeg cat", "http://x.example/a.jpeg cat", ""),
+    ("https://x.example/a--b.png cat", "https://x.example/a--b.png cat", ""),
+    ("https://x.example/--ar/a.png cat", "https://x.example/--ar/a.png cat", ""),
+    ("https://x.example/a—b.png cat", "https://x.example/a—b.png cat", ""),
+    ("a cat of www.example.com", "a cat of www.example.com", ""),
+    ("a cat://", "a cat://", ""),
+]  # fmt: skip
+
+# Refused: the prompt, and what comes back as (Prompt, ErrorMessage).
+BAD = [
+    # structure
+    ("", "", EMPTY),
+    (" \n\t ", "", EMPTY),
+    ("\u200b\ufeff\x00", "", EMPTY),
+    ("--ar 16:9", "--ar 16:9", ONLY_PARAMS),
+    ("  --fast a cat", "--fast a cat", ONLY_PARAMS),
+    ("—fast", "--fast", ONLY_PARAMS),
+    ("--", "--", ONLY_PARAMS),
+    ("---", "---", ONLY_PARAMS),
+    ("--nude", "--nude", ONLY_PARAMS),
+    ("--" + "a" * 6000, "--" + "a" * 6000, ONLY_PARAMS),
+    ("a" * 6001, "a" * 6001, TOO_LONG),
+    ("ü" * 3000 + "a", "ü" * 3000 + "a", TOO_LONG),
+    ("nude {" + "a" * 6000, "nude {" + "a" * 6000, TOO_LONG),
+    # banned words
+    ("a nude woman", "", "Banned Prompt: nude"),
+    ("A NUDE woman --ar 16:9", "", "Banned Prompt: nude"),
+    ("nude", "", "Banned Prompt: nude"),
+    ("semi-nude", "", "Banned Prompt: nude"),
+    ("nude2", "", "Banned Prompt: nude"),
+    ("so,nude.", "", "Banned Prompt: nude"),
+    ("nude {a, b} --foo", "", "Banned Prompt: nude"),
+    ("a cat --no nude", "", "Banned Prompt: nude"),
+    ("gory then nude", "", "Banned Prompt: gory"),
+    ("nude then gory", "", "Banned Prompt: nude"),
+    ("covered in   BLOOD", "", "Banned Prompt: covered in blood"),
+    ("discovered in bloodlands", "", "Banned Prompt: covered in blood"),
+    ("https://x.example/nude.png cat", "", "Banned Prompt: nude"),
+    ("a nu\u200bde woman", "", "Banned Prompt: nude"),
+    ("a n\u200dude woman", "", "Banned Prompt: nude"),
+    ("ｎｕｄｅ", "", "Banned Prompt: nude"),
+    ("verboten: schön-hässlich", "", "Banned Prompt: schön"),
+    ("r34 of a cat", "", "Banned Prompt: r34"),
+    # permutations
+    ("a {cat, dog}", "a {cat, dog}", PERMUTATION),
+    ("a cat }", "a cat }", PERMUTATION),
+    ("a cat { --foo", "a cat { --foo", PERMUTATION),
+    ("a {cat} --ar 16:9", "a {cat} --ar 16:9", PERMUTATION),
+    # format of parameters
+    ("a cat--ar 16:9", "a cat--ar 16:9", BEFORE),
+    ("a--b", "a--b", BEFORE),
+    ("a cat—a dog", "a cat--a dog", BEFORE),
+    ("a cat ----", "a cat ----", BEFORE),
+    ("a cat --tile--fast", "a cat --tile--fast", BEFORE),
+    ("a cat --ar 16:9--tile", "a cat --ar 16:9--tile", BEFORE),
+    ("a cat -- ar 16:9", "a cat -- ar 16:9", AFTER),
+    ("a cat — a dog", "a cat -- a dog", AFTER),
+    ("a cat --", "a cat --", AFTER),
+    # unknown
+    ("a cat --foo", "a cat --foo", "Unrecognized Param: --foo"),
+    ("a cat --FOO Bar", "a cat --FOO Bar", "Unrecognized Param: --foo"),
+    ("a cat --ar=16:9", "a cat --ar=16:9", "Unrecognized Param: --ar=16:9"),
+    ("a cat --v6", "a cat --v6", "Unrecognized Param: --v6"),
+    ("a cat ---ar 16:9", "a cat ---ar 16:9", "Unrecognized Param: ---ar"),
+    ("a cat --ar\u200d 1:1", "a cat --ar\u200d 1:1", "Unrecognized Param: --ar\u200d"),
+    ("a cat --ａｒ 1:1", "a cat --ａｒ 1:1", "Unrecognized Param: --ａｒ"),
+    ("a cat --faster", "a cat --faster", "Unrecognized Param: --faster"),
+    # the first of several
+    ("a cat --ar 1:1 --foo --bar", "a cat --ar 1:1 --foo --bar", "Unrecognized Param: --foo"),
+    ("a cat --v x --foo", "a cat --v x --foo", "Invalid Param Value: --v x"),
+    ("a cat --foo --v x", "a cat --foo --v x", "Unrecognized Param: --foo"),
+    ("a cat --foo a--b", "a cat --foo a--b", "Unrecognized Param: --foo"),
+    # --sref
+    ("a cat --sref", "a cat --sref", NEED_URL),
+    ("a cat --sref 12345", "a cat --sref 12345", NEED_URL),
+    ("a cat --sref --ar 1:1", "a cat --sref --ar 1:1", NEED_URL),
+    ("a cat --sref www.example.com/a.png", "a cat --sref www.example.com/a.png", NEED_URL),
+    (f"a cat --sref {A}::x", f"a cat --sref {A}::x", WEIGHTS),
+    (f"a cat --sref {A}::1.5", f"a cat --sref {A}::1.5", WEIGHTS),
+    (f"a cat --sref {A}::", f"a cat --sref {A}::", WEIGHTS),
+    (f"a cat --sref {A}::2 {B}::two", f"a cat --sref {A}::2 {B}::two", WEIGHTS),
+    # addresses
+    (f"a cat {A}", f"a cat {A}", POSITION),
+    (f"{A} a cat {B}", f"{A} a cat {B}", POSITION),
+    (f"a cat,{A}", f"a cat,{A}", POSITION),
+    (f"a cat --no {A}", f"a cat --no {A}", POSITION),
+    (f"a cat --sref {A} and {B}", f"a cat --sref {A} and {B}", POSITION),
+    ("a cat ftp://x.example/a.png", "a cat ftp://x.example/a.png", POSITION),
+    ("a cat https://x.example/a.txt", "a cat https://x.example/a.txt", POSITION),
+    (A, A, PARTS),
+    (f"{A}::2", f"{A}::2", PARTS),
+    (f"{A} --fast", f"{A} --fast", PARTS),
+    (f"{A} --no dogs", f"{A} --no dogs", PARTS),
+    (f"{A} --sref {B}", f"{A} --sref {B}", PARTS),
+    ("https://x.example/a", "https://x.example/a", PARTS),
+    ("https://x.example/A cat", "https://x.example/A cat", f"{ENDING}https://x.example/A"),
+    ("https://x.example/a.txt cat", "https://x.example/a.txt cat", f"{ENDING}https://x.example/a.txt"),
+    (f"{A}?w=1 cat", f"{A}?w=1 cat", f"{ENDING}{A}?w=1"),
+    ("https://x.example/a::2 cat", "https://x.example/a::2 cat", f"{ENDING}https://x.example/a"),
+    ("a cat --sref https://x.example/a", "a cat --sref https://x.example/a", f"{ENDING}https://x.example/a"),
+    (f"{A}--ar 16:9", f"{A}--ar 16:9", f"{ENDING}{A}--ar"),
+    # addresses replace what was wrong before them
+    (f"a {{cat}} {A}", f"a {{cat}} {A}", POSITION),
+    (f"a cat --foo {A}", f"a cat --foo {A}", POSITION),
+    (f"a cat --ar {A}", f"a cat --ar {A}", POSITION),
+    (f"{A} --v x", f"{A} --v x", PARTS),
+    ("https://x.example/a cat --foo", "https://x.example/a cat --foo", f"{ENDING}https://x.example/a"),
+    ("a cat --sref https://x.example/a::x", "a cat --sref https://x.example/a::x", f"{ENDING}https://x.example/a"),
+]  # fmt: skip
+
+# name, bad values, suffix of the message
+VALUES = [
+    ("ar", ["wide", "16", "16:", ":9", "16:9:1", "1.5:1", "-1:1", "+1:1"], ". Default: 1:1"),
+    ("ar", ["16x9", "16：9", "١:١", "1_0:1", "1e1:1"], ". Default: 1:1"),
+    ("aspect", ["1/2"], ". Default: 1:1"),
+    ("chaos", ["101", "-1", "+5", "1e1", "1_0", "5.0", "five", "nan"], ". Default: 0, Range: 0-100"),
+    ("chaos", ["٥", "５", "²", "9" * 5000], ". Default: 0, Range: 0-100"),
+    ("c", ["200"], ". Default: 0, Range: 0-100"),
+    ("iw", ["2.01", "2.0000000000000000001", "-0.5", "nan", "inf", "1e0", "1,5", ".", "x"], ". Default: 1, Range: 0-2"),
+    ("quality", ["2", "0.25", "1.0", ".75"], ". Default: 1, Range: .25/.5/1"),
+    ("q", ["0.5"], ". Default: 1, Range: .25/.5/1"),
+    ("repeat", ["0", "41", "two"], ". Range: 1-40"),
+    ("r", ["0"], ". Range: 1-40"),
+    ("seed", ["4294967296", "-1", "1.0", "random"], ". Default: Random, Range: 0-4294967295"),
+    ("stop", ["9", "101"], ". Default: 100, Range: 10-100"),
+    ("stylize", ["1001", "-1"], ". Default: 100, Range: 0-1000"),
+    ("s", ["1e3"], ". Default: 100, Range: 0-1000"),
+    ("sw", ["1001"], ". Default: 100, Range: 0-1000"),
+    ("weird", ["3001"], ". Default: 0, Range: 0-3000"),
+    ("w", ["x"], ". Default: 0, Range: 0-3000"),
+    ("version", ["five", "6.1.2", "-6", "inf"], ""),
+    ("v", ["x", "nan", "+6", "1e3", "６"], ""),
+]  # fmt: skip
