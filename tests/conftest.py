@@ -11,14 +11,17 @@ from apps.accounts.models import Workspace
 from apps.byoa import selectors as byoa
 from apps.catalog import pricing
 from apps.catalog import selectors as catalog
+from tests.bridge.fixtures import bridge, make_bridge
 from tests.factories import WorkspaceFactory, api_key
 from tests.payments.chain_server import chain, chain_doors, make_chain
 from tests.payments.stripe_server import stripe_server
 from tests.upstream.fixtures import make_upstream, receiver, upstream
 
 __all__ = [
+    "bridge",
     "chain",
     "chain_doors",
+    "make_bridge",
     "make_chain",
     "make_upstream",
     "receiver",

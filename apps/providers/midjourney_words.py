@@ -93,6 +93,8 @@ _MEANINGS: tuple[tuple[re.Pattern[str], Callable[[str, bool], ProviderError]], .
             r"|could not (fetch|download|read).{0,20}image|参数错误|格式错误|不能为空)",
             _refused(Why.INVALID),
         ),
+        # About this mode on this account, not about the account.
+        (r"(relax.{0,40}(not (included|available|allowed)|unavailable))", _later),
         (
             r"(queue.{0,20}full|rate.?limit|too many (request|job|concurrent)|\b429\b|try again (later|in)"
             r"|no (available|usable) (account|instance)|队列已满|频繁|无可用的?账号|账号实例|实例不存在)",
