@@ -128,6 +128,9 @@ SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_
 """
 
 
+_IDENTIFY_BY_ID = _IDENTIFY[: _IDENTIFY.index(" WHERE")] + " WHERE k.id = %s AND k.workspace_id = %s"
+
+
 def identify(*, key: str) -> Identity:
     """The identity of a live key. Raises InvalidApiKey.
 
@@ -227,6 +230,19 @@ def identity_of_member(
         private_families=frozenset(workspace.private_families),
         failover_families=frozenset(workspace.failover_families),
     )
+
+
+def identity_of_work(*, workspace: Workspace, key_id: int | None, user_id: int | None) -> Identity:
+    """Whose caps count work that was accepted before: of its key, even if that was revoked since, or of its person."""
+    if key_id is None:
+        user = User.objects.filter(pk=user_id).first() if user_id is not None else None
+        return identity_of_member(workspace=workspace, user=user or User())
+    with connection.cursor() as cursor:
+        cursor.execute(_IDENTIFY_BY_ID, [key_id, workspace.pk])
+        row = cursor.fetchone()
+    if row is None:
+        raise NotFound("There is no such key.")
+    return _identity(row)
 
 
 def membership(*, user: User, slug: str) -> Membership:

@@ -14,6 +14,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PrivateAttr,
     model_validator,
 )
 from pydantic.config import JsonDict
@@ -143,6 +144,16 @@ class TaskInput(Part):
     Field order is form order. `title` and `description` of a field are what people read;
     `json_schema_extra` may be ADVANCED (folded away in forms) or MULTILINE.
     """
+
+
+class Continuing(TaskInput):
+    """The input of a follow-up. What it inherits is known once its parent was looked up: `of` gives it that."""
+
+    _parent: Any = PrivateAttr(default=None)
+
+    def of(self, parent: Any) -> None:
+        """`parent` is a `spec.Parent`. Raises InvalidRequest when this cannot follow from it."""
+        self._parent = parent
 
 
 @dataclass(frozen=True)

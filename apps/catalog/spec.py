@@ -51,6 +51,15 @@ class Route:
     is_sandbox: bool = False
 
 
+@dataclass(frozen=True)
+class Parent:
+    """What a follow-up needs to know of the task that it continues, as it was made."""
+
+    task_type: str
+    process_mode: str = ""
+    model_version: str = ""
+
+
 def _one_task(_: Any) -> Sequence[Charge]:
     return [Charge("task")]
 
@@ -66,6 +75,12 @@ class TaskSpec:
     deadline from its start to the end; waiting for an account does not count. `tells_progress`: webhooks also tell of
     the work on the way, as clients of this family expect.
     `routes` in order of preference; a spec without a usable one is listed as unavailable.
+    `process_mode` says at which of the `modes` an input is to run, `model_version` of which generation;
+    `slower` gives the input as it is when it must run in the slow mode, None where it does anyway.
+    `follows` names the input field with the task that this one continues, which may have ended `follow_hours` ago
+    (None: as long as it is kept); it runs where that did. `action` says what it does to it.
+    `is_named_by_task`: its picture is a PNG whose address can be told from the task's id. `is_grid`: it is a grid of
+    2 × 2, of which the four pictures are cut out. `shown` makes the public output of what came back.
     """
 
     model: str
@@ -84,6 +99,14 @@ class TaskSpec:
     pending_output: Any | Callable[[Any], Any] = None
     echo_defaults: dict[str, Any] = field(default_factory=dict)
     process_mode: Callable[[Any], str] | None = None
+    model_version: Callable[[Any], str] | None = None
+    slower: Callable[[Any], Any | None] | None = None
+    follows: str = ""
+    follow_hours: int | None = None
+    action: Callable[[Any], str] | None = None
+    is_named_by_task: bool = False
+    is_grid: bool = False
+    shown: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     tells_progress: bool = False
     example: dict[str, Any] = field(default_factory=dict)
 

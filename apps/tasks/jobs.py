@@ -8,9 +8,9 @@ import structlog
 from celery import shared_task
 
 from apps.byoa.services import slots
+from apps.tasks.services import account_hours, failover, loads, roll_up
 from apps.tasks.services import dispatch as dispatching
 from apps.tasks.services import execute as executing
-from apps.tasks.services import loads, roll_up
 from apps.tasks.services import sweep as sweeping
 from apps.tasks.services.remote import pump
 
@@ -37,6 +37,7 @@ def work() -> None:
 @shared_task(name="tasks.sweep", ignore_result=True)
 def sweep() -> None:
     ended = sweeping.fail_overdue()
+    failover.look_after()
     loads.promote_staged()
     slots.expire()
     if ended:
@@ -55,8 +56,9 @@ def count_usage() -> None:
 
 @shared_task(name="tasks.sum_costs", ignore_result=True)
 def sum_costs() -> None:
-    """Today's and yesterday's costs as they stand."""
+    """Today's and yesterday's costs as they stand, and what each account did."""
     roll_up.sum_costs_of(last=datetime.now(UTC).date(), days=2)
+    account_hours.sum_up(hours=account_hours.RECENT_HOURS)
 
 
 @shared_task(name="tasks.recount_usage", ignore_result=True)
@@ -68,3 +70,4 @@ def recount_usage() -> None:
     for back in (2, 1, 0):
         roll_up.recount_day(day=today - timedelta(days=back))
     roll_up.sum_costs_of(last=today, days=roll_up.LATE_COST_DAYS)
+    account_hours.sum_up(hours=24 * roll_up.LATE_COST_DAYS)

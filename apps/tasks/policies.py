@@ -1,4 +1,4 @@
-"""How long a task's results are kept."""
+"""What a task costs in the end, and how long its results are kept."""
 
 from datetime import datetime, timedelta
 
@@ -9,6 +9,19 @@ from apps.accounts import policies as accounts
 from apps.accounts.models import Plan
 from apps.core.errors import PlanRequired
 from apps.tasks.models import Retention, Task
+
+# The pools a task can run in: the operator's accounts, or the workspace's own.
+PUBLIC, PRIVATE = "public", "private"
+SLOW_MODE = "relax"
+
+
+def cost_of(task: Task) -> int:
+    """What a task that succeeded costs: its price, or that of the slow mode if it had to run in it."""
+    had_to_wait = task.process_mode == SLOW_MODE != task.asked_mode
+    if had_to_wait and task.relax_points is not None:
+        return task.relax_points
+    return task.price_points
+
 
 _SPANS = {
     Retention.HOUR: timedelta(hours=1),

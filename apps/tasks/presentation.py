@@ -3,12 +3,14 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from apps.accounts.models import Plan
 from apps.catalog import registry
 from apps.catalog.spec import TaskSpec
 from apps.tasks.models import FINAL, Status, Task
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 _MIDJOURNEY = "midjourney"
+_PAYING: frozenset[str] = frozenset({Plan.DEVELOPER, Plan.PREMIUM})
 NO_ERROR: dict[str, Any] = {"code": 0, "raw_message": "", "message": "", "detail": None}
 
 
@@ -62,20 +64,23 @@ def _meta(task: Task, usage: dict[str, Any]) -> dict[str, Any]:
     }
     if task.model == _MIDJOURNEY:
         meta |= {
-            "model_version": "unknown",
+            "model_version": task.model_version or "unknown",
             "process_mode": task.process_mode,
-            "failover_triggered": False,
+            "failover_triggered": task.failover_triggered,
         }
+    elif task.failover_triggered:
+        meta["failover_triggered"] = True
     return meta
 
 
 def _usage(task: Task) -> dict[str, Any]:
-    """What is set aside and what was spent: nothing of either for a task that failed or was cancelled."""
-    ended_free = task.status in FINAL and task.status != Status.COMPLETED
+    """What is set aside and what was spent: nothing of either for a task that failed or was cancelled, unless a penalty
+    has kept what was held."""
+    ended_free = task.status in FINAL and task.status != Status.COMPLETED and not task.cost_points
     return {
         "type": "point",
         "frozen": 0 if ended_free else task.price_points,
-        "consume": task.cost_points if task.status == Status.COMPLETED else 0,
+        "consume": task.cost_points if task.status in FINAL else 0,
     }
 
 
@@ -91,11 +96,36 @@ def _error(task: Task) -> dict[str, Any]:
 
 
 def _output(task: Task) -> Any:
-    """With its progress while it runs, where the output has a place for it."""
+    """With its progress while it runs, where the output has a place for it, and without what the plan does not show."""
     output = task.output
-    if task.status == Status.PROCESSING and isinstance(output, dict) and "progress" in output:
-        return {**output, "progress": task.progress}
-    return output
+    if not isinstance(output, dict):
+        return output
+    if task.status == Status.PROCESSING and "progress" in output:
+        output = {**output, "progress": task.progress}
+    return visible(task, output) if task.model == _MIDJOURNEY else output
+
+
+# Which plans see a field of Midjourney's output: of tasks in the public pool, and on own accounts.
+_SEES: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "progress": (_PAYING, _PAYING),
+    "intermediate_image_urls": (frozenset(), _PAYING),
+    "discord_image_url": (frozenset({Plan.PREMIUM}), frozenset(Plan)),
+    "temporary_image_urls": (frozenset({Plan.PREMIUM}), frozenset(Plan)),
+}
+_HIDDEN: dict[str, Any] = {"discord_image_url": ""}
+
+
+def visible(task: Task, output: dict[str, Any]) -> dict[str, Any]:
+    """The output with only what the task's plan and pool show; a hidden field is empty, progress jumps at the end."""
+    plan = task.plan or Plan.HOBBYIST
+    hidden = {
+        name: _HIDDEN.get(name)
+        for name, seen in _SEES.items()
+        if name in output and plan not in seen[task.service_mode == "private"]
+    }
+    if "progress" in hidden:
+        hidden["progress"] = 100 if task.status == Status.COMPLETED else 0
+    return {**output, **hidden}
 
 
 def _echo(task: Task) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from apps.accounts.selectors import Identity
 from apps.billing import selectors as billing
 from apps.billing.services.caps import SpendLimitReached
 from apps.billing.services.credits import InsufficientCredits
-from apps.byoa.selectors import NoRoute
+from apps.byoa.selectors import NoRoute, NoSeat
 from apps.core.errors import InvalidRequest, TooLarge
 from apps.core.sealing import unseal
 from apps.files.models import StoredFile
@@ -24,7 +24,7 @@ from apps.tasks import selectors
 from apps.tasks.models import IdempotencyRecord, Task
 from apps.tasks.presentation import task_data
 from apps.tasks.services.create import IdempotencyConflict, create_task
-from apps.tasks.services.request import NoSeat, TaskRequest
+from apps.tasks.services.request import TaskRequest
 from tests.factories import ILLUSTRATION, WorkspaceFactory, identity
 from tests.factories import task as created_task
 

@@ -62,11 +62,11 @@ def hold_parameters(
     return [points, points, workspace_id, reference, key_id, user_id, points, points]
 
 
-def hold(*, identity: Identity, points: int, reference: str) -> None:
+def hold(*, identity: Identity, points: int, reference: str, is_reserved: bool = False) -> None:
     """Set points aside for work that is about to start.
 
     Safe to repeat: the same reference is held once. Raises InsufficientCredits or SpendLimitReached, and then nothing
-    has moved.
+    has moved. `is_reserved`: the caller has counted them against the caps (`caps.reserve`) before other locks of its.
     """
     workspace_id = identity.workspace_id
     parameters = hold_parameters(
@@ -78,7 +78,8 @@ def hold(*, identity: Identity, points: int, reference: str) -> None:
     )
     try:
         with transaction.atomic(), connection.cursor() as cursor:
-            caps.reserve(identity=identity, points=points)
+            if not is_reserved:
+                caps.reserve(identity=identity, points=points)
             cursor.execute(_HOLD, parameters)
             if cursor.fetchone() is None:
                 raise NotFound("The workspace has no wallet.")
@@ -151,6 +152,58 @@ def free_caps(settlements: Sequence[Settlement]) -> None:
     caps.give_back([caps.Freed(s.workspace_id, s.reference, s.cost or 0) for s in settlements])
 
 
+@dataclass(frozen=True)
+class FreeHold:
+    """Work that was free from the start, and whose key or person it was."""
+
+    workspace_id: int
+    reference: str
+    key_id: int | None
+    user_id: int | None
+
+
+_HOLD_NOTHING = """
+INSERT INTO billing_creditentry (workspace_id, kind, reference, api_key_id, actor_id, available_delta, held_delta,
+                                 available_after, held_after)
+SELECT w.workspace_id, 'HOLD', v.reference, v.key_id, v.user_id, 0, 0, w.available, w.held
+  FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[]) WITH ORDINALITY
+       AS v (workspace_id, reference, key_id, user_id, n)
+  JOIN billing_wallet w ON w.workspace_id = v.workspace_id
+ ORDER BY v.n
+ON CONFLICT (workspace_id, reference, kind) DO NOTHING
+"""
+
+
+def hold_nothing(holds: Sequence[FreeHold]) -> None:
+    """Write the lines of free work that ends now, so that the ledger has all work: `settle_many` settles them at 0.
+
+    In the caller's transaction, directly before `settle_many`. What was held for in earnest meanwhile stays as it is.
+    """
+    if not holds:
+        return
+    with connection.cursor() as cursor:
+        _lock_wallets(cursor, [one.workspace_id for one in holds])
+        cursor.execute(
+            _HOLD_NOTHING,
+            [
+                [one.workspace_id for one in holds],
+                [one.reference for one in holds],
+                [one.key_id for one in holds],
+                [one.user_id for one in holds],
+            ],
+        )
+
+
+def _lock_wallets(cursor: Any, workspace_ids: Sequence[int]) -> list[tuple[int, int]]:
+    """Workspace and debt. In one order, so that two batches never wait for each other."""
+    cursor.execute(
+        "SELECT workspace_id, debt FROM billing_wallet WHERE workspace_id = ANY(%s) ORDER BY workspace_id FOR UPDATE",
+        [sorted(set(workspace_ids))],
+    )
+    found: list[tuple[int, int]] = cursor.fetchall()
+    return found
+
+
 # Holds are found by their unique references. Each line's balance is the wallet's new one less what the lines after it
 # move, so the lines follow from one another in the order of the arrays.
 _SETTLE = """
@@ -183,15 +236,9 @@ def settle_many(settlements: Sequence[Settlement]) -> None:
     Raises NotFound when a reference has no hold and IntegrityError when one was settled before; then the caller's
     transaction is to be given up.
     """
-    workspaces = sorted({s.workspace_id for s in settlements})
     with connection.cursor() as cursor:
-        # In one order, so that two batches never wait for each other.
-        cursor.execute(
-            "SELECT workspace_id, debt FROM billing_wallet WHERE workspace_id = ANY(%s) ORDER BY workspace_id"
-            " FOR UPDATE",
-            [workspaces],
-        )
-        in_debt = {workspace_id for workspace_id, debt in cursor.fetchall() if debt}
+        wallets = _lock_wallets(cursor, [s.workspace_id for s in settlements])
+        in_debt = {workspace_id for workspace_id, debt in wallets if debt}
         cursor.execute(
             _SETTLE,
             [

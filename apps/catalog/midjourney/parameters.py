@@ -206,7 +206,23 @@ def _asked_version(prompt: str) -> tuple[str, Decimal]:
 
 def version_of(prompt: str) -> str:
     """ "v5" where the prompt's last version flag says 5.2 or older, or niji older than 6; else "v6"."""
-    name, number = _asked_version(prompt)
+    return class_of(asked_version(prompt))
+
+
+def asked_version(prompt: str) -> str:
+    """The last version flag as one word ("v6", "v5.2", "niji6"); "" where there is none with a number."""
+    found = [one for one in parameters_in(words_of(prompt)) if one.name in ("v", "version", "niji")]
+    number = decimal_of(found[-1].value) if found else None
+    if number is None:
+        return ""
+    name = "niji" if found[-1].name == "niji" else "v"
+    return f"{name}{min(number, Decimal(999)).normalize():f}"[:16]
+
+
+def class_of(version: str) -> str:
+    """ "v5" for a word of `asked_version` that is 5.2 or older, or niji older than 6; else "v6"."""
+    name = "niji" if version.startswith("niji") else "v"
+    number = decimal_of(version.removeprefix(name)) or Decimal(6)
     is_old = number < 6 if name == "niji" else number <= Decimal("5.2")
     return "v5" if is_old else "v6"
 

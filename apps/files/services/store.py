@@ -3,13 +3,14 @@
 import itertools
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -63,7 +64,10 @@ def keep(
 
 @dataclass(frozen=True)
 class Announcement:
-    """A file that is about to be stored: whose it is, how large, until when."""
+    """A file that is about to be stored: whose it is, how large, until when.
+
+    `folder` is where instead of what its type says; `name` (unguessable too) is what it is called there, if it is free.
+    """
 
     workspace_id: int
     task_id: uuid.UUID
@@ -71,15 +75,29 @@ class Announcement:
     extension: str
     size: int
     expires_at: datetime
+    folder: str = ""
+    name: str = ""
 
 
 def announce(files: Sequence[Announcement]) -> list[StoredFile]:
     """The rows of many outputs in one statement, committed before their bytes are written (`write`)."""
+    wanted = [_named_key(file) for file in files if file.name]
+    rows = StoredFile.objects.across_workspaces()
+    taken = set(rows.filter(key__in=wanted).values_list("key", flat=True)) if wanted else set()
+    try:
+        with transaction.atomic():
+            return _announced(files, taken)
+    except IntegrityError:
+        # Somebody else stores a result of the same task at this moment.
+        return _announced(files, set(wanted))
+
+
+def _announced(files: Sequence[Announcement], taken: Collection[str]) -> list[StoredFile]:
     rows = [
         StoredFile(
             workspace_id=file.workspace_id,
             kind=StoredFile.Kind.OUTPUT,
-            key=_key(StoredFile.Kind.OUTPUT, file.content_type, file.extension),
+            key=_free_key(file, taken),
             content_type=file.content_type,
             size=file.size,
             task_id=file.task_id,
@@ -88,6 +106,18 @@ def announce(files: Sequence[Announcement]) -> list[StoredFile]:
         for file in files
     ]
     return StoredFile.objects.bulk_create(rows)
+
+
+def _free_key(file: Announcement, taken: Collection[str]) -> str:
+    if file.name and (key := _named_key(file)) not in taken:
+        return key
+    folder = file.folder or _folder(StoredFile.Kind.OUTPUT, file.content_type)
+    return f"{folder}/{uuid.uuid4()}.{file.extension}"
+
+
+def _named_key(file: Announcement) -> str:
+    folder = file.folder or _folder(StoredFile.Kind.OUTPUT, file.content_type)
+    return f"{folder}/{file.name}.{file.extension}"
 
 
 def write(file: StoredFile, data: bytes) -> None:

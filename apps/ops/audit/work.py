@@ -67,14 +67,14 @@ TASK_CHECKS = {
 
 # These read only what has not ended, so they cost the same however much work there was, and run every hour.
 WORK_CHECKS = {
-    "workspace {0} {1}: {2} active and {3} staged are counted, {4} and {5} are there": """
+    "workspace {0} {1} ({6}): {2} active and {3} staged are counted, {4} and {5} are there": """
         SELECT workspace_id, family, COALESCE(l.active, 0), COALESCE(l.staged, 0), COALESCE(c.active, 0),
-               COALESCE(c.staged, 0)
+               COALESCE(c.staged, 0), pool
           FROM tasks_familyload l FULL JOIN (
-               SELECT t.workspace_id, t.family, count(*) FILTER (WHERE t.status <> 'staged') AS active,
+               SELECT t.workspace_id, t.family, t.service_mode AS pool, count(*) FILTER (WHERE t.status <> 'staged') AS active,
                       count(*) FILTER (WHERE t.status = 'staged') AS staged
-                 FROM tasks_task t WHERE t.status IN ('staged', 'pending', 'processing') GROUP BY 1, 2
-               ) c USING (workspace_id, family)
+                 FROM tasks_task t WHERE t.status IN ('staged', 'pending', 'processing') GROUP BY 1, 2, 3
+               ) c USING (workspace_id, family, pool)
          WHERE (COALESCE(l.active, 0), COALESCE(l.staged, 0)) <> (COALESCE(c.active, 0), COALESCE(c.staged, 0))
          ORDER BY 1, 2
     """,

@@ -70,5 +70,5 @@ class JobFunction(Protocol):
     ) -> LocalResult: ...
 
 
-def nothing(_percent: int, _preview: bytes | None = None) -> None:
+def nothing(percent: int, preview: bytes | None = None) -> None:
     """The listener of a caller who does not care about progress."""

@@ -63,10 +63,25 @@ class Migration(migrations.Migration):
             model_name='task',
             name='task_waiting_by_family',
         ),
+        migrations.AlterField(
+            model_name='task',
+            name='engine',
+            field=models.CharField(db_default='', default='', max_length=50),
+        ),
         migrations.AddField(
             model_name='attempt',
             name='facts',
             field=models.JSONField(db_default={}, default=dict),
+        ),
+        migrations.AddField(
+            model_name='attempt',
+            name='last_preview',
+            field=models.CharField(db_default='', default='', max_length=32),
+        ),
+        migrations.AddField(
+            model_name='attempt',
+            name='previews',
+            field=models.SmallIntegerField(db_default=0, default=0),
         ),
         migrations.AddField(
             model_name='attempt',

@@ -128,7 +128,7 @@ class Task(models.Model):
     relax_points = models.BigIntegerField(null=True)
 
     progress = models.SmallIntegerField(default=0, db_default=0)
-    engine = models.CharField(max_length=16, default="", db_default="")
+    engine = models.CharField(max_length=50, default="", db_default="")
     # Who has it now ("local", "federation", …); empty while it waits.
     provider = models.CharField(max_length=50, default="", db_default="")
     attempt = models.IntegerField(default=0, db_default=0)
@@ -316,6 +316,9 @@ class Attempt(models.Model):
     handle = models.JSONField(default=dict, db_default={})
     mode = models.CharField(max_length=16, default="", db_default="")
     facts = models.JSONField(default=dict, db_default={})
+    # Pictures of the unfinished work: how many were shown, and which one was the last.
+    previews = models.SmallIntegerField(default=0, db_default=0)
+    last_preview = models.CharField(max_length=32, default="", db_default="")
     next_at = models.DateTimeField(null=True)
     claims = models.IntegerField(default=0, db_default=0)
     sends = models.SmallIntegerField(default=0, db_default=0)

@@ -17,10 +17,9 @@ log = logging.getLogger(__name__)
 def started(task_ids: Sequence[uuid.UUID]) -> None:
     """Streams hear of every start, webhooks where the task asked for it. In the transaction that starts them."""
     notices.changed(task_ids)
-    told = Task.objects.across_workspaces().filter(
-        id__in=task_ids, webhook_progress=True, status=Status.PROCESSING
-    )
-    webhooks.announce(told.exclude(webhook_endpoint=""), kind="processing")
+    started = Task.objects.across_workspaces().filter(id__in=task_ids, status=Status.PROCESSING)
+    told = [task for task in started.exclude(webhook_endpoint="") if webhooks.tells_start(task)]
+    webhooks.announce(told, kind="processing")
 
 
 def ended(tasks: Sequence[Task]) -> None:

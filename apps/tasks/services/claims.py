@@ -32,7 +32,7 @@ class Claim:
 
 _CLAIM = """
 UPDATE tasks_task
-   SET status = 'processing', attempt = attempt + 1, progress = 0, provider = 'local',
+   SET status = 'processing', attempt = attempt + 1, progress = 0, provider = 'local', process_mode = asked_mode,
        deadline_at = CASE WHEN started_at IS NULL AND deadline_seconds IS NULL
                           THEN statement_timestamp() + %(seconds)s * interval '1 second' ELSE deadline_at END,
        started_at = COALESCE(started_at, statement_timestamp()),

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from apps.accounts.selectors import Identity
 from apps.billing.services import caps, credits
-from apps.byoa import selectors as byoa
+from apps.byoa.models import Account
 from apps.catalog.inputs import MediaAt, media_in
 from apps.core import media, metrics, sealing
 from apps.core.errors import DomainError, InvalidRequest, TooLarge
@@ -24,7 +24,9 @@ from apps.files.services import store
 from apps.notifications.services import outbox
 from apps.tasks import selectors
 from apps.tasks.models import IdempotencyRecord, Status, Task
-from apps.tasks.services import wakes, webhooks
+from apps.tasks.policies import PRIVATE
+from apps.tasks.services import penalties, prompts, routing, wakes, webhooks
+from apps.tasks.services.follow_ups import ActionPerformed
 from apps.tasks.services.request import Prepared, TaskRequest, prepare
 
 _RETRY_AFTER_SECONDS = 5
@@ -66,14 +68,14 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
     # First of all: what was accepted once is answered the same, whatever the catalog or the plan says by now.
     if request.idempotency_key and (earlier := _replay(identity, request)):
         return earlier
-    prepared = prepare(identity=identity, request=request)
-    # Which route it takes is decided when it runs; here it only matters that there is one.
-    byoa.required_route(prepared.spec)
+    prepared = routing.settled(
+        identity=identity, request=request, prepared=_prepared(identity, request)
+    )
     task = _unsaved(identity, request, prepared)
     kept = _keep_inline_media(task, prepared)
     try:
         _check_size(task)
-        _insert(task, identity, request)
+        _insert(task, identity, request, prepared)
     except BaseException as error:
         store.discard(kept)
         if isinstance(error, IntegrityError):
@@ -81,14 +83,25 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
         raise
     if task.status == Status.PENDING:
         wakes.DISPATCH.after_commit()
-    if task.webhook_endpoint:
+    if webhooks.tells_creation(task):
         outbox.wake()
     metrics.TASKS_CREATED.labels(task.family).inc()
     return Created(task, initial_status=task.status)
 
 
+def _prepared(identity: Identity, request: TaskRequest) -> Prepared:
+    """A prompt that is refused counts against the day, where the family's rules say so."""
+    try:
+        prepared = prepare(identity=identity, request=request)
+    except prompts.PromptRejected as error:
+        penalties.count_refused(identity=identity, pool=error.pool)
+        raise
+    penalties.admit(identity=identity, family=prepared.spec.family, pool=prepared.service_mode)
+    return prepared
+
+
 def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Task:
-    spec = prepared.spec
+    spec, origin = prepared.spec, prepared.origin
     task = Task(
         id=uuid.uuid4(),
         workspace_id=identity.workspace_id,
@@ -100,8 +113,17 @@ def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Ta
         status=Status.PENDING,
         input=request.input,
         output=spec.pending(prepared.values),
-        process_mode=spec.process_mode(prepared.values) if spec.process_mode else "",
+        asked_mode=prepared.asked_mode,
+        process_mode=prepared.asked_mode,
+        model_version=prepared.model_version,
+        plan=identity.plan,
+        action=prepared.action,
+        parent_id=origin.task_id if origin else None,
+        bound_provider=_bound_provider(prepared),
+        bound_account_id=origin.account_id if origin else prepared.account_id,
+        failover_triggered=prepared.failover_triggered,
         service_mode=prepared.service_mode,
+        dialect=request.dialect,
         webhook_endpoint=request.webhook_endpoint,
         webhook_progress=prepared.webhook_progress,
         client_reference=request.client_reference,
@@ -109,6 +131,7 @@ def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Ta
         deadline_seconds=request.deadline_seconds,
         price_points=prepared.quote.points,
         price_lines=prepared.quote.as_json(),
+        relax_points=prepared.relax_points,
         # Both are the database's to say; these stand in until it has.
         created_at=timezone.now(),
         deadline_at=timezone.now() + timedelta(seconds=_waiting_seconds(request)),
@@ -116,6 +139,15 @@ def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Ta
     if request.webhook_secret:
         task.webhook_secret = sealing.seal(request.webhook_secret, bound_to=task.reference)
     return task
+
+
+def _bound_provider(prepared: Prepared) -> str:
+    """Where it must run: where its parent did, or on the own account that it names."""
+    if prepared.origin is not None:
+        return prepared.origin.provider
+    if prepared.account_id is None:
+        return ""
+    return str(Account.objects.across_workspaces().get(pk=prepared.account_id).provider)
 
 
 def _waiting_seconds(request: TaskRequest) -> int:
@@ -181,14 +213,17 @@ def _replace(target: Any, path: tuple[str | int, ...], value: str) -> None:
 # because an update waits for the row's lock and then sees its newest version.
 _GATE_SQL = """
 gate AS (
-    INSERT INTO tasks_familyload AS l (workspace_id, family, active, staged, was_staged)
-    VALUES (%s, %s, (%s::int > 0)::int, (%s::int <= 0)::int, %s::int <= 0)
-    ON CONFLICT (workspace_id, family) DO UPDATE
+    INSERT INTO tasks_familyload AS l (workspace_id, family, pool, active, staged, was_staged)
+    VALUES (%s, %s, %s, (%s::int > 0)::int, (%s::int <= 0)::int, %s::int <= 0)
+    ON CONFLICT (workspace_id, family, pool) DO UPDATE
        SET active = l.active + (l.active < %s::int)::int, staged = l.staged + (l.active >= %s::int)::int,
            was_staged = l.active >= %s::int
      WHERE l.active < %s::int OR l.staged < %s
  RETURNING was_staged
 ), """
+_NO_HOLD_CTE = """
+hold AS (SELECT %s::bigint AS workspace_id)
+"""
 _STATUS = "CASE WHEN was_staged THEN 'staged' ELSE 'pending' END"
 _IDEMPOTENCY_CTE = f"""
 , idempotency AS (
@@ -198,14 +233,24 @@ _IDEMPOTENCY_CTE = f"""
 """  # noqa: S608 - nothing but our own text
 _COLUMNS = (
     "id", "workspace_id", "api_key_id", "created_by_id", "model", "task_type", "family", "input", "output",
-    "process_mode", "service_mode", "webhook_endpoint", "webhook_secret", "webhook_progress", "client_reference",
-    "retention", "deadline_seconds", "price_points", "price_lines",
+    "asked_mode", "process_mode", "model_version", "plan", "action", "parent_id", "bound_provider", "bound_account_id",
+    "failover_triggered", "service_mode", "dialect", "webhook_endpoint", "webhook_secret", "webhook_progress",
+    "client_reference", "retention", "deadline_seconds", "price_points", "relax_points", "price_lines",
 )  # fmt: skip
+# What PostgreSQL could not tell the type of by itself.
+_TYPES = {
+    "id": "uuid", "api_key_id": "bigint", "created_by_id": "bigint", "input": "jsonb", "output": "jsonb",
+    "parent_id": "uuid", "bound_account_id": "bigint", "failover_triggered": "boolean", "webhook_progress": "boolean",
+    "deadline_seconds": "integer", "price_points": "bigint", "relax_points": "bigint", "price_lines": "jsonb",
+}  # fmt: skip
+_VALUES = ", ".join(
+    "workspace_id" if name == "workspace_id" else f"%s::{_TYPES[name]}" if name in _TYPES else "%s"
+    for name in _COLUMNS
+)
 _INSERT = f"""
 , task AS (
     INSERT INTO tasks_task ({", ".join(_COLUMNS)}, status, deadline_at, wake_at)
-    SELECT %s::uuid, workspace_id, %s::bigint, %s::bigint, %s, %s, %s, %s::jsonb, %s::jsonb, %s, %s, %s, %s,
-           %s::boolean, %s, %s, %s::integer, %s::bigint, %s::jsonb, {_STATUS},
+    SELECT {_VALUES}, {_STATUS},
            statement_timestamp() + %s * interval '1 second', statement_timestamp()
       FROM hold, gate
  RETURNING id, workspace_id, status, created_at, deadline_at
@@ -217,14 +262,18 @@ _WEBHOOK_CTE = f", {webhooks.CREATED_CTE}"
 _RESULT = "SELECT status, created_at, deadline_at FROM task"
 
 
-def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
+def _insert(task: Task, identity: Identity, request: TaskRequest, prepared: Prepared) -> None:
     seconds = (task.deadline_at - timezone.now()).total_seconds()
-    sql, parameters = insert_statement(task, identity, seconds=seconds, request=request)
+    counts = penalties.counts_relax(prepared)
     # By itself one statement is a transaction, without the round trips of BEGIN and COMMIT.
-    is_bare = not (identity.has_cap or connection.in_atomic_block)
+    is_bare = not (counts or identity.has_cap or connection.in_atomic_block)
     with contextlib.nullcontext() if is_bare else transaction.atomic():
+        # What is beyond a day's allowance costs more, so it is counted first.
+        beyond = penalties.count_relax(identity=identity, task=task) if counts else None
         caps.reserve(identity=identity, points=task.price_points)
+        sql, parameters = insert_statement(task, identity, seconds=seconds, request=request)
         _run(task, sql, parameters)
+        penalties.tell([beyond] if beyond else [])
 
 
 def _run(task: Task, sql: str, parameters: list[Any]) -> None:
@@ -244,51 +293,48 @@ def _run(task: Task, sql: str, parameters: list[Any]) -> None:
 def insert_statement(
     task: Task, identity: Identity, *, seconds: float, request: TaskRequest | None = None
 ) -> tuple[str, list[Any]]:
-    """The one statement that holds the price and writes task, event, ledger line, idempotency record and delivery."""
-    limit = identity.concurrent_tasks
+    """The one statement that holds the price and writes task, event, ledger line, idempotency record and delivery.
+
+    A private task costs nothing: the ledger hears of it when it ends, and the wallet is left alone.
+    """
+    is_private = task.service_mode == PRIVATE
+    limit = settings.PRIVATE_TASKS if is_private else identity.concurrent_tasks
     # By position: one statement takes either names or positions, and the hold's are positions.
-    gate = [task.workspace_id, task.family, *[limit] * 7, identity.terms.staged_tasks]
-    hold = credits.hold_parameters(
-        workspace_id=task.workspace_id,
-        points=task.price_points,
-        reference=task.reference,
-        key_id=identity.key_id,
-        user_id=identity.user_id,
-    )
-    sql = f"WITH {_GATE_SQL}{credits.GATED_HOLD_CTE}"
-    parameters = [*gate, *hold]
+    parameters: list[Any] = [task.workspace_id, task.family, task.service_mode, *[limit] * 7]
+    parameters.append(identity.terms.staged_tasks)
+    if is_private:
+        sql = f"WITH {_GATE_SQL}{_NO_HOLD_CTE}"
+        parameters.append(task.workspace_id)
+    else:
+        sql = f"WITH {_GATE_SQL}{credits.GATED_HOLD_CTE}"
+        parameters += credits.hold_parameters(
+            workspace_id=task.workspace_id,
+            points=task.price_points,
+            reference=task.reference,
+            key_id=identity.key_id,
+            user_id=identity.user_id,
+        )
     if request and request.idempotency_key:
         sql += _IDEMPOTENCY_CTE
         parameters += [request.idempotency_key, request.fingerprint, task.id]
     sql += _INSERT
     parameters += [*_row(task), seconds]
-    if task.webhook_endpoint:
+    if webhooks.tells_creation(task):
         sql += _WEBHOOK_CTE
         parameters += webhooks.created_parameters(task)
     return sql + _RESULT, parameters
 
 
+_AS_JSON = frozenset({"input", "output", "price_lines"})
+
+
 def _row(task: Task) -> list[Any]:
-    return [
-        task.id,
-        task.api_key_id,
-        task.created_by_id,
-        task.model,
-        task.task_type,
-        task.family,
-        _json(task.input),
-        None if task.output is None else _json(task.output),
-        task.process_mode,
-        task.service_mode,
-        task.webhook_endpoint,
-        task.webhook_secret,
-        task.webhook_progress,
-        task.client_reference,
-        task.retention,
-        task.deadline_seconds,
-        task.price_points,
-        _json(task.price_lines),
-    ]
+    return [_value(task, name) for name in _COLUMNS if name != "workspace_id"]
+
+
+def _value(task: Task, name: str) -> Any:
+    value = getattr(task, name)
+    return _json(value) if name in _AS_JSON and value is not None else value
 
 
 def _json(value: Any) -> str:
@@ -302,6 +348,11 @@ def _refused(
     if credits.violates(error, "wallet_available_not_negative"):
         raise credits.insufficient(
             workspace_id=identity.workspace_id, points=task.price_points
+        ) from None
+    if credits.violates(error, "task_taken_from_parent_once"):
+        raise ActionPerformed(
+            f"{task.action} was done to this task before: read the task that did it.",
+            detail={"field": "input.index"},
         ) from None
     if credits.violates(error, "idempotency_key_once") and (earlier := _replay(identity, request)):
         return earlier

@@ -5,42 +5,27 @@ turns are counted exactly; its transaction is short and holds no network call.
 """
 
 import logging
-import secrets
 import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import connection, transaction
 
-from apps.byoa import selectors as byoa
+from apps.accounts.models import Workspace
 from apps.byoa.services import slots
-from apps.catalog import registry
-from apps.catalog.spec import Route, TaskSpec
 from apps.tasks.models import Attempt
-from apps.tasks.services import aftermath, local_queue, wakes
-from apps.tasks.services.local_queue import LOCAL, ForEngine
+from apps.tasks.services import aftermath, local_queue, own_queue, wakes
+from apps.tasks.services.local_queue import ForEngine
+from apps.tasks.services.placing import Assigned, Places
 from apps.tasks.services.queueing import PER_WORKSPACE, Waiting, next_tasks, waiting_families
 
 log = logging.getLogger(__name__)
 
 _LOCK = 0x6D6F6479  # any number that nobody else uses for an advisory lock
 _MOST_AT_ONCE = 500
-# A slot outlives its task's deadline by this much: time to ask the provider to stop.
-_LEASE_GRACE_SECONDS = 300
-
-
-@dataclass(frozen=True)
-class Assigned:
-    """A waiting task, the account that is to do it, and our name for the attempt."""
-
-    waiting: Waiting
-    spec: TaskSpec
-    route: Route
-    account_id: int
-    reference: str
 
 
 def dispatch() -> int:
@@ -51,7 +36,7 @@ def dispatch() -> int:
 def dispatch_waiting() -> int:
     """The same without a look at what the local engine may have lost: next to nothing when nobody waits."""
     given = 0
-    while waiting_families():
+    while waiting_families() or not own_queue.is_empty():
         given_now = _round()
         given += len(given_now.assigned) + len(given_now.local)
         for one in given_now.local:
@@ -78,66 +63,50 @@ def _round() -> _Given:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         cursor.execute("SELECT clock_timestamp()")
         now: datetime = cursor.fetchone()[0]
-    waiting = waiting_families()
-    if not waiting:
+    families, queues = waiting_families(), own_queue.queues()
+    if not families and not queues:
         return _Given()
-    pool, engine_room = slots.open_pool(), local_queue.room()
-    found = next_tasks(
-        specs=_specs_with_room(pool, engine_room, waiting),
-        room=min(_MOST_AT_ONCE, pool.room() + engine_room),
-    )
-    assigned: list[Assigned] = []
-    local: list[ForEngine] = []
+    places = _places(queues, now)
+    # Who must run on a certain account goes first: everybody else has a choice.
+    has_more = [_placed_all(places, queue) for queue in queues]
+    placed_before = places.given
+    found = next_tasks(kinds=places.kinds(families), room=min(_MOST_AT_ONCE, places.room()))
     for task in _with_asked(found):
-        match _placed(pool, engine_room - len(local), task, now):
-            case Assigned() as one:
-                assigned.append(one)
-            case ForEngine() as one:
-                local.append(one)
-    pool.save()
-    _open_attempts(assigned)
-    local_queue.take(local)
-    given = len(assigned) + len(local)
+        places.place(task)
+    places.pool.save()
+    _open_attempts(places.assigned)
+    local_queue.take(places.local)
+    given = places.given - placed_before
     # A large round may have ended with its window. And those that came next and had no room stood before others: in
     # the next round their kind is left out.
-    return _Given(assigned, local, given >= PER_WORKSPACE or 0 < given < len(found))
+    is_to_be_continued = any(has_more) or given >= PER_WORKSPACE or 0 < given < len(found)
+    return _Given(places.assigned, places.local, is_to_be_continued)
+
+
+def _places(queues: Sequence[Sequence[Waiting]], now: datetime) -> Places:
+    owners = {task.workspace_id for queue in queues for task in queue if task.is_private}
+    picky = Workspace.objects.filter(pk__in=owners, skips_flagged_suno=True)
+    return Places(
+        pool=slots.open_pool(workspace_ids=owners),
+        engine_room=local_queue.room(),
+        skipping_flagged=frozenset(picky.values_list("pk", flat=True)) if owners else frozenset(),
+        now=now,
+    )
+
+
+def _placed_all(places: Places, queue: Sequence[Waiting]) -> bool:
+    """Place the head of a queue, and say whether more of it may have room."""
+    for task in _with_asked(queue):
+        if not places.place(task):
+            return False
+    return len(queue) >= own_queue.PER_QUEUE
 
 
 def with_room(families: Sequence[str]) -> list[str]:
     """Those of the families of which one more task could start now."""
-    found = _specs_with_room(slots.open_pool(), local_queue.room(), families)
-    able = {spec.family for spec in found}
+    places = _places([], datetime.now(UTC))
+    able = {kind.spec.family for kind in places.kinds(families)}
     return [family for family in families if family in able]
-
-
-def _placed(
-    pool: slots.Pool, engine_room: int, task: Waiting, now: datetime
-) -> Assigned | ForEngine | None:
-    """The first of its routes that has room; None when somebody else took the last slot."""
-    spec = registry.spec_of(task.model, task.task_type)
-    for route in byoa.routes(spec):
-        if route.provider == LOCAL:
-            if engine_room > 0 and local_queue.can_run(spec, route):
-                return ForEngine(task.id, spec, route)
-        elif (booked := _booked(pool, task, spec, route, now)) is not None:
-            return booked
-    return None
-
-
-def _specs_with_room(pool: slots.Pool, engine_room: int, families: Sequence[str]) -> list[TaskSpec]:
-    """What could start now. Within a family some may need an account and others only the engine."""
-    wanted = frozenset(families)
-    specs = [spec for spec in registry.all_specs().values() if spec.family in wanted]
-    return [spec for spec in specs if _has_room(pool, engine_room, spec)]
-
-
-def _has_room(pool: slots.Pool, engine_room: int, spec: TaskSpec) -> bool:
-    return any(
-        engine_room > 0 and local_queue.can_run(spec, route)
-        if route.provider == LOCAL
-        else pool.has_room(provider=route.provider, family=spec.family)
-        for route in byoa.routes(spec)
-    )
 
 
 def _with_asked(tasks: Sequence[Waiting]) -> Iterable[Waiting]:
@@ -152,46 +121,22 @@ def _with_asked(tasks: Sequence[Waiting]) -> Iterable[Waiting]:
         yield replace(task, asked=frozenset(asked[task.id])) if task.id in asked else task
 
 
-def _booked(
-    pool: slots.Pool, task: Waiting, spec: TaskSpec, route: Route, now: datetime
-) -> Assigned | None:
-    reference = secrets.token_urlsafe(24)
-    expires_at = _deadline(task, spec, now) + timedelta(seconds=_LEASE_GRACE_SECONDS)
-    for avoid in (task.asked, frozenset[int]()) if task.asked else (frozenset[int](),):
-        account_id = pool.book(
-            provider=route.provider,
-            family=spec.family,
-            holder=reference,
-            expires_at=expires_at,
-            avoid=avoid,
-        )
-        if account_id is not None:
-            return Assigned(task, spec, route, account_id, reference)
-    return None
-
-
-def _deadline(task: Waiting, spec: TaskSpec, now: datetime) -> datetime:
-    if task.deadline_seconds is not None:
-        return task.created_at + timedelta(seconds=task.deadline_seconds)
-    return now + timedelta(seconds=spec.timeout_seconds)
-
-
 # A task's own deadline counts from its creation, the model's time from here.
 _START = """
 WITH started AS (
     UPDATE tasks_task t
        SET status = 'processing', attempt = t.attempt + 1, progress = 0, provider = v.provider,
-           started_at = statement_timestamp(), lease_until = NULL, wake_at = NULL,
+           process_mode = v.mode, started_at = statement_timestamp(), lease_until = NULL, wake_at = NULL,
            deadline_at = CASE WHEN t.deadline_seconds IS NULL
                               THEN statement_timestamp() + v.seconds * interval '1 second'
                               ELSE t.deadline_at END
-      FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::int[])
-           AS v (id, provider, job, account_id, reference, seconds)
+      FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::int[], %s::text[])
+           AS v (id, provider, job, account_id, reference, seconds, mode)
      WHERE t.id = v.id
- RETURNING t.id, t.attempt, t.deadline_at, v.provider, v.job, v.account_id, v.reference
+ RETURNING t.id, t.attempt, t.deadline_at, v.provider, v.job, v.account_id, v.reference, v.mode
 ), attempts AS (
-    INSERT INTO tasks_attempt (task_id, number, provider, job, account_id, state, reference, next_at, deadline_at)
-    SELECT id, attempt, provider, job, account_id, 'ASSIGNED', reference, statement_timestamp(), deadline_at
+    INSERT INTO tasks_attempt (task_id, number, provider, job, account_id, state, reference, next_at, deadline_at, mode)
+    SELECT id, attempt, provider, job, account_id, 'ASSIGNED', reference, statement_timestamp(), deadline_at, mode
       FROM started
 )
 INSERT INTO tasks_taskevent (task_id, kind, data)
@@ -210,6 +155,7 @@ def _open_attempts(assigned: Sequence[Assigned]) -> None:
         [one.account_id for one in assigned],
         [one.reference for one in assigned],
         [one.spec.timeout_seconds for one in assigned],
+        [one.mode for one in assigned],
     ]
     with connection.cursor() as cursor:
         cursor.execute(_START, columns)

@@ -10,12 +10,13 @@ from apps.catalog import registry
 from apps.core import metrics
 from apps.files.services.media import MediaUnavailable
 from apps.files.services.store import CannotStore
-from apps.providers.local.base import EngineUnavailable, LocalEngineError
+from apps.providers.local.base import BadMedia, EngineUnavailable, LocalEngineError
 from apps.tasks import selectors
 from apps.tasks.models import FailureCode
 from apps.tasks.services import claims, finish, local_queue, local_run
 from apps.tasks.services.claims import Claim
 from apps.tasks.services.finish import Failure
+from apps.tasks.services.results import CannotRead
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,8 @@ def execute(*, task_id: uuid.UUID) -> None:
     the task. A worker that dies in here is found by its lease.
     """
     spec = registry.spec_of(*selectors.name_of(task_id=task_id))
-    route = next((route for route in spec.routes if route.provider == local_queue.LOCAL), None)
-    if route is None or not local_queue.can_run(spec, route):
+    route = local_queue.local_route(spec)
+    if route is None:
         return
     claimed = claims.claim(
         task_id=task_id, route=route, worker=socket.gethostname(), seconds=spec.timeout_seconds
@@ -51,8 +52,9 @@ def execute(*, task_id: uuid.UUID) -> None:
 def _attempt(claimed: Claim, run: Callable[[], local_run.Finished]) -> None:
     try:
         finished = run()
-    except (LocalEngineError, MediaUnavailable, CannotStore) as error:
-        _fail(claimed, _code(error), _sentence(error))
+    except (LocalEngineError, MediaUnavailable, CannotRead, CannotStore) as error:
+        is_fault = isinstance(error, BadMedia | MediaUnavailable)
+        _fail(claimed, _code(error), _sentence(error), is_inputs_fault=is_fault)
     except Exception as error:
         _unexpected(claimed, error)
     else:
@@ -66,7 +68,7 @@ def _code(error: Exception) -> FailureCode:
     match error:
         case EngineUnavailable():
             return FailureCode.ACCOUNT_UNAVAILABLE
-        case CannotStore():
+        case CannotStore() | CannotRead():
             return FailureCode.OUTPUT_UNAVAILABLE
         case _:
             return FailureCode.PROVIDER_FAILED
@@ -79,11 +81,13 @@ def _sentence(error: Exception) -> str:
     return text if text.endswith(".") else f"{text}."
 
 
-def _fail(claimed: Claim, code: FailureCode, message: str) -> None:
+def _fail(
+    claimed: Claim, code: FailureCode, message: str, *, is_inputs_fault: bool = False
+) -> None:
     finish.fail(
         task_id=claimed.task.id,
         attempt=claimed.attempt,
-        failure=Failure(code, message),
+        failure=Failure(code, message, is_inputs_fault=is_inputs_fault),
     )
 
 

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from apps.billing.services import credits
 from apps.byoa.services import slots
 from apps.core.errors import DomainError
+from apps.tasks import policies
 from apps.tasks.models import (
     CANCELLABLE,
     OPEN_ATTEMPT,
@@ -26,33 +27,40 @@ from apps.tasks.models import (
     Status,
     Task,
 )
-from apps.tasks.services import aftermath, loads, usage, webhooks
+from apps.tasks.services import aftermath, loads, penalties, usage, webhooks
 
 log = logging.getLogger(__name__)
 
+_PREVIEWS = "intermediate_image_urls"
 CANCELLED_MESSAGE = "Cancelled before it started. Nothing was charged."
 
 
 @dataclass(frozen=True)
 class Result:
-    """What a finished attempt brought: the public `output`, which engine made it, and what it cost us (points)."""
+    """What a finished attempt brought: the public `output`, which engine made it, and what it cost us (points).
+
+    `facts` are kept for tasks that continue this one.
+    """
 
     output: dict[str, Any]
     engine: str = ""
     provider_cost_points: int = 0
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Failure:
     """Why a task did not complete: our sentence, and the provider's own words if it had any.
 
-    `provider_cost_points` is what the provider charged us all the same; the customer pays nothing.
+    `provider_cost_points` is what the provider charged us all the same; the customer pays nothing, unless the failure
+    `is_inputs_fault` and the rules of the family say otherwise (`penalties`).
     """
 
     code: FailureCode
     message: str
     raw: str = field(default="")
     provider_cost_points: int = 0
+    is_inputs_fault: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,6 +156,7 @@ def _end(endings: Sequence[Ending]) -> set[uuid.UUID]:
     was = {task.id: task.status for task in tasks}
     for task in tasks:
         _apply(task, ending_of[task.id])
+    punished = penalties.judge([(task, _is_fault(ending_of[task.id])) for task in tasks])
     _write(tasks)
     usage.count(tasks)
     _close_attempts([(task, ending_of[task.id]) for task in tasks])
@@ -156,7 +165,9 @@ def _end(endings: Sequence[Ending]) -> set[uuid.UUID]:
     settlements = [_settlement(task) for task in tasks]
     credits.free_caps(settlements)
     loads.leave(tasks, was=was)
+    credits.hold_nothing([_free(task) for task in tasks if task.service_mode == "private"])
     credits.settle_many(settlements)
+    penalties.tell(punished)
     aftermath.ended(tasks)
     return set(was)
 
@@ -189,15 +200,33 @@ def _apply(task: Task, ending: Ending) -> None:
     task.lease_until = task.wake_at = None
     match ending.outcome:
         case Result(output=output, engine=engine):
-            task.cost_points = task.price_points
-            task.output, task.engine, task.progress = output, engine, 100
+            task.cost_points = policies.cost_of(task)
+            task.output, task.engine, task.progress = _with_previews(task, output), engine, 100
         case Failure(code=code, message=message, raw=raw):
             task.error_code, task.error_message, task.error_raw = code, message, raw[:4000]
 
 
+def _with_previews(task: Task, output: dict[str, Any]) -> dict[str, Any]:
+    """The result, and the pictures that were shown on the way where the output has a place for them."""
+    before = task.output if isinstance(task.output, dict) else {}
+    if _PREVIEWS in output and before.get(_PREVIEWS):
+        return {**output, _PREVIEWS: before[_PREVIEWS]}
+    return output
+
+
+def _is_fault(ending: Ending) -> bool:
+    return isinstance(ending.outcome, Failure) and ending.outcome.is_inputs_fault
+
+
 def _settlement(task: Task) -> credits.Settlement:
-    cost = task.cost_points if task.status == Status.COMPLETED else None
+    """A task that failed costs nothing, unless a penalty has given it a cost."""
+    is_paid = task.status == Status.COMPLETED or task.cost_points > 0
+    cost = task.cost_points if is_paid else None
     return credits.Settlement(task.workspace_id, task.reference, cost)
+
+
+def _free(task: Task) -> credits.FreeHold:
+    return credits.FreeHold(task.workspace_id, task.reference, task.api_key_id, task.created_by_id)
 
 
 _WRITE = """
@@ -238,6 +267,10 @@ def _write(tasks: Sequence[Task]) -> None:
         task.ended_at = ended_at[task.id]
 
 
+def _facts(ending: Ending) -> dict[str, Any]:
+    return ending.outcome.facts if isinstance(ending.outcome, Result) else {}
+
+
 # Attempts are locked by id, by whoever writes several. An abandoned one is due at once: its provider is asked to stop.
 _CLOSE = """
 WITH locked AS MATERIALIZED (
@@ -245,9 +278,10 @@ WITH locked AS MATERIALIZED (
 )
 UPDATE tasks_attempt a
    SET state = v.state, ended_at = statement_timestamp(), cost_points = v.cost, price_points = v.price,
-       error = v.error, next_at = CASE WHEN v.state = 'ABANDONED' THEN statement_timestamp() END
-  FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::text[])
-       AS v (task_id, number, state, cost, price, error), locked
+       error = v.error, facts = v.facts,
+       next_at = CASE WHEN v.state = 'ABANDONED' THEN statement_timestamp() END
+  FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::bigint[], %s::bigint[], %s::text[], %s::jsonb[])
+       AS v (task_id, number, state, cost, price, error, facts), locked
  WHERE a.id = locked.id AND a.task_id = v.task_id AND a.number = v.number
 RETURNING a.reference
 """
@@ -264,6 +298,7 @@ def _close_attempts(ended: Sequence[tuple[Task, Ending]]) -> None:
         [ending.outcome.provider_cost_points for _, ending in ended],
         [task.cost_points for task, _ in ended],
         [(task.error_raw or task.error_message)[:4000] for task, _ in ended],
+        [orjson.dumps(_facts(ending)).decode() for _, ending in ended],
     ]
     with connection.cursor() as cursor:
         cursor.execute(_CLOSE, columns)

@@ -32,9 +32,10 @@ class ForEngine:
     route: Route
 
 
-def can_run(spec: TaskSpec, route: Route) -> bool:
-    """Whether the engine is on and has what the job needs."""
-    return route in byoa.usable_routes(spec)
+def local_route(spec: TaskSpec) -> Route | None:
+    """The spec's way through the engine, if it has one and the engine can do it on this machine."""
+    route = next((route for route in spec.routes if route.provider == LOCAL), None)
+    return route if route is not None and byoa.engine_can(route) else None
 
 
 def room() -> int:
@@ -79,7 +80,7 @@ def resend() -> int:
     sent = 0
     for task_id, model, task_type in due:
         spec = registry.all_specs().get((model, task_type))
-        route = spec and next((r for r in spec.routes if r.provider == LOCAL), None)
+        route = spec and local_route(spec)
         if spec and route:
             sent += send_to_engine(ForEngine(task_id, spec, route))
     return sent

@@ -27,8 +27,9 @@ INSERT INTO tasks_usageday AS d (workspace_id, day, model, task_type, service_mo
 SELECT e.workspace_id, (e.created_at AT TIME ZONE 'UTC')::date AS day, COALESCE(t.model, '') AS model,
        COALESCE(t.task_type, '') AS task_type, COALESCE(t.service_mode, '') AS service_mode, k.id AS api_key_id,
        COALESCE(t.created_by_id, k.created_by_id) AS member_id,
-       count(*) FILTER (WHERE e.kind = 'CAPTURE'),
-       count(*) FILTER (WHERE e.kind = 'RELEASE' AND t.status IS DISTINCT FROM 'cancelled'),
+       count(*) FILTER (WHERE e.kind = 'CAPTURE' AND t.status IS DISTINCT FROM 'failed'),
+       count(*) FILTER (WHERE e.kind = 'RELEASE' AND t.status IS DISTINCT FROM 'cancelled'
+                           OR e.kind = 'CAPTURE' AND t.status = 'failed'),
        count(*) FILTER (WHERE e.kind = 'RELEASE' AND t.status = 'cancelled'),
        COALESCE(sum(-(e.available_delta + e.held_delta)) FILTER (WHERE e.kind = 'CAPTURE'), 0),
        COALESCE(sum(e.available_delta - e.debt_delta) FILTER (WHERE e.kind = 'REFUND'), 0),

@@ -7,9 +7,11 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
+from apps.notifications.models import Delivery
 from apps.notifications.services import outbox
 from apps.tasks.models import Task
 from apps.tasks.presentation import task_data
+from apps.tasks.presentation_v2 import V2, fetch_data
 
 # Receivers and the boxes in front of them refuse large bodies; what was sent in need not come back.
 _MAX_BODY_BYTES = 20_000
@@ -22,6 +24,16 @@ def announce(tasks: Iterable[Task], *, kind: str = "") -> None:
     Without a `kind` it is what has become of the task: completed, failed or cancelled.
     """
     outbox.add([_event(task, kind or task.status) for task in tasks if task.webhook_endpoint])
+
+
+def tells_creation(task: Task) -> bool:
+    """Whether its creation is an event. Receivers of the older shape hear of the start first."""
+    return bool(task.webhook_endpoint) and task.dialect != V2
+
+
+def tells_start(task: Task) -> bool:
+    """Whether its start is an event: to those who want to hear of progress, and in the older shape always."""
+    return bool(task.webhook_endpoint) and (task.webhook_progress or task.dialect == V2)
 
 
 # What the database decides about a new task is not known when its body is made; it puts it in place of these marks.
@@ -56,11 +68,14 @@ def _event(task: Task, kind: str, *, body: str = "") -> outbox.Event:
         body=body or _body(task),
         secret=task.webhook_secret,
         sealed_to=task.reference if task.webhook_secret else "",
+        dialect=Delivery.Dialect.V2 if task.dialect == V2 else Delivery.Dialect.UNIFIED,
     )
 
 
 def _body(task: Task) -> str:
     """`{"timestamp", "data"}` with the task as a GET shows it; the same bytes on every attempt."""
+    if task.dialect == V2:
+        return orjson.dumps(fetch_data(task, is_webhook=True)).decode()
     data = task_data(task)
     at = task.ended_at or task.started_at or task.created_at or timezone.now()
     return _shortened(int(at.timestamp()), data)

@@ -10,7 +10,7 @@ from django.conf import settings
 from apps.core import media
 from apps.core.egress import EgressError, Refused, Session
 from apps.providers.base import Done
-from apps.tasks.services.remote.outcomes import Copy
+from apps.tasks.services.results import Copy
 
 _FETCH_SECONDS = 120
 _MOST_FILES = 40
@@ -34,15 +34,6 @@ def files_in(output: Any) -> Iterator[str]:
         yield output
 
 
-def with_ours(output: Any, ours: dict[str, str]) -> Any:
-    """The result with each address replaced by ours."""
-    if isinstance(output, dict):
-        return {name: with_ours(value, ours) for name, value in output.items()}
-    if isinstance(output, list):
-        return [with_ours(value, ours) for value in output]
-    return ours.get(output, output) if isinstance(output, str) else output
-
-
 async def fetch_all(done: Done, session: Session) -> dict[str, Copy]:
     """Every file of the result. Raises CannotCopy when one of them cannot be had."""
     copies = {name: _looked_at(data) for name, data in done.files.items()}
@@ -51,6 +42,11 @@ async def fetch_all(done: Done, session: Session) -> dict[str, Copy]:
         raise CannotCopy(f"The result names more than {_MOST_FILES} files.")
     fetched = await asyncio.gather(*(_fetched(one, session) for one in found))
     return copies | dict(zip(found, fetched, strict=True))
+
+
+async def fetch_one(address: str, session: Session) -> Copy:
+    """One picture on the way. Raises CannotCopy."""
+    return await _fetched(address, session)
 
 
 async def _fetched(address: str, session: Session) -> Copy:

@@ -20,7 +20,9 @@ State = Attempt.State
 class Due:
     """An attempt that we hold, with what is needed of its task. `claims` proves the hold when we write.
 
-    `seconds_left` of the task's time, `seconds_old` since the attempt was opened.
+    `seconds_left` of the task's time, `seconds_old` since the attempt was opened. `previews` and `last_preview`: how
+    many pictures of the unfinished work were shown, and which was the last. `parent` is what the provider knows of the
+    task that this one continues.
     """
 
     id: int
@@ -41,7 +43,11 @@ class Due:
     workspace_id: int
     model: str
     task_type: str
+    mode: str
+    previews: int
+    last_preview: str
     input: dict[str, Any]
+    parent: dict[str, Any]
 
 
 # `state` in what is returned says what is to be done: an expired SENDING is UNKNOWN from here on. The next look at
@@ -69,8 +75,10 @@ RETURNING a.id, a.state, a.claims, a.task_id, a.number, a.provider, a.job, a.acc
           a.handle, a.sends, a.polls,
           EXTRACT(EPOCH FROM t.deadline_at - statement_timestamp())::float,
           EXTRACT(EPOCH FROM statement_timestamp() - a.started_at)::float,
-          t.workspace_id, t.model, t.task_type,
-          CASE WHEN a.state IN ('SENDING', 'UNKNOWN') THEN t.input ELSE '{{}}'::jsonb END
+          t.workspace_id, t.model, t.task_type, a.mode, a.previews, a.last_preview,
+          CASE WHEN a.state IN ('SENDING', 'UNKNOWN') THEN t.input ELSE '{{}}'::jsonb END,
+          COALESCE((SELECT p.facts || jsonb_build_object('id', p.provider_id) FROM tasks_attempt p
+                     WHERE p.task_id = t.parent_id AND p.state = 'SUCCEEDED' LIMIT 1), '{{}}'::jsonb)
 """
 _TO_SEND = _CLAIM.format(states="state = 'ASSIGNED'")
 _TO_FOLLOW = _CLAIM.format(states="state IN ('SENDING', 'UNKNOWN', 'ACCEPTED', 'ABANDONED')")
@@ -98,7 +106,8 @@ def _claimed(sql: str, limit: int, busy: Collection[int]) -> list[Due]:
 def _due(row: Sequence[Any]) -> Due:
     found = Due(*row)
     # Django leaves JSON of its own statements to its fields.
-    return replace(found, handle=orjson.loads(row[10]), input=orjson.loads(row[-1]))
+    handle, sent, parent = orjson.loads(row[10]), orjson.loads(row[-2]), orjson.loads(row[-1])
+    return replace(found, handle=handle, input=sent, parent=parent)
 
 
 # Of a quick poll the next one is set; to renew its claim would put that off.

@@ -1,7 +1,7 @@
 """What can come of one step at a provider; each is written differently (see `writing`)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from apps.files.models import StoredFile
@@ -15,6 +15,7 @@ from apps.providers.base import (
 )
 from apps.tasks.models import FailureCode
 from apps.tasks.services.remote.due import Due
+from apps.tasks.services.results import Copy
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,15 @@ class Moved:
 
 
 @dataclass(frozen=True)
-class Copy:
-    """A result file as it was fetched: its bytes and what they really are."""
+class Glimpse:
+    """It runs, and there is a new picture of the unfinished work, named `digest`; `url` once it is ours."""
 
-    data: bytes = field(repr=False)
-    content_type: str
-    extension: str
+    due: Due
+    running: Running
+    digest: str
+    copy: Copy
+    url: str = ""
+    files: Sequence[StoredFile] = ()
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,10 @@ class Stored:
 
 @dataclass(frozen=True)
 class Ended:
-    """It ends without a result: our sentence, the provider's words, and what it charged us. `files` are in its way."""
+    """It ends without a result: our sentence, the provider's words, and what it charged us. `files` are in its way.
+
+    `is_inputs_fault`: the provider was not even asked, because the input cannot be used.
+    """
 
     due: Due
     code: FailureCode
@@ -72,6 +79,7 @@ class Ended:
     cost_points: int = 0
     error: ProviderRefused | None = None
     files: Sequence[StoredFile] = ()
+    is_inputs_fault: bool = False
 
 
 @dataclass(frozen=True)
@@ -118,5 +126,15 @@ class AfterAll:
 
 
 Outcome = (
-    Took | Moved | Ready | Stored | Ended | Elsewhere | Unsure | NeverArrived | Later | AfterAll
+    Took
+    | Moved
+    | Glimpse
+    | Ready
+    | Stored
+    | Ended
+    | Elsewhere
+    | Unsure
+    | NeverArrived
+    | Later
+    | AfterAll
 )

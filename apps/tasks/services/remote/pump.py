@@ -17,13 +17,10 @@ from apps.byoa.models import Account
 from apps.core import sealing, turns
 from apps.core.egress import Session
 from apps.core.stopping import is_stopping
-from apps.files.models import StoredFile
-from apps.files.services import store
 from apps.providers.base import Access, ProviderUnavailable
-from apps.tasks.models import FailureCode, Task
-from apps.tasks.policies import outputs_expire_at
+from apps.tasks.models import FailureCode
 from apps.tasks.services import dispatch, wakes
-from apps.tasks.services.remote import copies, due, steps, writing
+from apps.tasks.services.remote import due, steps, storing, writing
 from apps.tasks.services.remote.due import Due
 from apps.tasks.services.remote.outcomes import (
     AfterAll,
@@ -31,8 +28,6 @@ from apps.tasks.services.remote.outcomes import (
     Ended,
     Later,
     Outcome,
-    Ready,
-    Stored,
 )
 from apps.tasks.services.remote.pace import Pace
 
@@ -178,11 +173,10 @@ class Pump:
         return [one.result() for one in done]
 
     def _handle(self, outcomes: list[Outcome]) -> None:
-        ready = [outcome for outcome in outcomes if isinstance(outcome, Ready)]
-        for outcome, files in _announced(ready):
-            work = self._runner.get_loop().create_task(_stored(outcome, files))
+        for outcome, files in storing.announced(outcomes):
+            work = self._runner.get_loop().create_task(storing.stored(outcome, files))
             self._running[work] = outcome.due
-        writing.write([outcome for outcome in outcomes if not isinstance(outcome, Ready)])
+        writing.write([outcome for outcome in outcomes if not storing.has_to_be(outcome)])
 
     def _renew(self) -> None:
         if time.monotonic() - self._renewed_at >= _RENEW_SECONDS and self._running:
@@ -246,48 +240,3 @@ async def _without_account(one: Due) -> Outcome:
         return Later(one, 30)
     message = "The account that worked on it was removed. Nothing was charged."
     return Ended(one, FailureCode.ACCOUNT_UNAVAILABLE, message)
-
-
-def _announced(ready: list[Ready]) -> list[tuple[Ready, dict[str, StoredFile]]]:
-    """The rows of all files, committed before the bytes are written: whatever a crash leaves is found and removed."""
-    if not ready:
-        return []
-    ids = [outcome.due.task_id for outcome in ready]
-    tasks = Task.objects.across_workspaces().select_related("workspace").in_bulk(ids)
-    names = [(outcome, name) for outcome in ready for name in outcome.copies]
-    rows = store.announce([_announcement(tasks[one.due.task_id], one, name) for one, name in names])
-    files: dict[int, dict[str, StoredFile]] = {outcome.due.id: {} for outcome in ready}
-    for (outcome, name), row in zip(names, rows, strict=True):
-        files[outcome.due.id][name] = row
-    return [(outcome, files[outcome.due.id]) for outcome in ready]
-
-
-def _announcement(task: Task, outcome: Ready, name: str) -> store.Announcement:
-    copy = outcome.copies[name]
-    return store.Announcement(
-        workspace_id=task.workspace_id,
-        task_id=task.id,
-        content_type=copy.content_type,
-        extension=copy.extension,
-        size=len(copy.data),
-        expires_at=outputs_expire_at(task),
-    )
-
-
-async def _stored(outcome: Ready, files: dict[str, StoredFile]) -> Outcome:
-    try:
-        for name, file in files.items():
-            await asyncio.to_thread(store.write, file, outcome.copies[name].data)
-    except store.CannotStore:
-        message = "The result could not be stored. Nothing was charged."
-        return Ended(
-            outcome.due,
-            FailureCode.OUTPUT_UNAVAILABLE,
-            message,
-            cost_points=outcome.done.cost_points or 0,
-            files=list(files.values()),
-        )
-    urls = {name: store.url_of(file) for name, file in files.items()}
-    output: dict[str, Any] = copies.with_ours(outcome.done.output, urls)
-    output |= {name: urls[name] for name in outcome.done.files}
-    return Stored(outcome.due, outcome.done, output, list(files.values()))

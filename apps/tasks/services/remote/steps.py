@@ -9,6 +9,7 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.catalog import registry as registry_of_models
 from apps.core.egress import Session
 from apps.core.errors import DomainError
 from apps.files.services.media import MediaUnavailable
@@ -25,12 +26,14 @@ from apps.providers.base import (
     Work,
 )
 from apps.tasks.models import FailureCode
+from apps.tasks.services import results
 from apps.tasks.services.remote import copies, inputs
 from apps.tasks.services.remote.due import Due, State
 from apps.tasks.services.remote.outcomes import (
     AfterAll,
     Elsewhere,
     Ended,
+    Glimpse,
     Later,
     Moved,
     NeverArrived,
@@ -45,6 +48,7 @@ log = logging.getLogger(__name__)
 Why = ProviderRefused.Why
 # Of a look-up that finds nothing: a request may still be on its way for this long after it was sent.
 _SURE_SECONDS = 10
+_MOST_PREVIEWS = 12
 _AFTER_ABANDONED = (60.0, 600.0)
 # A provider that has not answered for so long will not tell what abandoned work costs.
 _LONGEST_AFTER_SECONDS = 86_400
@@ -95,7 +99,7 @@ async def _submit(due: Due, adapter: Adapter, access: Access, session: Session) 
         work = await _work(due, access, session)
     except (MediaUnavailable, DomainError) as error:
         message = f"An input could not be fetched. {error}"
-        return Ended(due, FailureCode.PROVIDER_FAILED, f"{message} {_FREE}")
+        return Ended(due, FailureCode.PROVIDER_FAILED, f"{message} {_FREE}", is_inputs_fault=True)
     try:
         answer = await flow.arun(adapter.submit(work, access), session.send)
     except ProviderRefused as error:
@@ -111,8 +115,7 @@ async def _look_up(due: Due, adapter: Adapter, access: Access, session: Session)
     if not adapter.can_look_up:
         # A callback may still adopt it; else its deadline ends it.
         return Later(due, 60)
-    work = Work(due.reference, due.job, due.model, due.task_type, due.input)
-    found = await flow.arun(adapter.look_up(work, access), session.send)
+    found = await flow.arun(adapter.look_up(_name(due), access), session.send)
     if found is not None:
         return await _taken(due, found, session)
     if due.seconds_old < _SURE_SECONDS:
@@ -123,8 +126,22 @@ async def _look_up(due: Due, adapter: Adapter, access: Access, session: Session)
 async def _poll(due: Due, adapter: Adapter, access: Access, session: Session) -> Outcome:
     answer = await flow.arun(adapter.poll(due.handle, access), session.send)
     if isinstance(answer, Running):
-        return Moved(due, answer)
+        return await _seen(due, answer, session)
     return await _fetched(due, answer, session)
+
+
+async def _seen(due: Due, running: Running, session: Session) -> Outcome:
+    """With a picture of the unfinished work, where there is one that was not shown yet and can be had."""
+    address = running.previews[-1] if running.previews else ""
+    digest = hashlib.sha256(address.encode()).hexdigest()[:32]
+    if not address or digest == due.last_preview or due.previews >= _MOST_PREVIEWS:
+        return Moved(due, running)
+    try:
+        copy = await copies.fetch_one(address, session)
+    except copies.CannotCopy:
+        # It is for whoever watches; the work does not depend on it.
+        return Moved(due, running)
+    return Glimpse(due, running, digest, copy)
 
 
 async def _after_all(due: Due, adapter: Adapter, access: Access, session: Session) -> Outcome:
@@ -133,8 +150,7 @@ async def _after_all(due: Due, adapter: Adapter, access: Access, session: Sessio
         return AfterAll(due)
     handle = dict(due.handle)
     if not handle and adapter.can_look_up:
-        work = Work(due.reference, due.job, due.model, due.task_type, due.input)
-        found = await flow.arun(adapter.look_up(work, access), session.send)
+        found = await flow.arun(adapter.look_up(_name(due), access), session.send)
         if isinstance(found, Done):
             return AfterAll(due, found.cost_points or 0, is_done=True)
         handle = dict(found.handle) if found else {}
@@ -177,6 +193,19 @@ _STEPS: dict[State, _Step] = {
 }
 
 
+def _name(due: Due) -> Work:
+    """What a provider needs to find work that it may have, but for its media."""
+    return Work(
+        due.reference,
+        due.job,
+        due.model,
+        due.task_type,
+        due.input,
+        mode=due.mode,
+        parent=due.parent,
+    )
+
+
 async def _work(due: Due, access: Access, session: Session) -> Work:
     prepared = await inputs.prepared(
         model=due.model,
@@ -195,6 +224,8 @@ async def _work(due: Due, access: Access, session: Session) -> Work:
         callback_url=f"{settings.BASE_URL}/hooks/providers/{due.reference}" if calls_back else "",
         callback_secret=callback_secret(due.reference) if calls_back else "",
         deadline_seconds=max(1.0, due.seconds_left),
+        mode=due.mode,
+        parent=due.parent,
     )
 
 
@@ -207,10 +238,13 @@ async def _taken(due: Due, answer: Accepted | Done, session: Session) -> Outcome
 async def _fetched(due: Due, done: Done, session: Session) -> Outcome:
     try:
         async with asyncio.timeout(max(5.0, due.seconds_left)):
-            return Ready(due, done, await copies.fetch_all(done, session))
+            found = await copies.fetch_all(done, session)
+            spec = registry_of_models.spec_of(due.model, due.task_type)
+            made = await asyncio.to_thread(results.completed, spec, done.output, found)
+            return Ready(due, done, made)
     except TimeoutError:
         message = "The result could not be fetched before the task's deadline."
-    except copies.CannotCopy as error:
+    except (copies.CannotCopy, results.CannotRead) as error:
         message = f"The result could not be fetched from the provider. {error}"
     return Ended(
         due, FailureCode.OUTPUT_UNAVAILABLE, f"{message} {_FREE}", cost_points=done.cost_points or 0

@@ -6,19 +6,21 @@ from typing import Any
 
 import orjson
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 
 from apps.byoa.services import health
 from apps.files.services import store
-from apps.providers.base import ProviderError, ProviderUnavailable
-from apps.tasks.models import Attempt, FailureCode, Status, Task
-from apps.tasks.services import finish, notices, webhooks
+from apps.providers.base import ProviderError, ProviderRefused, ProviderUnavailable
+from apps.tasks.models import Attempt, FailureCode
+from apps.tasks.services import finish
 from apps.tasks.services.finish import Ending, Failure, Result
+from apps.tasks.services.remote import progress
 from apps.tasks.services.remote.due import Due
 from apps.tasks.services.remote.outcomes import (
     AfterAll,
     Elsewhere,
     Ended,
+    Glimpse,
     Later,
     Moved,
     NeverArrived,
@@ -53,7 +55,7 @@ def write(outcomes: Sequence[Outcome]) -> None:
     """Everything but Ready, whose files are stored first. Each part stands for itself, so a crash in between is healed
     by the claims' leases."""
     _change([change for outcome in outcomes if (change := _changed(outcome))])
-    _progress([outcome for outcome in outcomes if isinstance(outcome, Moved)])
+    progress.write([outcome for outcome in outcomes if isinstance(outcome, Moved | Glimpse)])
     _end(outcomes)
     requeue(
         [_turned_down(one) for one in outcomes if _is_turned_down(one)],
@@ -67,7 +69,7 @@ def _changed(outcome: Outcome) -> _Change | None:
         case Took(due, accepted):
             after = accepted.poll_after_seconds or _FIRST_POLL_SECONDS
             return _Change(due, State.ACCEPTED, after, accepted.provider_id, dict(accepted.handle))
-        case Moved(due, running) if running.poll_after_seconds:
+        case Moved(due, running) | Glimpse(due, running) if running.poll_after_seconds:
             return _Change(due, State.ACCEPTED, running.poll_after_seconds)
         case Unsure(due, error):
             return _Change(due, State.UNKNOWN, _LOOK_UP_SECONDS, error=str(error))
@@ -124,41 +126,6 @@ def _change(changes: Sequence[_Change]) -> None:
         cursor.execute(_CHANGE, columns)
 
 
-_PROGRESS = """
-WITH locked AS MATERIALIZED (
-    SELECT id FROM tasks_task WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE
-)
-UPDATE tasks_task t SET progress = v.progress
-  FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS v (id, number, progress) JOIN locked ON locked.id = v.id
- WHERE t.id = v.id AND t.attempt = v.number AND t.status = 'processing' AND t.progress < v.progress
-RETURNING t.id
-"""
-
-
-@transaction.atomic
-def _progress(moved: Sequence[Moved]) -> None:
-    known = [(one.due, one.running.progress) for one in moved if one.running.progress is not None]
-    if not known:
-        return
-    tasks = [due.task_id for due, _ in known]
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _PROGRESS,
-            [
-                tasks,
-                tasks,
-                [due.number for due, _ in known],
-                [max(0, min(99, progress)) for _, progress in known],
-            ],
-        )
-        ids = [task_id for (task_id,) in cursor.fetchall()]
-    notices.changed(ids)
-    told = Task.objects.across_workspaces().filter(
-        id__in=ids, webhook_progress=True, status=Status.PROCESSING
-    )
-    webhooks.announce(told.exclude(webhook_endpoint=""), kind="processing")
-
-
 def _end(outcomes: Iterable[Outcome]) -> None:
     ends = [one for one in outcomes if isinstance(one, Stored | Ended) or _is_given_up(one)]
     ended = finish.end_many([_ending(one) for one in ends])
@@ -175,10 +142,11 @@ def _ending(outcome: Outcome) -> Ending:
     due = outcome.due
     match outcome:
         case Stored(_, done, output, _):
-            result = Result(output, due.provider[:16], done.cost_points or 0)
+            result = Result(output, due.provider, done.cost_points or 0, dict(done.facts))
             return Ending(due.task_id, result, due.number, State.SUCCEEDED)
         case Ended(_, code, message, raw, cost):
-            return Ending(due.task_id, Failure(code, message, raw, cost), due.number)
+            failure = Failure(code, message, raw, cost, _is_customers(outcome))
+            return Ending(due.task_id, failure, due.number)
         case _:
             failure = Failure(
                 FailureCode.ACCOUNT_UNAVAILABLE,
@@ -186,6 +154,15 @@ def _ending(outcome: Outcome) -> Ending:
                 _words(outcome),
             )
             return Ending(due.task_id, failure, due.number)
+
+
+def _is_customers(outcome: Outcome) -> bool:
+    """Whether the failure is the input's fault: it was moderated, or could not be used."""
+    if not isinstance(outcome, Ended):
+        return False
+    if outcome.error is None:
+        return outcome.is_inputs_fault
+    return outcome.error.why in (ProviderRefused.Why.INVALID, ProviderRefused.Why.MODERATED)
 
 
 def _is_turned_down(outcome: Outcome) -> bool:
