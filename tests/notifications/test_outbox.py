@@ -130,5 +130,6 @@ def test_beat_sends_the_jobs_to_the_queue_of_deliveries(settings):
     assert mine == {
         "notifications.deliver": (jobs.deliver.name, "deliver"),
         "notifications.mail": (jobs.mail.name, "deliver"),
+        "notifications.digest": (jobs.digest.name, "deliver"),
         "notifications.forget": (jobs.forget.name, "deliver"),
     }
