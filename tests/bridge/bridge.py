@@ -152,6 +152,8 @@ class Bridge:
                 return self._set_knobs(_parsed(request.body))
             case ("POST", "/_finish"):
                 return self._finish()
+            case ("POST", "/_age"):
+                return self._age(_parsed(request.body) or {})
             case ("POST", "/_reset"):
                 self.store, self.knobs = Store(), Knobs()
                 return _json({})
@@ -161,6 +163,11 @@ class Bridge:
         for task in self.store.tasks.values():
             if task.started is not None:
                 task.started = time.time() - task.behaviour.delay
+        return _json({})
+
+    def _age(self, body: dict[str, Any]) -> Reply:
+        task = self.store.tasks[body["id"]]
+        task.started = time.time() - task.behaviour.delay * body["share"]
         return _json({})
 
     def _set_knobs(self, values: dict[str, Any] | None) -> Reply:

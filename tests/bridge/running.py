@@ -36,3 +36,7 @@ class RunningBridge(Remote):
     def finish(self) -> None:
         """Whatever it works on is done at once."""
         self.ask("POST", "/_finish")
+
+    def age(self, task_id: str, share: float) -> None:
+        """Of one task so much is done, 0 to 1, as if the time had passed."""
+        self.ask("POST", "/_age", {"id": task_id, "share": share})
