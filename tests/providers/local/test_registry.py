@@ -20,6 +20,8 @@ def test_registry_offers_every_job_of_this_machine() -> None:
             "parallax_video",
             "illustration",
             "music",
+            "midjourney",
+            "song",
         ],
         True,
     )
@@ -57,7 +59,11 @@ def test_job_names_the_packages_and_weights_it_lacks(monkeypatch: pytest.MonkeyP
 
 def test_run_reports_rising_progress_up_to_the_end() -> None:
     heard: list[int] = []
-    registry.run("music", input={"prompt": "calm", "duration": 5}, media={}, progress=heard.append)
+
+    def hear(percent: int, preview: bytes | None = None) -> None:
+        heard.append(percent)
+
+    registry.run("music", input={"prompt": "calm", "duration": 5}, media={}, progress=hear)
     assert heard == sorted(set(heard))
     assert heard[-1] == 100
     assert len(heard) > 3
@@ -67,7 +73,7 @@ def test_run_stops_with_what_the_listener_raised() -> None:
     class Cancelled(Exception):
         pass
 
-    def cancel(percent: int) -> None:
+    def cancel(percent: int, preview: bytes | None = None) -> None:
         if percent >= 20:
             raise Cancelled
 

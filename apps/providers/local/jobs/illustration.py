@@ -3,14 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from apps.providers.local.base import JsonValue, LocalResult, Progress
-from apps.providers.local.paint.compose import set_into
 from apps.providers.local.paint.layout import layout
+from apps.providers.local.paint.picture import completed
 from apps.providers.local.paint.prompt import Plan, plan
-from apps.providers.local.paint.scenes import paint_scene, paint_weather
-from apps.providers.local.paint.style import finished
+from apps.providers.local.paint.scenes import paint_scene
 from apps.providers.local.pictures import png
 from apps.providers.local.seeds import random_for, seed_from
 
@@ -25,12 +22,9 @@ def run(*, input: Mapping[str, Any], media: Mapping[str, bytes], progress: Progr
     rng = random_for(prompt, seed)
     canvas = paint_scene(understood.scene, understood.light, width, height, rng)
     progress(60)
-    for item in layout(understood, canvas):
-        set_into(canvas, item, under_water=understood.scene == "underwater")
-    paint_weather(canvas, understood.scene)
-    pixels = (np.clip(canvas.pixels, 0, 255) + 0.5).astype(np.uint8)
+    pixels = completed(canvas, understood, layout(understood, canvas))
     progress(85)
-    image = png("image_url", finished(pixels, understood.style))
+    image = png("image_url", pixels)
     progress(100)
     return LocalResult("procedural", (image,), _values(understood, width, height, seed))
 
