@@ -17,7 +17,6 @@ Decisions where bridges differ or leave one:
 
 from collections.abc import Generator, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, ClassVar
 from urllib.parse import quote
 
@@ -313,9 +312,7 @@ def _call(
     headers = {"mj-api-secret": reach.credential(access), "accept": "application/json"}
     if body:
         headers["content-type"] = "application/json"
-    # Some give the address with the part that most calls begin with.
-    base_url = access.base_url.rstrip("/").removesuffix("/mj")
-    url = reach.url(replace(access, base_url=base_url), path)
+    url = reach.url(reach.trimmed(access, "/mj"), path)
     return Request(
         method,
         url,

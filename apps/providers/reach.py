@@ -1,5 +1,6 @@
 """Where an account's provider is and what opens it, looked at before anything is sent there."""
 
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from apps.providers.base import Access, AccountNeedsOwner, BadCredentials, Need
@@ -15,6 +16,11 @@ def url(access: Access, path: str, *, default: str = "") -> str:
     if not is_usable:
         raise AccountNeedsOwner("The account's address is no http(s) URL.", need=Need.SETUP)
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}{path}"
+
+
+def trimmed(access: Access, end: str) -> Access:
+    """With an address that does not end in `end`: many give it with the part that every call begins with."""
+    return replace(access, base_url=access.base_url.rstrip("/").removesuffix(end))
 
 
 def credential(access: Access) -> str:

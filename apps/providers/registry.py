@@ -2,11 +2,20 @@
 
 from types import MappingProxyType
 
+from apps.providers.anthropic import Anthropic
 from apps.providers.base import Adapter
 from apps.providers.federation import Federation
+from apps.providers.google import Google
 from apps.providers.midjourney_bridge import MidjourneyBridge
+from apps.providers.openai_compatible import OpenAICompatible
 
-_ALL: tuple[Adapter, ...] = (Federation(), MidjourneyBridge())
+_ALL: tuple[Adapter, ...] = (
+    Federation(),
+    MidjourneyBridge(),
+    OpenAICompatible(),
+    Anthropic(),
+    Google(),
+)
 _BY_NAME = MappingProxyType({adapter.name: adapter for adapter in _ALL})
 
 
