@@ -197,11 +197,13 @@ def flag_mode(prompt: str) -> str:
     return flags[-1] if flags else ""
 
 
-def _asked_version(prompt: str) -> tuple[str, Decimal]:
-    """Name and number of the last version flag. No flag, or one without a number, is version 6."""
+def _version_flag(prompt: str) -> tuple[str, Decimal] | None:
+    """Name and number of the last version flag; None where there is none or it has no number."""
     found = [one for one in parameters_in(words_of(prompt)) if one.name in ("v", "version", "niji")]
     number = decimal_of(found[-1].value) if found else None
-    return ("v", Decimal(6)) if number is None else (found[-1].name, number)
+    if number is None:
+        return None
+    return "niji" if found[-1].name == "niji" else "v", min(number, Decimal(999))
 
 
 def version_of(prompt: str) -> str:
@@ -211,25 +213,24 @@ def version_of(prompt: str) -> str:
 
 def asked_version(prompt: str) -> str:
     """The last version flag as one word ("v6", "v5.2", "niji6"); "" where there is none with a number."""
-    found = [one for one in parameters_in(words_of(prompt)) if one.name in ("v", "version", "niji")]
-    number = decimal_of(found[-1].value) if found else None
-    if number is None:
-        return ""
-    name = "niji" if found[-1].name == "niji" else "v"
-    return f"{name}{min(number, Decimal(999)).normalize():f}"[:16]
+    flag = _version_flag(prompt)
+    return f"{flag[0]}{flag[1].normalize():f}"[:16] if flag else ""
 
 
 def class_of(version: str) -> str:
     """ "v5" for a word of `asked_version` that is 5.2 or older, or niji older than 6; else "v6"."""
     name = "niji" if version.startswith("niji") else "v"
-    number = decimal_of(version.removeprefix(name)) or Decimal(6)
+    number = decimal_of(version.removeprefix(name))
+    if number is None:
+        return "v6"
     is_old = number < 6 if name == "niji" else number <= Decimal("5.2")
     return "v5" if is_old else "v6"
 
 
 def major_version(prompt: str) -> int:
-    """4, 5, 6…: of the last version flag, niji's own number included."""
-    return int(min(_asked_version(prompt)[1], Decimal(999)))
+    """4, 5, 6…: of the last version flag, niji's own number included; 6 without one."""
+    flag = _version_flag(prompt)
+    return int(flag[1]) if flag else 6
 
 
 # ------------------------------------------------------------------------------------------- write

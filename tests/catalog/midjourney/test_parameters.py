@@ -1,6 +1,7 @@
 import pytest
 
 from apps.catalog.midjourney.parameters import (
+    asked_version,
     flag_mode,
     major_version,
     version_of,
@@ -43,7 +44,9 @@ def test_flag_mode_is_the_last_of_the_prompt(prompt: str, mode: str):
         ("--v 7", "v6", 7),
         ("--v 5.2", "v5", 5),
         ("--v 5.20", "v5", 5),
-        ("--v 5.2000000000000000000001", "v6", 5),
+        ("--v 5.20001", "v6", 5),
+        ("--v 0", "v5", 0),
+        ("--niji 0", "v5", 0),
         ("--v 5.3", "v6", 5),
         ("--v 05", "v5", 5),
         ("--version 4", "v5", 4),
@@ -108,3 +111,22 @@ def test_mode_flags_are_taken_out_and_nothing_else(prompt: str, left: str):
 )
 def test_parameter_takes_the_place_of_its_like(prompt: str, name: str, value: str, result: str):
     assert with_parameter(prompt, name=name, value=value) == result
+
+
+@pytest.mark.parametrize(
+    ("prompt", "version"),
+    [
+        ("a cat", ""),
+        ("a cat --v", ""),
+        ("a cat --niji", ""),
+        ("a cat --v 6", "v6"),
+        ("a cat --version 6.10", "v6.1"),
+        ("a cat --V 10", "v10"),
+        ("a cat --niji 6 --v 5.2", "v5.2"),
+        ("a cat --v 5.2 --niji 06", "niji6"),
+        ("a cat --v " + "9" * 5000, "v999"),
+        ("a cat --v 5." + "1" * 5000, "v5.1111111111111"),
+    ],
+)
+def test_asked_version_is_one_short_word(prompt: str, version: str):
+    assert asked_version(prompt) == version
