@@ -14,7 +14,7 @@ from apps.byoa.models import SlotLease
 from apps.catalog import registry
 from apps.tasks.models import Attempt, Task
 from apps.tasks.services.dispatch import dispatch
-from apps.tasks.services.queueing import next_tasks
+from apps.tasks.services.queueing import Startable, next_tasks
 from tests.factories import WorkspaceFactory, picture, task
 from tests.factories.byoa import account
 from tests.tasks import rows
@@ -225,10 +225,10 @@ def test_looking_for_work_reads_no_more_than_the_front_of_each_queue():
     account()
     crowd(WorkspaceFactory.create(plan="premium"), count=5000)
     crowd(WorkspaceFactory.create(), count=5000)
-    specs = [spec for spec in registry.all_specs().values() if spec.family == "flux"]
+    kinds = [Startable(spec) for spec in registry.all_specs().values() if spec.family == "flux"]
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE tasks_task")
-        (look, _) = statements(lambda: next_tasks(specs=specs, room=5))
+        (look, _) = statements(lambda: next_tasks(kinds=kinds, room=5))
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {look}")
         (found,) = cursor.fetchone()[0]
 

@@ -59,7 +59,7 @@ class Places:
             Startable(spec, mode)
             for spec in registry.all_specs().values()
             if spec.family in wanted
-            for mode in spec.modes or ("",)
+            for mode in _modes(spec)
             if self._has_room(spec, mode)
         ]
 
@@ -143,6 +143,11 @@ class Places:
         if task.deadline_seconds is not None:
             return task.created_at + timedelta(seconds=task.deadline_seconds)
         return self.now + timedelta(seconds=spec.timeout_seconds)
+
+
+def _modes(spec: TaskSpec) -> tuple[str, ...]:
+    """The speeds that a task of the spec can ask for; of most there is but one, without a name."""
+    return spec.modes if spec.process_mode is not None else ("",)
 
 
 def _providers(spec: TaskSpec) -> list[str]:

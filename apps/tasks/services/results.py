@@ -85,21 +85,21 @@ def _with_ours(value: Any, urls: Mapping[str, str]) -> Any:
 
 def _put(output: dict[str, Any], path: str, url: str) -> None:
     """Set a field that dots lead to; a number is a place in a list."""
-    *steps, last = path.split(".")
-    target: Any = output
-    for step, following in zip(steps, [*steps[1:], last], strict=True):
-        empty: Any = [] if following.isdecimal() else {}
-        if isinstance(target, list):
-            target.extend([None] * (int(step) + 1 - len(target)))
-            target[int(step)] = target[int(step)] or empty
-            target = target[int(step)]
-        else:
-            target = target.setdefault(step, empty)
+    step, _, rest = path.partition(".")
+    output[step] = _with(output.get(step), rest, url) if rest else url
+
+
+def _with(value: Any, path: str, url: str) -> Any:
+    """The value with the field below it set."""
+    step, _, rest = path.partition(".")
+    target: Any = value if value is not None else [] if step.isdecimal() else {}
     if isinstance(target, list):
-        target.extend([None] * (int(last) + 1 - len(target)))
-        target[int(last)] = url
+        place = int(step)
+        target.extend([None] * (place + 1 - len(target)))
+        target[place] = _with(target[place], rest, url) if rest else url
     else:
-        target[last] = url
+        target[step] = _with(target.get(step), rest, url) if rest else url
+    return target
 
 
 # --------------------------------------------------------------------------------- pictures
