@@ -65,6 +65,9 @@ class Account(models.Model):
     label = models.CharField(max_length=100)
     base_url = models.CharField(max_length=2048, blank=True, default="")
     credential = models.TextField(blank=True, default="")
+    # Of customers' accounts: the same for the same credential at the same server, and tells nothing without our key.
+    # So an account has one seat, wherever it is.
+    credential_digest = models.CharField(max_length=64, null=True, blank=True, unique=True)
     config = models.JSONField(default=dict, blank=True)
     families = ArrayField(models.CharField(max_length=50), default=list, blank=True, size=100)
     weight = models.CharField(max_length=4, choices=Weight, default=Weight.MID)

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 
 from apps.byoa.models import Account
 from apps.byoa.services import accounts
-from apps.byoa.services.terms import NAMES
+from apps.byoa.services.terms import OPERATORS as NAMES
 from apps.catalog import registry as catalog
 from apps.core.errors import DomainError, InvalidRequest
 from apps.providers import registry
@@ -83,6 +83,7 @@ class AccountForm(AccountFields):
         if values["config"] is None:
             values["config"] = {}
         values["families"] = tuple(values["families"])
+        values["tags"] = tuple(values["tags"] or ())
         return accounts.Terms(**values)
 
 

@@ -10,6 +10,7 @@ from apps.byoa.services import accounts, health, statuses
 from apps.byoa.services.accounts import Terms
 from apps.byoa.services.terms import terms_of
 from apps.core.errors import InvalidRequest, NotFound
+from apps.providers import registry
 from apps.providers.base import BadCredentials
 from apps.tasks.models import Attempt
 from tests.byoa.test_health import again, history, resumes_in
@@ -123,9 +124,11 @@ def test_credential_that_fits_no_header_is_refused_without_repeating_it(credenti
 
 
 def test_provider_without_an_adapter_is_refused():
+    known = ", ".join(registry.names())
+
     assert refused(provider="somebody") == (
         "provider",
-        "provider: It must be one of these: federation.",
+        f"provider: It must be one of these: {known}.",
     )
 
 

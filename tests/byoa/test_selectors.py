@@ -95,7 +95,7 @@ def test_account_makes_a_route_usable_while_it_works_or_will(
 
 
 def test_account_of_a_workspace_opens_no_route_to_everybody(workspace: Workspace):
-    account(workspace=workspace)
+    account(workspace=workspace, families=["kling"])
 
     assert usable(KLING) == []
 

@@ -6,11 +6,11 @@ import pytest
 
 from apps.accounts.models import Workspace
 from apps.byoa.jobs import look_at_suppliers
-from apps.byoa.models import Account, SupplierSnapshot
+from apps.byoa.models import SupplierSnapshot
 from apps.byoa.services import suppliers
 from apps.core.errors import NotFound
 from apps.providers import registry
-from tests.factories.byoa import CREDENTIAL, account
+from tests.factories.byoa import CREDENTIAL, account, own_account
 from tests.upstream.running import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,8 +68,7 @@ def test_provider_without_figures_gives_none(monkeypatch: pytest.MonkeyPatch):
 
 
 def test_customers_own_accounts_are_not_looked_at(workspace: Workspace):
-    theirs = account()
-    Account.objects.across_workspaces().filter(pk=theirs.pk).update(workspace=workspace)
+    theirs = own_account(workspace)
 
     with pytest.raises(NotFound):
         suppliers.look(account_id=theirs.pk)

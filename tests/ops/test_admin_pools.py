@@ -14,7 +14,7 @@ from apps.tasks.models import Attempt
 from tests.byoa.test_health import again, history
 from tests.byoa.test_slots import later, lease
 from tests.factories import WorkspaceFactory, task
-from tests.factories.byoa import account
+from tests.factories.byoa import account, own_account
 from tests.upstream.running import Upstream
 
 pytestmark = pytest.mark.django_db
@@ -32,6 +32,8 @@ FORM: dict[str, Any] = {
     "active_from": "",
     "active_to": "",
     "time_zone": "UTC",
+    "mode": "",
+    "tags": "berlin, spare",
     "credential": "s3cret-key",
 }
 
@@ -57,7 +59,7 @@ def test_operator_adds_an_account(operator: Client):
         4,
         None,
     )
-    assert sorted(made.families) == ["flux", "kling"]
+    assert (sorted(made.families), made.tags) == (["flux", "kling"], ["berlin", "spare"])
     assert selectors.access(made).credential == "s3cret-key"
     assert [reason for _, reason in made.events.values_list("status", "reason")] == ["Added."]
 
@@ -128,7 +130,7 @@ def test_pages_show_use_and_history_but_no_secret(operator: Client):
 
 
 def test_accounts_of_customers_are_not_the_operators(operator: Client, workspace: Workspace):
-    theirs = account(workspace=workspace, label="A customer's own")
+    theirs = own_account(workspace, label="A customer's own")
 
     assert "A customer" not in operator.get(LIST).content.decode()
     assert operator.get(page_of(theirs)).status_code == 302

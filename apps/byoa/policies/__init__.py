@@ -1,5 +1,6 @@
 """What the rules say of accounts: whose turn it is, how long one rests, what it is able to do."""
 
+from apps.byoa.policies.periods import Span, open_spans
 from apps.byoa.policies.rest import (
     FAILURES_TO_COOL,
     OWNER_ONLY,
@@ -40,6 +41,7 @@ __all__ = [
     "Choice",
     "Prospect",
     "Rest",
+    "Span",
     "State",
     "bucket_after",
     "choose",
@@ -47,6 +49,7 @@ __all__ = [
     "is_able",
     "is_within",
     "mode_on",
+    "open_spans",
     "prospect",
     "recheck_after",
     "recheck_at",

@@ -1,6 +1,6 @@
-"""Adding, changing and removing accounts. Credentials go in and never come out.
+"""Adding, changing and removing the operator's accounts. Credentials go in and never come out.
 
-The accounts are the operator's: the caller has made sure that it is the operator who asks.
+The caller has made sure that it is the operator who asks. What customers connect is not found here (`services.own`).
 """
 
 from dataclasses import replace
@@ -11,11 +11,10 @@ from django.db import transaction
 
 from apps.byoa import selectors
 from apps.byoa.models import Account, AccountEvent, Status
-from apps.byoa.services import statuses
+from apps.byoa.services import credentials, statuses
 from apps.byoa.services import terms as settings
 from apps.byoa.services.checks import check_now
 from apps.byoa.services.terms import Terms
-from apps.core import sealing
 from apps.core.errors import InvalidRequest, NotFound
 from apps.providers.base import Access
 
@@ -32,7 +31,7 @@ __all__ = [
     "set_credential",
 ]
 
-_IN_USE = (Status.ACTIVE, Status.COOLING, Status.CHECKING)
+IN_USE = (Status.ACTIVE, Status.COOLING, Status.CHECKING)
 
 
 def checked_access(*, provider: str, terms: Terms, credential: str) -> Access:
@@ -46,10 +45,12 @@ def checked_access(*, provider: str, terms: Terms, credential: str) -> Access:
 def add_account(*, provider: str, terms: Terms, credential: str) -> Account:
     """A new account in the operator's pool, ready for work. Raises InvalidRequest."""
     access = checked_access(provider=provider, terms=terms, credential=credential)
+    if terms.is_backup:
+        raise InvalidRequest.field("is_backup", "The operator's pool has no backups.")
     fields: Any = settings.values_of(terms)
     account = Account.objects.create(provider=provider, **fields)
-    _seal(account, access.credential)
-    _note(account, "Added.")
+    credentials.put(account, access.credential)
+    statuses.note(account, "Added.")
     transaction.on_commit(selectors.forget_pool)
     return account
 
@@ -63,12 +64,9 @@ def change(*, account_id: int, credential: str | None = None, **values: Any) -> 
     account, now = _locked(account_id)
     terms = replace(settings.terms_of(account), **values)
     check_change(account=account, terms=terms, credential=credential)
-    written = settings.values_of(terms)
-    for name, value in written.items():
-        setattr(account, name, value)
-    account.save(update_fields=[*written, "updated_at"])
+    write_terms(account, terms)
     if credential is not None:
-        _replace(account, settings.checked_credential(credential), now)
+        replace_credential(account, settings.checked_credential(credential), now)
     transaction.on_commit(selectors.forget_pool)
     return account
 
@@ -76,6 +74,10 @@ def change(*, account_id: int, credential: str | None = None, **values: Any) -> 
 def check_change(*, account: Account, terms: Terms, credential: str | None) -> None:
     """Whether the account may get these terms and, unless it is None, this credential. Raises InvalidRequest."""
     settings.check(terms)
+    if terms.is_backup != account.is_backup:
+        raise InvalidRequest.field(
+            "is_backup", "That is said when it is connected: delete it and connect it again."
+        )
     moves = settings.origin(terms.base_url) != settings.origin(account.base_url)
     if moves and account.credential and credential is None:
         raise InvalidRequest.field(
@@ -107,43 +109,55 @@ def remove(*, account_id: int) -> None:
     """
     with transaction.atomic():
         account, _ = _locked(account_id)
-        account.credential, account.is_paused = "", True
-        account.save(update_fields=["credential", "is_paused", "updated_at"])
+        shut(account)
     account.delete()
     transaction.on_commit(selectors.forget_pool)
 
 
-def _locked(account_id: int) -> tuple[Account, datetime]:
-    found = statuses.locked(account_id=account_id)
-    if found is None:
-        raise NotFound(f"There is no account {account_id}.")
-    return found
+# ------------------------------------------------------------- of accounts that are locked
+def write_terms(account: Account, terms: Terms) -> None:
+    """Into the row; `check_change` has been asked."""
+    written = settings.values_of(terms)
+    for name, value in written.items():
+        setattr(account, name, value)
+    account.save(update_fields=[*written, "updated_at"])
 
 
-def _seal(account: Account, credential: str) -> None:
-    account.credential = credential and sealing.seal(credential, bound_to=account.sealed_to)
-    account.save(update_fields=["credential", "updated_at"])
-
-
-def _replace(account: Account, credential: str, now: datetime) -> None:
-    _seal(account, credential)
-    _note(account, "It was given another credential.")
-    if account.status not in _IN_USE:
+def replace_credential(account: Account, credential: str, now: datetime) -> None:
+    """Put another credential in the place of the old one."""
+    credentials.put(account, credential)
+    statuses.note(account, "It was given another credential.")
+    if account.status not in IN_USE:
         # Somebody has acted: look again soon, whatever it was parked for.
         account.resume_at, account.failures = now, 0
         account.save(update_fields=["resume_at", "failures"])
 
 
+def shut(account: Account) -> None:
+    """Before a removal: it can do nothing any more."""
+    credentials.shred(account)
+    account.is_paused = True
+    account.save(update_fields=["is_paused", "updated_at"])
+
+
+def put_paused(account: Account, *, is_paused: bool) -> AccountEvent | None:
+    """Pause or start it; the history's line, None when it was so already."""
+    if account.is_paused == is_paused:
+        return None
+    account.is_paused = is_paused
+    account.save(update_fields=["is_paused", "updated_at"])
+    return statuses.note(account, "Paused." if is_paused else "Resumed.")
+
+
+def _locked(account_id: int) -> tuple[Account, datetime]:
+    found = statuses.locked(account_id=account_id)
+    if found is None or found[0].workspace_id is not None:
+        raise NotFound(f"There is no account {account_id}.")
+    return found
+
+
 @transaction.atomic
 def _set_paused(account_id: int, *, is_paused: bool) -> None:
     account, _ = _locked(account_id)
-    if account.is_paused != is_paused:
-        account.is_paused = is_paused
-        account.save(update_fields=["is_paused", "updated_at"])
-        _note(account, "Paused." if is_paused else "Resumed.")
+    put_paused(account, is_paused=is_paused)
     transaction.on_commit(selectors.forget_pool)
-
-
-def _note(account: Account, what: str) -> None:
-    """A line in the history that is no change of status."""
-    AccountEvent.objects.create(account=account, status=account.status, reason=what)

@@ -17,12 +17,23 @@ _WITH_FAST_TIME = frozenset({"midjourney"})
 
 
 def activate(*, workspace_id: int, family: str) -> int:
-    """Activate the family's backups if it is time, in a short transaction. Says how many; safe to repeat and to race."""
+    """Activate the family's backups if it is time. Says how many; safe to repeat and to race."""
     waiting = Account.objects.of(workspace_id).filter(
         families=[family], is_backup=True, backup_activated_at=None, seat_ended_at=None
     )
     # Nearly always there are none, and then nothing is locked.
     return _activate(workspace_id, family) if waiting.exists() else 0
+
+
+def stand_in(account: Account, *, key: str) -> None:
+    """After an account went away, in a transaction that has ended: its family's backups, and a word where none is left.
+
+    `key` names the cause, as in `telling.of_none_left`.
+    """
+    if account.workspace_id is None:
+        return
+    activate(workspace_id=account.workspace_id, family=account.family)
+    telling.of_none_left(account, key=key)
 
 
 def activate_due() -> int:

@@ -95,7 +95,7 @@ def _take_due() -> tuple[Account, str] | None:
     account = (
         Account.objects.across_workspaces()
         .exclude(status__in=_IN_USE)
-        .filter(is_paused=False, resume_at__lte=Now())
+        .filter(is_paused=False, seat_ended_at=None, resume_at__lte=Now())
         .order_by("resume_at", "id")
         .select_for_update(skip_locked=True, no_key=True)
         .first()
@@ -112,7 +112,7 @@ def _take_due() -> tuple[Account, str] | None:
 
 def _status_before(account: Account) -> str:
     """Of an account whose checker died: the history has no row for `checking`."""
-    newest = account.events.order_by("-id").first()
+    newest = account.events.exclude(status=Status.CHECKING).order_by("-id").first()
     return newest.status if newest is not None else Status.SETUP_REQUIRED
 
 

@@ -158,11 +158,13 @@ def _tell(account: Account, key: str, kind: str, message: str, detail: Mapping[s
     if workspace_id is None:
         return
     slug = Workspace.objects.values_list("slug", flat=True).get(pk=workspace_id)
+    # An account that was deleted has no page any more.
+    page = f"/{account.pk}" if account.pk else ""
     account_events.tell(
         workspace_id=workspace_id,
         type=kind,
         message=message,
         detail=dict(detail),
         key=key,
-        url=f"/w/{slug}/accounts/{account.family}/{account.pk}",
+        url=f"/w/{slug}/accounts/{account.family}{page}",
     )

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from apps.byoa.models import Account, Weight
+from apps.byoa.models import Account, Mode, Weight
 from apps.catalog import registry as catalog
 from apps.core import media
 from apps.core.errors import InvalidRequest
@@ -21,13 +21,20 @@ _LARGEST_CONFIG = 16_384
 _LONGEST_URL = 2048
 _MOST_SLOTS = 10_000
 _MOST = 1_000_000_000
+_MOST_TAGS = 20
+_LONGEST_TAG = 30
+# The family whose accounts know slow and fast work.
+MIDJOURNEY = "midjourney"
 # It goes into a header, where a line break would start another one.
 _CREDENTIAL_CHARACTERS = frozenset(string.printable) - frozenset("\r\n\t\x0b\x0c")
 
 
 @dataclass(frozen=True)
 class Terms:
-    """An account's settings; the names are those of `Account`. Empty `families`: all that its provider serves."""
+    """An account's settings; the names are those of `Account`. Empty `families`: all that its provider serves.
+
+    Whether an account `is_backup` is said when it is connected, and never changes after that.
+    """
 
     label: str
     base_url: str
@@ -40,21 +47,28 @@ class Terms:
     active_from: time | None = None
     active_to: time | None = None
     time_zone: str = "UTC"
+    mode: str = Mode.ANY
+    is_backup: bool = False
+    tags: tuple[str, ...] = ()
 
 
 NAMES = tuple(Terms.__dataclass_fields__)
+# The operator's pool has no backups.
+OPERATORS = tuple(name for name in NAMES if name != "is_backup")
 
 
 def terms_of(account: Account) -> Terms:
     """What the account has now."""
     values = {name: getattr(account, name) for name in NAMES}
-    return Terms(**{**values, "families": tuple(account.families)})
+    lists = {"families": tuple(account.families), "tags": tuple(account.tags)}
+    return Terms(**{**values, **lists})
 
 
 def values_of(terms: Terms) -> dict[str, Any]:
     """For the account's fields."""
     values = {name: getattr(terms, name) for name in NAMES}
-    return {**values, "config": dict(terms.config), "families": list(terms.families)}
+    plain = {"config": dict(terms.config), "families": list(terms.families)}
+    return {**values, **plain, "tags": list(terms.tags)}
 
 
 def check_provider(provider: str) -> None:
@@ -94,6 +108,8 @@ def check(terms: Terms) -> None:
     _require("weight", terms.weight in Weight.values, "It is low, mid or high.")
     _check_numbers(terms)
     _check_period(terms)
+    _check_mode(terms)
+    _check_tags(terms.tags)
 
 
 def _require(name: str, is_right: bool, message: str) -> None:
@@ -174,3 +190,17 @@ def _check_period(terms: Terms) -> None:
         raise InvalidRequest.field(
             "time_zone", "It must be a name such as Europe/Berlin."
         ) from None
+
+
+def _check_mode(terms: Terms) -> None:
+    _require("mode", terms.mode in Mode.values, "It is relax or fast, or empty.")
+    knows_speeds = not terms.families or MIDJOURNEY in terms.families
+    _require("mode", not terms.mode or knows_speeds, "Only Midjourney accounts have a mode.")
+
+
+def _check_tags(tags: tuple[str, ...]) -> None:
+    _require("tags", len(tags) <= _MOST_TAGS, f"At most {_MOST_TAGS}.")
+    are_right = all(
+        tag.isprintable() and tag == tag.strip() and 0 < len(tag) <= _LONGEST_TAG for tag in tags
+    )
+    _require("tags", are_right, f"Each has 1 to {_LONGEST_TAG} printable characters.")
