@@ -12,6 +12,7 @@ from apps.byoa import selectors as byoa
 from apps.catalog import pricing
 from apps.catalog import selectors as catalog
 from tests.bridge.fixtures import bridge, make_bridge
+from tests.chat_servers.fixtures import chat_servers
 from tests.factories import WorkspaceFactory, api_key
 from tests.payments.chain_server import chain, chain_doors, make_chain
 from tests.payments.stripe_server import stripe_server
@@ -21,6 +22,7 @@ __all__ = [
     "bridge",
     "chain",
     "chain_doors",
+    "chat_servers",
     "make_bridge",
     "make_chain",
     "make_upstream",

@@ -27,6 +27,8 @@ Why = ProviderRefused.Why
 MOST_TOKENS = 2000
 _LONGEST_TEXT = 20_000
 _LONGEST_TITLE = 80
+# What models put around a title.
+_MARKS = '#*"“”_ \t'
 _CAPTION = (
     "Describe this picture in one paragraph, so that somebody who cannot see it can imagine it."
     " Give only the description."
@@ -159,8 +161,9 @@ def image_bytes(value: Any) -> bytes | None:
 
 def _song(words: str) -> dict[str, Any]:
     first, _, rest = words.partition("\n")
-    title = first.strip().strip('#*"“” ')
-    title = title[len("title:") :].strip() if title.lower().startswith("title:") else title
+    title = first.strip(_MARKS)
+    if title.lower().startswith("title:"):
+        title = title[len("title:") :].strip(_MARKS)
     has_title = bool(rest.strip()) and bool(title) and not title.startswith("[")
     lyrics = rest.strip() if has_title else words
     return {"text": lyrics, "title": title[:_LONGEST_TITLE] if has_title else "", "lyrics": lyrics}

@@ -23,6 +23,7 @@ from apps.providers.base import (
     ProviderRefused,
     ProviderUnavailable,
     Running,
+    Standing,
     Work,
 )
 from apps.providers.federation import Federation
@@ -252,7 +253,7 @@ def test_cancelling(upstream: Upstream, words: str, expected: bool):
 def test_checking(upstream: Upstream):
     access = Caller(upstream).access
 
-    assert ask(adapter.check(access)) == "Plan premium, balance $100.00."
+    assert ask(adapter.check(access)) == Standing("Plan premium, balance $100.00.", plan="premium")
     upstream.knobs(balance=0)
     assert told(ask(adapter.check(access))) == (AccountNeedsOwner, Need.BALANCE)
 
