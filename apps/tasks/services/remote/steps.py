@@ -17,6 +17,7 @@ from apps.providers import flow, registry
 from apps.providers.base import (
     Accepted,
     Access,
+    AccountNeedsOwner,
     Adapter,
     Done,
     ProviderError,
@@ -124,7 +125,13 @@ async def _look_up(due: Due, adapter: Adapter, access: Access, session: Session)
 
 
 async def _poll(due: Due, adapter: Adapter, access: Access, session: Session) -> Outcome:
-    answer = await flow.arun(adapter.poll(due.handle, access), session.send)
+    try:
+        answer = await flow.arun(adapter.poll(due.handle, access), session.send)
+    except (ProviderUnavailable, AccountNeedsOwner) as error:
+        if not error.ends_work:
+            raise
+        # It has ended there for the account's sake, not for its own.
+        return Elsewhere(due, error)
     if isinstance(answer, Running):
         return await _seen(due, answer, session)
     return await _fetched(due, answer, session)
@@ -174,7 +181,9 @@ async def _news(
 ) -> Outcome:
     try:
         answer = await flow.arun(adapter.poll(handle, access), session.send)
-    except ProviderRefused as error:
+    except ProviderError as error:
+        if not error.ends_work:
+            raise
         return AfterAll(due, error.cost_points)
     if isinstance(answer, Done):
         return AfterAll(due, answer.cost_points or 0, is_done=True)
