@@ -19,10 +19,19 @@ class Permission(StrEnum):
     MANAGE_BILLING = "manage_billing"
     MANAGE_MEMBERS = "manage_members"
     MANAGE_SETTINGS = "manage_settings"
+    VIEW_ACCOUNTS = "view_accounts"  # the workspace's own accounts at providers, and how they do
+    MANAGE_ACCOUNTS = "manage_accounts"
     DELETE_WORKSPACE = "delete_workspace"
 
 
-_VIEWER = frozenset({Permission.VIEW_TASKS, Permission.VIEW_CONTENT, Permission.VIEW_BALANCE})
+_VIEWER = frozenset(
+    {
+        Permission.VIEW_TASKS,
+        Permission.VIEW_CONTENT,
+        Permission.VIEW_BALANCE,
+        Permission.VIEW_ACCOUNTS,
+    }
+)
 _BILLING = frozenset(
     {
         Permission.VIEW_TASKS,
@@ -39,6 +48,7 @@ _ADMIN = (
         Permission.MANAGE_KEYS,
         Permission.MANAGE_MEMBERS,
         Permission.MANAGE_SETTINGS,
+        Permission.MANAGE_ACCOUNTS,
     }
 )
 

@@ -16,6 +16,8 @@ TABLE = {
     "manage_billing": "oa.b.",
     "manage_members": "oa...",
     "manage_settings": "oa...",
+    "view_accounts": "oad.v",
+    "manage_accounts": "oa...",
     "delete_workspace": "o....",
 }
 
