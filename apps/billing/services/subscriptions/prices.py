@@ -31,6 +31,10 @@ class SeatPrice:
         }
         return {part: quantity for part, quantity in wanted.items() if quantity}
 
+    def monthly_points(self, seats: int) -> int:
+        """What so many seats cost a month, without tax."""
+        return sum(part.points * quantity for part, quantity in self.parts(seats).items())
+
     def _part(self, which: str, points: int) -> "SeatPart":
         return SeatPart(self.family, which, points, self.pack)
 

@@ -3,6 +3,11 @@
 More seats are charged now for the rest of the period, fewer count from the next period on. Raises as `change` does.
 """
 
+from dataclasses import dataclass
+from datetime import datetime
+
+from apps.accounts.models import Workspace
+from apps.billing.gateways import stripe_subscriptions
 from apps.billing.gateways.stripe_subscriptions import Change
 from apps.billing.models import Seats, Subscription
 from apps.billing.selectors.subscriptions import subscription_of
@@ -24,6 +29,55 @@ from apps.core.errors import InvalidRequest
 
 MOST = 1000
 _NONE = SeatsRead(0, None, {})
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What it would mean to have so many seats in all.
+
+    `today_points` is charged now, tax included, for the rest of the period that ends at `period_ends_at`; None where
+    that can only be told when it is done. Fewer seats cost nothing now and count from the next period on.
+    """
+
+    has: int
+    seats: int
+    today_points: int | None
+    monthly_points: int
+    is_first_payment: bool
+    period_ends_at: datetime | None
+
+
+def preview(*, workspace: Workspace, family: str, seats: int) -> Preview:
+    """Asks the payment provider, and changes nothing. Raises as `set_seats` does."""
+    price = prices.seat_price(family)
+    _check(seats, price)
+    if subscription_of(workspace_id=workspace.pk) is None:
+        month = price.monthly_points(seats)
+        return Preview(0, seats, month, month, is_first_payment=True, period_ends_at=None)
+    row = current(workspace=workspace)
+    with explained():
+        told = read(ref=row.ref)
+        has = told.seats.get(family, _NONE)
+        price = _agreed(row, family)
+        today = _today(row, has, price, seats)
+    return Preview(
+        has=has.quantity,
+        seats=seats,
+        today_points=today,
+        monthly_points=price.monthly_points(seats),
+        is_first_payment=False,
+        period_ends_at=told.period_ends_at,
+    )
+
+
+def _today(row: Subscription, has: SeatsRead, price: SeatPrice, seats: int) -> int | None:
+    if seats <= has.quantity:
+        return 0
+    if has.next_quantity is not None:
+        # Two changes, of which only the second one is charged: nobody can be asked what that comes to.
+        return None
+    told = stripe_subscriptions.preview(row.ref, _changes(has, price, seats))
+    return max(told.total_points, 0)
 
 
 def set_seats(*, asked: Asked, family: str, seats: int, back: Return) -> str:
