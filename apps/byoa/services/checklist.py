@@ -20,7 +20,7 @@ from apps.providers.base import (
     ProviderError,
 )
 
-__all__ = ["Line", "Sentence", "explain", "preview_period", "run"]
+__all__ = ["Line", "Sentence", "explain", "preview_period", "red", "run", "said_lines"]
 
 OK, BAD, UNKNOWN, OFF = "ok", "bad", "unknown", "off"
 
@@ -92,8 +92,8 @@ _NEEDS: dict[Need, tuple[str, str]] = {
 }
 
 
-def _red(error: ProviderError) -> tuple[str, str]:
-    """The line that an error makes red, and what to do."""
+def red(error: ProviderError) -> tuple[str, str]:
+    """The name of the line that an error makes red, and what to do."""
     if isinstance(error, BadCredentials):
         return "credential", "Replace the credential."
     if isinstance(error, AccountNeedsOwner):
@@ -108,16 +108,21 @@ def _live(account: Account, error: ProviderError | None) -> list[Line]:
         ]
     if error is None or _is_fast_hours(error):
         return [Line(name, title, OK, _well(name, says, account)) for name, title, says in _LIVE]
-    red, do = _red(error)
-    names = [name for name, _, _ in _LIVE]
+    name, do = red(error)
+    return said_lines(name=name, said=statuses.reason(account, error), do=do)
+
+
+def said_lines(*, name: str, said: str, do: str) -> list[Line]:
+    """What the provider has to do with, where the line called `name` is red."""
+    names = [known for known, _, _ in _LIVE]
     lines = []
-    for name, title, says in _LIVE:
-        if name == red:
-            lines.append(Line(name, title, BAD, statuses.reason(account, error), do))
-        elif names.index(name) < names.index(red):
-            lines.append(Line(name, title, OK, says))
+    for place, (known, title, says) in enumerate(_LIVE):
+        if known == name:
+            lines.append(Line(known, title, BAD, said, do))
+        elif place < names.index(name):
+            lines.append(Line(known, title, OK, says))
         else:
-            lines.append(Line(name, title, UNKNOWN, "Cannot be told until then."))
+            lines.append(Line(known, title, UNKNOWN, "Cannot be told until then."))
     return lines
 
 

@@ -17,7 +17,7 @@ from apps.accounts.services import audit
 from apps.byoa import policies, selectors
 from apps.byoa.models import Account, Mode, Status
 from apps.byoa.selectors import NoSeat
-from apps.byoa.services import accounts, backups, checks, credentials, statuses
+from apps.byoa.services import accounts, backups, checklist, checks, credentials, statuses
 from apps.byoa.services import terms as settings
 from apps.byoa.services.terms import MIDJOURNEY, Terms
 from apps.core import webhook_urls
@@ -146,11 +146,13 @@ def _standing(provider: str, access: Access) -> Standing:
 
 
 def _refusal(error: ProviderError, credential: str) -> InvalidRequest:
+    """`detail` also names the line of the checklist that is red, with what to do."""
     is_about_key = isinstance(error, BadCredentials | AccountNeedsOwner)
-    said = _words(error, credential)
-    return InvalidRequest.field(
-        "credential" if is_about_key else "base_url", f"The provider says: {said}"
-    )
+    field = "credential" if is_about_key else "base_url"
+    said = f"The provider says: {_words(error, credential)}"
+    line, do = checklist.red(error)
+    detail = {"field": field, "line": line, "do": do, "said": said}
+    return InvalidRequest(f"{field}: {said}", detail=detail)
 
 
 def _words(error: ProviderError, credential: str) -> str:
