@@ -11,6 +11,7 @@ from django.db.models.functions import TruncDate
 from apps.core.errors import NotFound
 from apps.tasks.models import (
     UNFINISHED,
+    Attempt,
     IdempotencyRecord,
     Status,
     Task,
@@ -100,6 +101,17 @@ def newest_tasks(
     items = found[:limit]
     more = len(found) > limit
     return Page(items, Position(items[-1].created_at, items[-1].id) if more else None)
+
+
+# A task that was tried again on the same account has more attempts there than one.
+_TRIES = 3
+
+
+def tasks_of_account(*, workspace_id: int, account_id: int, limit: int) -> list[Task]:
+    """The workspace's newest tasks that were tried on the account: what runs there first, then by when it ended."""
+    tried = Attempt.objects.filter(account_id=account_id, task__workspace_id=workspace_id)
+    ids = tried.order_by("-ended_at", "-id").values_list("task_id", flat=True)[: _TRIES * limit]
+    return tasks_by_ids(workspace_id=workspace_id, task_ids=list(dict.fromkeys(ids))[:limit])
 
 
 def _matching(wanted: TaskFilter) -> Q:
