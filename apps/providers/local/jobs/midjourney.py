@@ -45,9 +45,9 @@ class Ask:
 
     @cached_property
     def single(self) -> Bytes2D:
-        """The parent's picture, where that is one picture."""
+        """The parent's picture; of a grid, which real Midjourney would have upscaled first, its first one."""
         if self.parent.get("kind") == "grid":
-            raise BadMedia("This needs a single picture: upscale one of the grid first.")
+            return sheet.quarter(self.picture, 1)
         return self.picture
 
     @cached_property
@@ -239,8 +239,15 @@ def _outpaint(ask: Ask) -> LocalResult:
     own = sheet.ratio_in(ask.single)
     ratio = asked or (1.0 if zoom == 1 else own)
     if zoom == 1 and abs(ratio / own - 1) < 0.01:
-        raise BadMedia("The picture has this shape already: there is nothing to add.")
+        # It has this shape already: nothing to add.
+        return _same_shape(ask)
     return _extended(ask, frames.zoomed_out(own, ratio, zoom))
+
+
+def _same_shape(ask: Ask) -> LocalResult:
+    size = sheet.size_of(sheet.ratio_in(ask.bare))
+    source = resized(ask.bare, *size)
+    return _grid(ask, (variants.varied(source, ask.random(n), LOW) for n in (1, 2, 3, 4)), size)
 
 
 def _pan(ask: Ask) -> LocalResult:
