@@ -8,6 +8,7 @@ from apps.billing.models import CreditEntry
 from apps.core.money import format_usd
 from apps.dashboard.templatetags.dashboard import duration
 from apps.tasks.models import Attempt, FailureCode, Status, Task, TaskEvent
+from apps.tasks.policies import PRIVATE
 
 Kind = CreditEntry.Kind
 
@@ -41,11 +42,12 @@ def money(entries: Sequence[CreditEntry]) -> Money:
 
 def headline(task: Task, paid: Money) -> str:
     """State and money in one sentence."""
+    holding = _OWN if task.service_mode == PRIVATE else _holding(paid)
     sentences = {
-        Status.STAGED: f"Waiting for a free place. {_holding(paid)}",
-        Status.PENDING: f"Waiting to start. {_holding(paid)}",
-        Status.PROCESSING: f"Running, {task.progress} %. {_holding(paid)}",
-        Status.COMPLETED: f"Completed in {_took(task)}, {_price(paid)}.",
+        Status.STAGED: f"Waiting for a free place. {holding}",
+        Status.PENDING: f"Waiting to start. {holding}",
+        Status.PROCESSING: f"Running, {task.progress} %. {holding}",
+        Status.COMPLETED: f"Completed in {_took(task)}, {_price(task, paid)}.",
         Status.FAILED: f"Failed, {_not_charged(paid)}",
         Status.CANCELLED: f"Cancelled before it started, {_not_charged(paid)}",
     }
@@ -56,7 +58,9 @@ def _holding(paid: Money) -> str:
     return f"{format_usd(paid.held)} is held." if paid.held else "Free."
 
 
-def _price(paid: Money) -> str:
+def _price(task: Task, paid: Money) -> str:
+    if task.service_mode == PRIVATE:
+        return "on your own account"
     return f"charged {format_usd(paid.charged)}" if paid.charged else "free"
 
 
@@ -73,6 +77,7 @@ def _took(task: Task) -> str:
     return duration(task.ended_at - begun) if task.ended_at else "–"
 
 
+_OWN = "On your own accounts, no credits used."
 _NEXT_STEPS: dict[int, str] = {
     FailureCode.PROVIDER_FAILED: "Change the input, or run it again.",
     FailureCode.PROVIDER_TIMEOUT: "Run it again; a smaller input is quicker.",
@@ -85,6 +90,11 @@ _NEXT_STEPS: dict[int, str] = {
 
 def next_step(task: Task) -> str:
     """What to do about a failure; empty when there is none."""
+    if task.status == Status.FAILED and task.cost_points:
+        return (
+            "The provider's filters refused it, and above a day's allowance of such tasks the held amount is kept. "
+            "Check a prompt first, it is free: POST /mj/v2/validation."
+        )
     return _NEXT_STEPS.get(task.error_code, "") if task.status == Status.FAILED else ""
 
 
@@ -115,8 +125,8 @@ _ENDINGS = {_TITLES[status] for status in (Status.COMPLETED, Status.FAILED, Stat
 def timeline(task: Task) -> list[Step]:
     """Events and attempts in the order they happened."""
     points = [_of_event(event) for event in task.events.all() if event.kind in _TITLES]
-    for attempt in task.attempts.all():
-        points += _of_attempt(attempt)
+    for attempt in task.attempts.select_related("account"):
+        points += _of_attempt(attempt, task)
     # The end is written in one transaction with its attempt's: it comes last whatever the clock says.
     points.sort(key=lambda point: (point[1] in _ENDINGS, point[0]))
     steps: list[Step] = []
@@ -131,15 +141,27 @@ Point = tuple[datetime, str, str, str]
 
 
 def _of_event(event: TaskEvent) -> Point:
+    if event.data.get("failover"):
+        return event.created_at, "Moved to pay-per-use", "no own account could take it", "warn"
     tones: dict[str, str] = {Status.COMPLETED: "ok", Status.FAILED: "bad"}
     return event.created_at, _TITLES[event.kind], "", tones.get(event.kind, "idle")
 
 
-def _of_attempt(attempt: Attempt) -> list[Point]:
-    where = "the local engine" if attempt.provider == "local" else attempt.provider
+def _of_attempt(attempt: Attempt, task: Task) -> list[Point]:
+    where = _where(attempt, task) + (f", {attempt.mode}" if attempt.mode else "")
     name = "Started" if attempt.number == 1 else f"Attempt {attempt.number} started"
     points: list[Point] = [(attempt.started_at, name, f"on {where}", "run")]
     if attempt.ended_at and attempt.state in {Attempt.State.FAILED, Attempt.State.LOST}:
         how = "ended without a result" if attempt.state == Attempt.State.FAILED else "was lost"
         points.append((attempt.ended_at, f"Attempt {attempt.number} {how}", attempt.error, "bad"))
     return points
+
+
+def _where(attempt: Attempt, task: Task) -> str:
+    """Whose account it was is told only to its owner."""
+    if attempt.provider == "local":
+        return "the local engine"
+    account = attempt.account
+    if account is not None and account.workspace_id == task.workspace_id:
+        return f"your account {account.label}"
+    return attempt.provider

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from apps.core import media
 from apps.tasks.models import Status, Task
+from apps.tasks.presentation import output_of
 
 _KINDS = {
     "image": ("png", "jpg", "jpeg", "webp", "gif", "bmp"),
@@ -52,14 +53,15 @@ def shown(task: Task) -> Shown:
     """Nothing before the task is completed: an unfinished output only has empty places."""
     if task.status != Status.COMPLETED:
         return Shown([], [], [])
-    leaves = list(_leaves("", task.output))
+    output = output_of(task)
+    leaves = list(_leaves("", output))
     strings = [(key, value) for key, value in leaves if isinstance(value, str) and value]
     urls = dict.fromkeys((value, key) for key, value in strings if media.is_url(value))
     files = {url: _artefact(key, url) for url, key in reversed(urls)}
     return Shown(
         files=[files[url] for url in dict.fromkeys(url for url, _ in urls)][:_MOST],
-        texts=_texts(task.output),
-        facts=_facts(task.output),
+        texts=_texts(output),
+        facts=_facts(output),
     )
 
 

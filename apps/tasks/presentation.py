@@ -21,7 +21,7 @@ def time_text(instant: datetime | None) -> str:
 
 def task_data(task: Task) -> dict[str, Any]:
     """The task as it is now: `data` of an answer. Every required key is there in every state."""
-    return shown(task, _output(task), _usage(task), _error(task))
+    return shown(task, output_of(task), _usage(task), _error(task))
 
 
 def shown(task: Task, output: Any, usage: dict[str, Any], error: dict[str, Any]) -> dict[str, Any]:
@@ -95,8 +95,9 @@ def _error(task: Task) -> dict[str, Any]:
     }
 
 
-def _output(task: Task) -> Any:
-    """With its progress while it runs, where the output has a place for it, and without what the plan does not show."""
+def output_of(task: Task) -> Any:
+    """The public output: with its progress while it runs, where it has a place for that, and without what the plan
+    does not show."""
     output = task.output
     if not isinstance(output, dict):
         return output

@@ -40,12 +40,15 @@ def play_any(request: DashboardRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @in_workspace(Permission.VIEW_CONTENT, to_change=Permission.RUN_TASKS)
 def play(request: DashboardRequest, model: str, task_type: str) -> HttpResponse:
-    """The form of one model; POST runs it. `?task=` shows a task of this model beside the form, filled in from it."""
+    """The form of one model; POST runs it.
+
+    `?task=` shows a task of this model beside the form, filled in from it; other names fill in the fields of theirs.
+    """
     spec = _spec(model, task_type)
     if request.method == "POST":
         return _run(request, spec)
     earlier = _earlier(request, spec)
-    initial = earlier.input if earlier else spec.example
+    initial = earlier.input if earlier else {**spec.example, **_asked(request, spec)}
     return _page(request, spec, InputForm(spec=spec, initial=initial), task=earlier)
 
 
@@ -158,6 +161,11 @@ def _as_data(form: InputForm) -> dict[str, object]:
     """The first values of a form as a browser would send them."""
     values = {bound.name: bound.value() for bound in form}
     return {name: value for name, value in values.items() if value not in (None, "", False)}
+
+
+def _asked(request: DashboardRequest, spec: TaskSpec) -> dict[str, str]:
+    """Values of the query string for fields of the form; what makes no sense is found when it is sent."""
+    return {name: value for name in spec.input.model_fields if (value := request.GET.get(name, ""))}
 
 
 def _earlier(request: DashboardRequest, spec: TaskSpec) -> Task | None:

@@ -16,7 +16,7 @@ from apps.accounts.policies import Permission
 from apps.billing import selectors as billing
 from apps.catalog import registry
 from apps.core.errors import NotFound
-from apps.dashboard import snippets, story, viewer
+from apps.dashboard import follow_ups, snippets, story, viewer
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
 from apps.files import selectors as files
@@ -26,11 +26,13 @@ from apps.notifications.selectors import deliveries_of
 from apps.notifications.services.replay import replay
 from apps.tasks import selectors
 from apps.tasks.models import CANCELLABLE, Status, Task
+from apps.tasks.presentation import output_of
 from apps.tasks.selectors import Position, TaskFilter
 from apps.tasks.services.cancel import NotCancellable, cancel_task
 
 _PAGE = 50
 _PREVIEW = "preview"
+_FOLLOW_UPS = 50
 
 
 @require_safe
@@ -181,6 +183,11 @@ def _details(request: DashboardRequest, task: Task) -> dict[str, object]:
     calls = snippets.create_task(model=task.model, task_type=task.task_type, input=task.input)
     return {
         "steps": story.timeline(task),
+        "parent_id": task.parent_id,
+        "follow_ups": selectors.follow_ups_of(
+            workspace_id=request.workspace.pk, task_id=task.id, limit=_FOLLOW_UPS
+        ),
+        "actions": follow_ups.actions(task),
         "can_run_again": (task.model, task.task_type) in registry.all_specs(),
         "curl_read": snippets.read_task(task_id=task.id),
         "curl_create": calls.curl,
@@ -203,7 +210,7 @@ def _json(task: Task) -> str:
         "task_type": task.task_type,
         "status": task.status,
         "input": task.input,
-        "output": task.output,
+        "output": output_of(task),
         "error": {"code": task.error_code, "message": task.error_message},
     }
     return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()

@@ -129,6 +129,12 @@ def _matching(wanted: TaskFilter) -> Q:
     return condition
 
 
+def follow_ups_of(*, workspace_id: int, task_id: uuid.UUID, limit: int) -> list[Task]:
+    """What continues the task, oldest first."""
+    found = Task.objects.of(workspace_id).filter(parent=task_id).order_by("created_at", "id")
+    return list(found[:limit])
+
+
 def idempotency_record(*, workspace_id: int, key: str) -> IdempotencyRecord | None:
     """The record of a key, however old, with its task."""
     return IdempotencyRecord.objects.of(workspace_id).filter(key=key).select_related("task").first()

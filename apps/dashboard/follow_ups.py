@@ -1,0 +1,51 @@
+"""What can be done with a finished picture: buttons that open the playground with the form filled in."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from apps.tasks.models import Status, Task
+from apps.tasks.presentation import output_of
+
+_NUMBERED = re.compile(r"(upscale|variation)([1-4])")
+_UPSCALER = re.compile(r"upscale_(light|beta|2x|4x|subtle|creative)")
+_WORDS = {
+    "upscale": "Take out {index}", "variation": "Vary {index}", "reroll": "Run the prompt again",
+    "high_variation": "Vary strongly", "low_variation": "Vary subtly", "inpaint": "Change a part",
+    "outpaint": "Zoom out", "pan": "Continue to a side",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button: what it says, whose form it opens, and what is filled in."""
+
+    label: str
+    task_type: str
+    query: str
+
+
+def actions(task: Task) -> list[Action]:
+    """Those that the output names and that we know; none before it is completed."""
+    output = output_of(task)
+    if task.status != Status.COMPLETED or not isinstance(output, dict):
+        return []
+    named = output.get("actions") or []
+    found = [_action(task, name) for name in named if isinstance(name, str)]
+    return [action for action in found if action is not None]
+
+
+def _action(task: Task, name: str) -> Action | None:
+    if numbered := _NUMBERED.fullmatch(name):
+        task_type, index = numbered.groups()
+        return _made(task, _WORDS[task_type].format(index=index), task_type, index)
+    if upscaler := _UPSCALER.fullmatch(name):
+        return _made(task, f"Enlarge ({upscaler[1]})", "upscale", upscaler[1])
+    if name in ("high_variation", "low_variation"):
+        return _made(task, _WORDS[name], "variation", name)
+    return _made(task, _WORDS[name], name) if name in _WORDS else None
+
+
+def _made(task: Task, label: str, task_type: str, index: str = "") -> Action:
+    filled = {"origin_task_id": str(task.id)} | ({"index": index} if index else {})
+    return Action(label, task_type, urlencode(filled))
