@@ -35,6 +35,20 @@ def all_specs() -> MappingProxyType[tuple[str, str], TaskSpec]:
 
 
 @cache
+def _by_any_name() -> MappingProxyType[tuple[str, str], TaskSpec]:
+    specs = all_specs()
+    aliases = {name: spec for spec in specs.values() for name in spec.aliases}
+    if aliases.keys() & specs.keys():
+        raise DuplicateSpec("An alias is the name of a spec.")
+    return MappingProxyType({**specs, **aliases})
+
+
+@cache
+def _any_models() -> frozenset[str]:
+    return frozenset(model for model, _ in _by_any_name())
+
+
+@cache
 def models() -> frozenset[str]:
     return frozenset(model for model, _ in all_specs())
 
@@ -45,10 +59,10 @@ def families() -> frozenset[str]:
 
 
 def spec_of(model: object, task_type: object) -> TaskSpec:
-    """The spec. Raises InvalidModel or InvalidTaskType, in the words clients know."""
-    if not isinstance(model, str) or model not in models():
+    """The spec, by one of its names. Raises InvalidModel or InvalidTaskType, in the words clients know."""
+    if not isinstance(model, str) or model not in _any_models():
         raise InvalidModel("invalid model", detail={"field": "model"})
-    spec = all_specs().get((model, task_type)) if isinstance(task_type, str) else None
+    spec = _by_any_name().get((model, task_type)) if isinstance(task_type, str) else None
     if spec is None:
         raise InvalidTaskType("invalid task type", detail={"field": "task_type"})
     return spec

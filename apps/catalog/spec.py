@@ -81,6 +81,7 @@ class TaskSpec:
     (None: as long as it is kept); it runs where that did. `action` says what it does to it.
     `is_named_by_task`: its picture is a PNG whose address can be told from the task's id. `is_grid`: it is a grid of
     2 × 2, of which the four pictures are cut out. `shown` makes the public output of what came back.
+    `aliases` are further names of the same (model, task_type).
     """
 
     model: str
@@ -108,6 +109,7 @@ class TaskSpec:
     is_grid: bool = False
     shown: Callable[[dict[str, Any]], dict[str, Any]] | None = None
     tells_progress: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
     example: dict[str, Any] = field(default_factory=dict)
 
     @property

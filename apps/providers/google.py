@@ -37,6 +37,12 @@ _MODELS = {
     "lyrics_model": "gemini-2.5-flash",
     "image_model": "gemini-3.1-flash-image",
 }
+# What Google calls the models that customers choose by name; the account's option, if any, wins.
+_IMAGE_MODELS = {
+    "gemini-2.5-flash-image": "gemini-2.5-flash-image",
+    "nano-banana-pro": "gemini-3-pro-image",
+    "nano-banana-2": "gemini-3.1-flash-image",
+}
 _SIZES = ("1K", "2K", "4K")
 _MODERATED = frozenset(
     {"SAFETY", "IMAGE_SAFETY", "PROHIBITED_CONTENT", "IMAGE_PROHIBITED_CONTENT", "RECITATION", "IMAGE_RECITATION",
@@ -58,7 +64,8 @@ class Google(AtOnce):
 
     def submit(self, work: Work, access: Access) -> Generator[Request, Response, Done]:
         if work.job == "image":
-            model = chat_jobs.image_model(access, _MODELS)
+            named = _IMAGE_MODELS.get(work.task_type, _MODELS["image_model"])
+            model = chat_jobs.image_model(access, {"image_model": named})
             answer = yield from _asked(work, access, model, _painting(work))
             return chat_jobs.painted(
                 [data for part in _parts(answer) if (data := _picture(part))],

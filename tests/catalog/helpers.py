@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from apps.catalog.inputs import Continuing
 from apps.catalog.registry import spec_of
+from apps.catalog.spec import Parent
 from apps.core.errors import InvalidRequest
 from apps.core.money import POINTS_PER_USD, points_rounded_up
 
@@ -19,10 +21,16 @@ def charged(model: str, task_type: str, values: dict[str, Any]) -> list[tuple[st
     return [(charge.rate, charge.quantity) for charge in spec.charges(spec.parse(values))]
 
 
-def price(model: str, task_type: str, values: dict[str, Any]) -> int:
-    """Points at the declared rates, rounded up once."""
+def price(
+    model: str, task_type: str, values: dict[str, Any], *, after: Parent | None = None
+) -> int:
+    """Points at the declared rates, rounded up once; of a follow-up `after` its parent."""
     spec = spec_of(model, task_type)
-    charges = spec.charges(spec.parse(values))
+    parsed = spec.parse(values)
+    if after is not None:
+        assert isinstance(parsed, Continuing)
+        parsed.of(after)
+    charges = spec.charges(parsed)
     usd = sum((Decimal(spec.rate(c.rate).usd) * c.quantity for c in charges), Decimal(0))
     return points_rounded_up(usd * POINTS_PER_USD)
 

@@ -1,11 +1,13 @@
 """Inputs for any spec, made from its JSON Schema: so a new family is tested without a new test."""
 
+import contextlib
 import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from apps.catalog.inputs import TaskInput
-from apps.catalog.spec import TaskSpec
+from apps.catalog.inputs import Continuing, TaskInput
+from apps.catalog.spec import Parent, TaskSpec
+from apps.core.errors import InvalidRequest
 from tests.catalog.helpers import TASK_ID, URL
 
 # What no schema says: for rules over several fields.
@@ -24,6 +26,7 @@ SHAPED = {
     "aspect_ratio": "16:9",
     "swap_faces_index": "0",
     "target_faces_index": "0",
+    "continue_clip_id": "clip-1",
 }
 
 
@@ -100,8 +103,22 @@ def variants(spec: TaskSpec) -> Iterator[dict[str, Any]]:
     }
     if "prompt" in schema["properties"]:
         choices["prompt"] = [base.get("prompt", ""), "a fox --v 5", ""]
+    if "continue_clip_id" in schema["properties"]:
+        choices["continue_clip_id"] = [base.get("continue_clip_id"), SHAPED["continue_clip_id"]]
     for combination in itertools.product(*choices.values()):
         yield {**base, **dict(zip(choices, combination, strict=True))}
+
+
+def inheriting(spec: TaskSpec, values: TaskInput) -> Iterator[TaskInput]:
+    """The input after every parent that it can follow; as it is where it follows none."""
+    if not isinstance(values, Continuing):
+        yield values
+        return
+    for mode, version in itertools.product(spec.modes, ("v4", "v5", "v6")):
+        made = values.model_copy()
+        with contextlib.suppress(InvalidRequest):
+            made.of(Parent("imagine", mode, version))
+            yield made
 
 
 def with_value(values: dict[str, Any], path: tuple[Any, ...], value: Any) -> dict[str, Any]:

@@ -27,17 +27,24 @@ def extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def _forget() -> None:
-    for cached in (registry.all_specs, registry.models, registry.families):
+    for cached in (
+        registry.all_specs,
+        registry.models,
+        registry.families,
+        registry._by_any_name,
+        registry._any_models,
+    ):
         cached.cache_clear()
 
 
-def family(model: str, task_type: str = "make") -> str:
+def family(model: str, task_type: str = "make", aliases: str = "()") -> str:
     return f"""
 from apps.catalog.inputs import TaskInput
 from apps.catalog.spec import OutputKind, Rate, TaskSpec
 
 SPECS = [
-    TaskSpec("{model}", "{task_type}", "new", "New", "New.", OutputKind.TEXT, TaskInput, (Rate("task", "1"),))
+    TaskSpec("{model}", "{task_type}", "new", "New", "New.", OutputKind.TEXT, TaskInput, (Rate("task", "1"),),
+             aliases={aliases})
 ]
 """
 
@@ -63,6 +70,22 @@ def test_one_model_may_have_several_task_types(extra: Path):
     (extra / "family_two.py").write_text(family("new/one", "unmake"))
 
     assert registry.spec_of("new/one", "unmake").task_type == "unmake"
+
+
+def test_alias_leads_to_its_spec(extra: Path):
+    (extra / "family_one.py").write_text(family("new/one", aliases='(("old", "create"),)'))
+
+    assert registry.spec_of("old", "create").name == ("new/one", "make")
+    assert "old" not in registry.models()
+    with pytest.raises(InvalidTaskType):
+        registry.spec_of("old", "make")
+
+
+def test_alias_that_is_a_spec_is_refused(extra: Path):
+    (extra / "family_one.py").write_text(family("new/one", aliases=f"({LOCAL!r},)"))
+
+    with pytest.raises(DuplicateSpec, match="alias"):
+        registry.spec_of(*LOCAL)
 
 
 @pytest.mark.parametrize(

@@ -72,6 +72,7 @@ CORPUS: list[Any] = [
 ]
 # No price may be more than this, whatever is sent.
 MOST_USD = 10
+FREE = {("music-s", "lyrics")}
 
 
 def outcome(spec: TaskSpec, values: Any) -> str:
@@ -83,7 +84,8 @@ def outcome(spec: TaskSpec, values: Any) -> str:
     usd = sum(
         (Decimal(spec.rate(c.rate).usd) * c.quantity for c in spec.charges(parsed)), Decimal(0)
     )
-    assert 0 < usd <= MOST_USD
+    assert 0 <= usd <= MOST_USD
+    assert usd > 0 or spec.name in FREE
     spec.pending(parsed)
     assert spec.process_mode is None or spec.process_mode(parsed) in ("relax", *spec.modes)
     assert all(found.value for found in media_in(parsed))

@@ -10,7 +10,7 @@ from apps.catalog.registry import all_specs
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import InvalidRequest
 from apps.providers.local.registry import JOBS
-from tests.catalog.samples import fields, models_in, sample, schema_of, variants
+from tests.catalog.samples import fields, inheriting, models_in, sample, schema_of, variants
 
 SPECS = [pytest.param(spec, id="/".join(spec.name)) for spec in all_specs().values()]
 every_spec = pytest.mark.parametrize("spec", SPECS)
@@ -91,7 +91,8 @@ def test_every_rate_is_used_and_no_other(spec: TaskSpec):
             parsed = spec.parse(values)
         except InvalidRequest:
             continue
-        used |= {charge.rate for charge in spec.charges(parsed)}
+        for after in inheriting(spec, parsed):
+            used |= {charge.rate for charge in spec.charges(after)}
 
     assert used == {rate.name for rate in spec.rates}
 
@@ -139,7 +140,9 @@ def test_modes_are_values_of_a_field(spec: TaskSpec):
         if name in ("mode", "process_mode")
     ]
 
-    assert [list(spec.modes)] == (choices or [[]])
+    # What follows something runs at the speed of that.
+    inherited = list(spec.modes) if spec.follows else []
+    assert [list(spec.modes)] == (choices or [inherited])
 
 
 @every_spec

@@ -2,7 +2,10 @@ from typing import Any
 
 import pytest
 
+from apps.catalog.inputs import Continuing
 from apps.catalog.registry import all_specs, spec_of
+from apps.catalog.spec import Parent
+from apps.core.errors import InvalidRequest
 from tests.catalog.helpers import TASK_ID, URL, dollars, parsed, price, refusal
 
 MJ = "midjourney"
@@ -52,11 +55,18 @@ def test_midjourney_imagine_price(mode: str):
 @pytest.mark.parametrize("mode", ["relax", "fast", "turbo"])
 @pytest.mark.parametrize("task_type", CHANGES)
 def test_midjourney_change_price(task_type: str, mode: str):
-    values = {**CHANGES[task_type], "process_mode": mode}
     old, new = QUOTAS_T1[mode]
+    # Neither the field nor the prompt has a say: the parent's mode counts, its version unless the prompt names one.
+    values = {**CHANGES[task_type], "process_mode": "turbo", "prompt": "a dog --fast"}
 
-    assert price(MJ, task_type, values) == points(new)
-    assert price(MJ, task_type, {**values, "prompt": "a dog --v 5"}) == points(old)
+    found = [
+        price(MJ, task_type, values, after=Parent("imagine", mode, version))
+        for version in ("v6", "v7", "niji6", "v5.2", "niji5", "v4")
+    ]
+
+    assert found == [points(new)] * 3 + [points(old)] * 3
+    older = {**values, "prompt": "a dog --v 5"}
+    assert price(MJ, task_type, older, after=Parent("imagine", mode, "v6")) == points(old)
 
 
 @pytest.mark.parametrize("mode", ["relax", "fast", "turbo"])
@@ -76,25 +86,78 @@ def test_midjourney_seed_price():
 
 
 @pytest.mark.parametrize(
-    ("index", "relax", "fast", "turbo"),
+    ("index", "version", "relax", "fast", "turbo"),
     [
-        ("1", 2, 2, 2),
-        ("4", 2, 2, 2),
-        ("light", 3, 9, 16),
-        ("beta", 3, 9, 16),
-        ("2x", 9, 18, 32),
-        ("4x", 27, 54, 96),
-        ("subtle", 6, 14, "22.4"),
-        ("creative", 6, 14, "22.4"),
+        ("1", "v6", 2, 2, 2),
+        ("4", "v4", 2, 2, 2),
+        ("light", "v4", 3, 9, 16),
+        ("beta", "v4", 3, 9, 16),
+        ("2x", "v5.2", 9, 18, 32),
+        ("4x", "niji5", 27, 54, 96),
+        ("subtle", "v6.1", 6, 14, "22.4"),
+        ("creative", "niji6", 6, 14, "22.4"),
     ],
 )
-def test_midjourney_upscale_price(index: str, relax: int, fast: int, turbo: int | str):
+def test_midjourney_upscale_price(
+    index: str, version: str, relax: int, fast: int, turbo: int | str
+):
     found = [
-        price(MJ, "upscale", {**AFTER, "index": index, "process_mode": mode})
+        price(MJ, "upscale", {**AFTER, "index": index}, after=Parent("imagine", mode, version))
         for mode in ("relax", "fast", "turbo")
     ]
 
     assert found == [points(relax), points(fast), points(turbo)]
+
+
+@pytest.mark.parametrize(
+    ("index", "parent", "sentence"),
+    [
+        (
+            "light",
+            Parent("imagine", "fast", "v6"),
+            "light does not fit a picture of version 6. Give one of subtle, creative.",
+        ),
+        (
+            "creative",
+            Parent("imagine", "fast", "v5.2"),
+            "creative does not fit a picture of version 5. Give one of 2x, 4x.",
+        ),
+        (
+            "2x",
+            Parent("imagine", "relax", "v4"),
+            "2x does not fit a picture of version 4. Give one of light, beta.",
+        ),
+        (
+            "beta",
+            Parent("imagine", "relax", "v3"),
+            "beta does not fit a picture of version 3. There is none for this version.",
+        ),
+        (
+            "2",
+            Parent("upscale", "fast", "v6"),
+            "The task to continue is one picture already, not a grid.",
+        ),
+    ],
+)
+def test_midjourney_upscaler_has_to_fit_its_parent(index: str, parent: Parent, sentence: str):
+    values = spec_of(MJ, "upscale").parse({**AFTER, "index": index})
+    assert isinstance(values, Continuing)
+
+    with pytest.raises(InvalidRequest) as refused:
+        values.of(parent)
+
+    assert refused.value.message == f"input.index: {sentence}"
+
+
+@pytest.mark.parametrize("task_type", ["upscale", *CHANGES, "seed"])
+def test_midjourney_follow_up_has_no_mode_of_its_own(task_type: str):
+    spec = spec_of(MJ, task_type)
+
+    assert "process_mode" not in spec.input.model_fields
+    assert (spec.follows, spec.follow_hours) == (
+        "task_id" if task_type == "seed" else "origin_task_id",
+        72,
+    )
 
 
 def test_midjourney_fast_imagine_of_version_6_costs_seven_cents():
@@ -233,9 +296,9 @@ UPSCALES = "'1', '2', '3', '4', 'light', 'beta', '2x', '4x', 'subtle' or 'creati
         ("imagine", {}, "input.prompt", "This field is required."),
         (
             "imagine",
-            {"prompt": "a" * 6001},
+            {"prompt": "a" * 100_001},
             "input.prompt",
-            "String should have at most 6000 characters.",
+            "String should have at most 100000 characters.",
         ),
         (
             "imagine",

@@ -49,7 +49,7 @@ def test_local_engine_serves_exactly_these():
     found = {
         name: [route.job for route in spec.routes]
         for name, spec in all_specs().items()
-        if any(route.provider == "local" for route in spec.routes)
+        if any(route.provider == "local" and not route.is_sandbox for route in spec.routes)
     }
 
     assert found == {
@@ -61,6 +61,20 @@ def test_local_engine_serves_exactly_these():
         ("modelyard/parallax", "image-to-video"): ["parallax_video"],
         ("modelyard/illustration", "text-to-image"): ["illustration"],
         ("modelyard/music", "text-to-music"): ["music"],
+    }
+
+
+def test_local_engine_is_a_sandbox_of_these():
+    found = {
+        name: route.job
+        for name, spec in all_specs().items()
+        for route in spec.routes
+        if route.is_sandbox
+    }
+
+    assert found == {name: "midjourney" for name in all_specs() if name[0] == "midjourney"} | {
+        ("music-s", "generate_music"): "song",
+        ("music-s", "generate_music_custom"): "song",
     }
 
 
