@@ -285,7 +285,8 @@ def test_receiver_that_never_answers_well_is_given_up_after_5_days(
 
     assert delivery.state == "FAILED"
     assert len(delivery.log) == delivery.attempts == len(receiver.got)
-    assert 4 * 86_400 < age <= 5 * 86_400
+    # The last wait begins in time; a tenth of it may be added, so that receivers are not met by everybody at once.
+    assert 4 * 86_400 < age <= 5 * 86_400 + 0.1 * 12 * 3_600
     [record] = [record for record in caplog.records if record.message == "delivery given up"]
     assert (record.workspace, record.status, record.attempt) == (  # type: ignore[attr-defined]
         delivery.workspace_id,

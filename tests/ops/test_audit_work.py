@@ -40,7 +40,7 @@ def test_load_that_is_not_what_there_is(workspace: Workspace, active: int):
     plant("UPDATE tasks_familyload SET active = %s WHERE workspace_id = %s", active, workspace.pk)
 
     sentence = (
-        f"workspace {workspace.pk} {family}: {active} active and 0 staged are counted,"
+        f"workspace {workspace.pk} {family} (public): {active} active and 0 staged are counted,"
         " 1 and 0 are there"
     )
     assert audit.work_differences() == audit.differences() == [sentence]
@@ -55,7 +55,7 @@ def test_load_that_is_missing(workspace: Workspace):
     plant("DELETE FROM tasks_familyload")
 
     assert audit.work_differences() == [
-        f"workspace {workspace.pk} {family}: 0 active and 0 staged are counted, 1 and 1 are there"
+        f"workspace {workspace.pk} {family} (public): 0 active and 0 staged are counted, 1 and 1 are there"
     ]
 
 

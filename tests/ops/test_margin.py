@@ -106,7 +106,9 @@ def test_removed_account_keeps_its_cost(workspace: Workspace) -> None:
 def test_work_on_customers_own_accounts_costs_us_nothing(workspace: Workspace) -> None:
     theirs = account()
     ended(picture(workspace), theirs, "SUCCEEDED", minutes=0, cost_points=5)
-    Account.objects.across_workspaces().filter(pk=theirs.pk).update(workspace=workspace)
+    Account.objects.across_workspaces().filter(pk=theirs.pk).update(
+        workspace=workspace, families=["flux"]
+    )
 
     roll_up.sum_costs_of(last=TODAY, days=2)
 

@@ -107,7 +107,9 @@ def test_account_without_work_has_no_rates():
 
 def test_customers_own_accounts_are_not_the_pools(workspace: Workspace):
     theirs = account()
-    Account.objects.across_workspaces().filter(pk=theirs.pk).update(workspace=workspace)
+    Account.objects.across_workspaces().filter(pk=theirs.pk).update(
+        workspace=workspace, families=["flux"]
+    )
     made = task(workspace)
     ended(made, theirs, "SUCCEEDED", minutes=1, cost_points=5, price_points=5)
 
