@@ -1,4 +1,4 @@
-"""Numbers of the overview: spend by day."""
+"""What charts show: spend by day, and counts by day."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
@@ -79,6 +79,20 @@ def _folded(span: Sequence[date], named: list[str], found: dict[date, Counter[st
             points[day][family if family in named else OTHER] += spent
     has_other = any(counts[OTHER] for counts in points.values())
     return SpendByDay(span, [*named, *([OTHER] if has_other else [])], points)
+
+
+# Of static/js/charts.js: dark green and light amber.
+_GOOD, _BAD = 2, 3
+
+
+def good_and_bad(days: Sequence[date], *, good: Sequence[int], bad: Sequence[int]) -> str:
+    """Tasks a day that went well and that did not, for static/js/charts.js."""
+    series = [
+        {"label": "went well", "data": good, "colour": _GOOD},
+        {"label": "failed", "data": bad, "colour": _BAD},
+    ]
+    labels = [f"{day:%-d %b}" for day in days]
+    return orjson.dumps({"labels": labels, "series": series, "unit": "tasks"}).decode()
 
 
 def day_start(now: datetime) -> datetime:

@@ -1,4 +1,5 @@
-// Draws every <canvas data-chart='{"labels": […], "series": [{"label", "data"}], "unit"}'> as stacked bars.
+// Draws every <canvas data-chart='{"labels": […], "series": [{"label", "data", "colour"}], "unit"}'> as stacked bars.
+// The unit is "US$" or a word for what is counted; a colour is a place in SERIES, and may be left out.
 (function () {
   "use strict";
   // Differ in lightness too, so that they can be told apart without colour.
@@ -22,6 +23,10 @@
     return "$" + value.toLocaleString("en", { minimumFractionDigits: 2, maximumFractionDigits: 7 });
   }
 
+  function count(value) {
+    return value.toLocaleString("en");
+  }
+
   function draw(canvas) {
     var old = window.Chart.getChart(canvas);
     if (old) old.destroy();
@@ -29,12 +34,15 @@
     var text = resolved("--tblr-body-color");
     var line = resolved("--tblr-border-color");
     var narrow = window.innerWidth < 576;
+    var isMoney = wanted.unit === "US$";
+    var written = isMoney ? money : count;
     new window.Chart(canvas, {
       type: "bar",
       data: {
         labels: wanted.labels,
         datasets: wanted.series.map(function (series, index) {
-          return { label: series.label, data: series.data, backgroundColor: SERIES[index % SERIES.length], maxBarThickness: 36 };
+          var colour = SERIES[(series.colour === undefined ? index : series.colour) % SERIES.length];
+          return { label: series.label, data: series.data, backgroundColor: colour, maxBarThickness: 36 };
         }),
       },
       options: {
@@ -43,11 +51,11 @@
         color: text,
         scales: {
           x: { stacked: true, grid: { display: false }, ticks: { color: text, maxTicksLimit: narrow ? 5 : 14, maxRotation: 0 } },
-          y: { stacked: true, beginAtZero: true, suggestedMax: 0.01, border: { display: false }, grid: { color: line }, ticks: { color: text, maxTicksLimit: 6, callback: money } },
+          y: { stacked: true, beginAtZero: true, suggestedMax: isMoney ? 0.01 : 1, border: { display: false }, grid: { color: line }, ticks: { color: text, maxTicksLimit: 6, precision: isMoney ? undefined : 0, callback: written } },
         },
         plugins: {
           legend: { display: wanted.series.length > 1, position: "bottom", labels: { color: text, boxWidth: 12 } },
-          tooltip: { callbacks: { label: function (item) { return item.dataset.label + ": " + money(item.parsed.y); } } },
+          tooltip: { callbacks: { label: function (item) { return item.dataset.label + ": " + written(item.parsed.y); } } },
         },
       },
     });

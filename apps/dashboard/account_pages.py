@@ -1,0 +1,236 @@
+"""Own accounts as pages show them: a card with a sentence and a next step, and a week of an active period."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from itertools import pairwise
+from zoneinfo import ZoneInfo
+
+from apps.byoa.models import Account
+from apps.byoa.policies import State
+from apps.byoa.selectors import SeatFamily
+from apps.byoa.services import checklist
+from apps.byoa.services.checklist import Line, Sentence
+from apps.byoa.services.terms import Terms
+from apps.core.money import format_usd
+from apps.dashboard import charts
+from apps.tasks.selectors.account_report import AccountDay
+
+# What the button beside a state's sentence does, and its words. States without one mend themselves.
+_STEPS: dict[State, tuple[str, str]] = {
+    State.PAUSED: ("start", "Start"),
+    State.OUTSIDE_PERIOD: ("settings", "Change the period"),
+    State.CAPTCHA_REQUIRED: ("recheck", "I solved it"),
+    State.NO_FAST_HOURS: ("recheck", "Check now"),
+    State.BANNED: ("recheck", "Check now"),
+    State.SUBSCRIPTION_EXPIRED: ("recheck", "Check now"),
+    State.NO_BALANCE: ("recheck", "Check now"),
+    State.SETUP_REQUIRED: ("recheck", "Check now"),
+    State.INVALID_CREDENTIALS: ("credential", "Replace the credential"),
+    State.SEAT_ENDED: ("seats", "Rent a seat"),
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """An account in a list. `step` names what its button does, `step_words` says it; both empty without one."""
+
+    account: Account
+    sentence: Sentence
+    today: int
+    last_day: AccountDay
+
+    @property
+    def step(self) -> str:
+        return _STEPS.get(self.sentence.state, ("", ""))[0]
+
+    @property
+    def step_words(self) -> str:
+        return _STEPS.get(self.sentence.state, ("", ""))[1]
+
+    @property
+    def success(self) -> str:
+        """Of the last 24 hours, such as "98.5 %"; empty when nothing ended."""
+        return charts.percentage(self.last_day.succeeded, self.last_day.tasks)
+
+    @property
+    def is_waiting_backup(self) -> bool:
+        return self.account.is_backup and self.account.backup_activated_at is None
+
+
+def card(account: Account, last_day: AccountDay) -> Card:
+    """Of an account as the selectors give it, with `now` and `in_use`."""
+    now: datetime = account.now  # type: ignore[attr-defined]
+    today = account.day_count if account.day == now.date() else 0
+    return Card(account, checklist.explain(account, now=now), today, last_day)
+
+
+def cards(accounts: Sequence[Account], last_days: Mapping[int, AccountDay]) -> list[Card]:
+    return [card(account, last_days[account.pk]) for account in accounts]
+
+
+# ------------------------------------------------------------------------------------ seats
+def free_seats(family: SeatFamily) -> int:
+    """Seats without an account."""
+    return max(0, family.seats - family.accounts)
+
+
+def price_words(family: SeatFamily) -> str:
+    """What a seat costs, such as "$10.00 a month, each further one $6.00"."""
+    first, further = format_usd(family.first_points), format_usd(family.further_points)
+    if family.pack > 1:
+        return f"{first} a month for {family.pack}"
+    return (
+        f"{first} a month" if first == further else f"{first} a month, each further one {further}"
+    )
+
+
+def next_price(family: SeatFamily) -> str:
+    """What the next seats to be rented cost a month."""
+    points = family.further_points if family.seats else family.first_points
+    what = f"for {family.pack} more seats" if family.pack > 1 else "for the next seat"
+    return f"{format_usd(points)} a month {what}"
+
+
+# ------------------------------------------------------------------------------- connecting
+def connect_lines(detail: Mapping[str, object]) -> list[Line]:
+    """The checklist of an account that was refused, from what `own.connect` said of it; empty before it was asked."""
+    if "line" not in detail:
+        return []
+    said = checklist.said_lines(
+        name=str(detail["line"]), said=str(detail["said"]), do=str(detail["do"])
+    )
+    return [Line("seat", "Seat free", checklist.OK, "One is free for it."), *said]
+
+
+# ------------------------------------------------------------------------------- the period
+@dataclass(frozen=True)
+class Bar:
+    """A part of a day, in hundredths of the day's length, which is not always 24 hours."""
+
+    x: str
+    width: str
+
+
+@dataclass(frozen=True)
+class Day:
+    """One day of the preview in the account's time zone: its bars, its hours in words, and what the clocks do."""
+
+    name: str
+    bars: Sequence[Bar]
+    hours: str
+    clocks: str
+
+
+_DAYS = 7
+_HOUR = timedelta(hours=1)
+
+
+def week(terms: Terms, *, now: datetime) -> list[Day]:
+    """When an account with these terms takes tasks: today and six days more, by the clocks of its time zone."""
+    zone = ZoneInfo(terms.time_zone)
+    today = now.astimezone(zone).date()
+    edges = [_midnight(today + timedelta(days=n), zone) for n in range(_DAYS + 1)]
+    # One more, since a week in which clocks go back is longer.
+    spans = checklist.preview_period(terms=terms, now=edges[0], days=_DAYS + 1)
+    return [
+        _day(first, last, spans, zone)
+        for first, last in pairwise(edges)
+    ]  # fmt: skip
+
+
+def _midnight(day: date, zone: ZoneInfo) -> datetime:
+    return datetime.combine(day, time(), tzinfo=zone).astimezone(UTC)
+
+
+def _day(
+    first: datetime, last: datetime, spans: Sequence[tuple[datetime, datetime]], zone: ZoneInfo
+) -> Day:
+    inside = [
+        (max(start, first), min(end, last)) for start, end in spans if start < last and end > first
+    ]
+    hours = (last - first) / _HOUR
+    return Day(
+        name=f"{first.astimezone(zone):%a %-d %b}",
+        bars=[
+            Bar(f"{100 * (start - first) / (last - first):.3f}", f"{100 * (end - start) / (last - first):.3f}")
+            for start, end in inside
+        ],
+        hours=_hours(inside, first, last, zone),
+        clocks="" if hours == 24 else f"Clocks change: {hours:g} hours.",
+    )  # fmt: skip
+
+
+def _hours(
+    inside: Sequence[tuple[datetime, datetime]], first: datetime, last: datetime, zone: ZoneInfo
+) -> str:
+    if not inside:
+        return "rests"
+    if inside == [(first, last)]:
+        return "all day"
+    return ", ".join(
+        f"{start.astimezone(zone):%H:%M} to {'24:00' if end == last else f'{end.astimezone(zone):%H:%M}'}"
+        for start, end in inside
+    )
+
+
+# -------------------------------------------------------------------------------- the report
+@dataclass(frozen=True)
+class Report:
+    """The days of an account's data report, and what they come to."""
+
+    days: Sequence[AccountDay]
+
+    @property
+    def tasks(self) -> int:
+        return sum(day.tasks for day in self.days)
+
+    @property
+    def succeeded(self) -> int:
+        return sum(day.succeeded for day in self.days)
+
+    @property
+    def failed(self) -> int:
+        return self.tasks - self.succeeded
+
+    @property
+    def success(self) -> str:
+        return charts.percentage(self.succeeded, self.tasks)
+
+    @property
+    def seconds(self) -> float | None:
+        """The mean of those that went well."""
+        total = sum((day.seconds or 0) * day.succeeded for day in self.days)
+        return total / self.succeeded if self.succeeded else None
+
+    @property
+    def fast_hours(self) -> float:
+        return sum(day.fast_hours for day in self.days)
+
+    @property
+    def errors(self) -> list[tuple[str, int]]:
+        """What went wrong, the most frequent first."""
+        found: Counter[str] = Counter()
+        for day in self.days:
+            found.update(day.errors)
+        return [(kind.replace("_", " "), count) for kind, count in found.most_common()]
+
+    @property
+    def summary(self) -> str:
+        """The chart in a sentence."""
+        if not self.tasks:
+            return "No task ended there in these days."
+        busiest = max(self.days, key=lambda day: day.tasks)
+        return (
+            f"{self.tasks} tasks, {self.failed} of them failed;"
+            f" most on {busiest.day:%-d %B} with {busiest.tasks}."
+        )
+
+    @property
+    def as_chart(self) -> str:
+        return charts.good_and_bad(
+            [day.day for day in self.days],
+            good=[day.succeeded for day in self.days],
+            bad=[day.failed for day in self.days],
+        )
