@@ -71,9 +71,10 @@ def _when_the_provider_took_it() -> None:
 
 
 def _when_the_provider_is_done() -> None:
-    from apps.tasks.services.remote import pump
+    from apps.tasks.services.remote import storing
+    from apps.tasks.services.remote.outcomes import Ready
 
-    _before(pump, "_announced", bool)
+    _before(storing, "announced", lambda outcomes: any(isinstance(one, Ready) for one in outcomes))
 
 
 def _when_the_result_is_stored() -> None:
