@@ -11,7 +11,9 @@ from apps.api.v1 import requests
 from apps.api.views import ApiView, answer, identity_of
 from apps.billing import selectors as billing
 from apps.byoa import selectors as byoa
+from apps.catalog.pricing import Quote
 from apps.core import money
+from apps.tasks.services import penalties
 from apps.tasks.services.request import Prepared, prepare
 
 
@@ -25,23 +27,24 @@ class TaskQuote(ApiView):
         identity = identity_of(request)
         received = requests.task_request(parsing.json_object(request._request))
         prepared = prepare(identity=identity, request=received)
+        quote = penalties.expected(identity=identity, prepared=prepared)
         available = billing.wallet(workspace_id=identity.workspace_id).available
-        return answer(_quote_data(prepared, available))
+        return answer(_quote_data(prepared, quote, available))
 
 
-def _quote_data(prepared: Prepared, available_points: int) -> dict[str, Any]:
-    spec, points = prepared.spec, prepared.quote.points
+def _quote_data(prepared: Prepared, quote: Quote, available_points: int) -> dict[str, Any]:
+    spec, points = prepared.spec, quote.points
     return {
         "model": spec.model,
         "task_type": spec.task_type,
         "points": points,
         "usd": f"{money.usd(points).normalize():f}",
         "credits": f"{money.display_credits(points):f}",
-        "lines": prepared.quote.as_json(),
+        "lines": quote.as_json(),
         "available": byoa.is_available(spec),
         "balance": {
             "available_points": available_points,
             "sufficient": available_points >= points,
         },
-        "process_mode": spec.process_mode(prepared.values) if spec.process_mode else "",
+        "process_mode": prepared.asked_mode,
     }

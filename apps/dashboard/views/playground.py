@@ -22,6 +22,7 @@ from apps.dashboard.http import DashboardRequest, missing
 from apps.dashboard.views.tasks import preview_context
 from apps.tasks import selectors
 from apps.tasks.models import Task
+from apps.tasks.services import penalties
 from apps.tasks.services.create import create_task
 from apps.tasks.services.request import TaskRequest, prepare
 
@@ -154,7 +155,8 @@ def _price(request: DashboardRequest, spec: TaskSpec, form: InputForm) -> dict[s
     except DomainError:
         return {"code": code, "price": None}
     wallet = billing.wallet(workspace_id=request.workspace.pk)
-    return {"code": code, "price": _Price(prepared.quote, wallet.available, wallet.held)}
+    quote = penalties.expected(identity=request.identity, prepared=prepared)
+    return {"code": code, "price": _Price(quote, wallet.available, wallet.held)}
 
 
 def _as_data(form: InputForm) -> dict[str, object]:

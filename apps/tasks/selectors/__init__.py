@@ -11,7 +11,9 @@ from apps.tasks.selectors.spending import (
     spend_per_day,
 )
 from apps.tasks.selectors.tasks import (
+    MOST_NUMBERED,
     DaySpend,
+    NumberedPage,
     Page,
     Position,
     TaskFilter,
@@ -20,8 +22,10 @@ from apps.tasks.selectors.tasks import (
     Usage,
     follow_ups_of,
     idempotency_record,
+    known_by_id,
     name_of,
     newest_tasks,
+    numbered_page,
     spend_by_day,
     states,
     task,
@@ -33,10 +37,12 @@ from apps.tasks.selectors.tasks import (
 )
 
 __all__ = [
+    "MOST_NUMBERED",
     "SPLITS",
     "DaySpend",
     "Ended",
     "Line",
+    "NumberedPage",
     "Page",
     "Position",
     "Split",
@@ -46,8 +52,10 @@ __all__ = [
     "Usage",
     "follow_ups_of",
     "idempotency_record",
+    "known_by_id",
     "name_of",
     "newest_tasks",
+    "numbered_page",
     "spend",
     "spend_by",
     "spend_by_day",

@@ -34,6 +34,12 @@ def tasks_by_ids(*, workspace_id: int, task_ids: Sequence[uuid.UUID]) -> list[Ta
     return [found[task_id] for task_id in dict.fromkeys(task_ids) if task_id in found]
 
 
+def known_by_id(*, family: str, task_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Task]:
+    """Tasks of a family, of whatever workspaces: for an API in which knowing the id is the permission to read."""
+    rows = Task.objects.across_workspaces().filter(family=family)
+    return rows.in_bulk(list(task_ids))
+
+
 @dataclass(frozen=True)
 class TaskState:
     """A task and the number of its newest event, read in one statement."""
@@ -112,6 +118,37 @@ def tasks_of_account(*, workspace_id: int, account_id: int, limit: int) -> list[
     tried = Attempt.objects.filter(account_id=account_id, task__workspace_id=workspace_id)
     ids = tried.order_by("-ended_at", "-id").values_list("task_id", flat=True)[: _TRIES * limit]
     return tasks_by_ids(workspace_id=workspace_id, task_ids=list(dict.fromkeys(ids))[:limit])
+
+
+# Pages by number get slower the further they go; beyond this many tasks a list is narrowed by time.
+MOST_NUMBERED = 10_000
+
+
+@dataclass(frozen=True)
+class NumberedPage:
+    """Tasks, newest first, and how many there are in all, which is not counted beyond `MOST_NUMBERED`."""
+
+    items: Sequence[Task]
+    total: int
+
+
+def numbered_page(
+    *,
+    workspace_id: int,
+    page: int,
+    size: int,
+    families: frozenset[str] | None = None,
+    created_after: datetime | None = None,
+    created_before: datetime | None = None,
+) -> NumberedPage:
+    """A page (the first is 1) of the workspace's tasks of these families; None is all. Times as in `TaskFilter`."""
+    wanted = TaskFilter(created_after=created_after, created_before=created_before)
+    rows = Task.objects.of(workspace_id).filter(_matching(wanted))
+    if families is not None:
+        rows = rows.filter(family__in=families)
+    rows = rows.order_by("-created_at", "-id")
+    start = (page - 1) * size
+    return NumberedPage(list(rows[start : start + size]), rows[:MOST_NUMBERED].count())
 
 
 def _matching(wanted: TaskFilter) -> Q:

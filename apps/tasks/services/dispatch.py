@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any
 
 from django.db import connection, transaction
@@ -68,7 +69,7 @@ def _round() -> _Given:
         return _Given()
     places = _places(queues, now)
     # Who must run on a certain account goes first: everybody else has a choice.
-    has_more = [_placed_all(places, queue) for queue in queues]
+    has_more = _place_own(places, queues)
     placed_before = places.given
     found = next_tasks(kinds=places.kinds(families), room=min(_MOST_AT_ONCE, places.room()))
     for task in _with_asked(found):
@@ -79,7 +80,7 @@ def _round() -> _Given:
     given = places.given - placed_before
     # A large round may have ended with its window. And those that came next and had no room stood before others: in
     # the next round their kind is left out.
-    is_to_be_continued = any(has_more) or given >= PER_WORKSPACE or 0 < given < len(found)
+    is_to_be_continued = has_more or given >= PER_WORKSPACE or 0 < given < len(found)
     return _Given(places.assigned, places.local, is_to_be_continued)
 
 
@@ -94,12 +95,23 @@ def _places(queues: Sequence[Sequence[Waiting]], now: datetime) -> Places:
     )
 
 
-def _placed_all(places: Places, queue: Sequence[Waiting]) -> bool:
-    """Place the head of a queue, and say whether more of it may have room."""
-    for task in _with_asked(queue):
-        if not places.place(task):
-            return False
-    return len(queue) >= own_queue.PER_QUEUE
+def _place_own(places: Places, queues: Sequence[Sequence[Waiting]]) -> bool:
+    """Place the heads of the queues, the oldest task first, and say whether more of one may have room.
+
+    The order is the same for everybody, so nobody's tasks keep others off an account for long.
+    """
+    queue_of = {task.id: number for number, queue in enumerate(queues) for task in queue}
+    tasks = sorted(chain(*queues), key=lambda task: (task.created_at, task.id))
+    full: set[int] = set()
+    for task in _with_asked(tasks):
+        number = queue_of[task.id]
+        if number not in full and not places.place(task):
+            full.add(number)
+    return any(
+        len(queue) >= own_queue.PER_QUEUE
+        for number, queue in enumerate(queues)
+        if number not in full
+    )
 
 
 def with_room(families: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """What waits for certain accounts: a workspace's own, the one a task's parent ran on, or the engine that made it.
 
-Such tasks stand in a queue for each (workspace, family, account, speed), in the order of their creation, and nobody
-else's work is in their way. So there is nothing to share; what is full is looked at again in the next round.
+Such tasks stand in a queue for each (workspace, family, account, speed, kind), in the order of their creation: what has
+to wait stands before nothing that could start. Between queues the older task goes first, whoever's it is.
 """
 
 import uuid
@@ -16,15 +16,18 @@ PER_QUEUE = 50
 _MOST_QUEUES = 2_000
 
 _WAITS = """t.status = 'pending' AND t.provider = '' AND (t.service_mode = 'private' OR NOT t.bound_provider = '')"""
-_KEY = "t.workspace_id, t.family, COALESCE(t.bound_account_id, 0), t.asked_mode"
-# Hops from queue to queue on the index, so the cost is the number of queues, not of tasks.
+_KEY = (
+    "t.workspace_id, t.family, COALESCE(t.bound_account_id, 0), t.asked_mode, t.model, t.task_type"
+)
+_OF_QUEUE = "(q.workspace_id, q.family, q.account, q.mode, q.model, q.task_type)"
+# Hops from queue to queue on the index, so the cost is the number of queues, and of tasks only within a speed.
 _QUEUES = f"""
-WITH RECURSIVE queue (workspace_id, family, account, mode, n) AS (
+WITH RECURSIVE queue (workspace_id, family, account, mode, model, task_type, n) AS (
     (SELECT {_KEY}, 1 FROM tasks_task t WHERE {_WAITS} ORDER BY {_KEY} LIMIT 1)
     UNION ALL
     SELECT s.* FROM queue q CROSS JOIN LATERAL (
         SELECT {_KEY}, q.n + 1 FROM tasks_task t
-         WHERE {_WAITS} AND ({_KEY}) > (q.workspace_id, q.family, q.account, q.mode)
+         WHERE {_WAITS} AND ({_KEY}) > {_OF_QUEUE}
          ORDER BY {_KEY} LIMIT 1) s
      WHERE q.n < %(queues)s
 )
@@ -33,7 +36,7 @@ _NEXT = f"""
 {_QUEUES}
 SELECT q.n, h.id FROM queue q CROSS JOIN LATERAL (
     SELECT t.id, t.created_at FROM tasks_task t
-     WHERE {_WAITS} AND ({_KEY}) = (q.workspace_id, q.family, q.account, q.mode)
+     WHERE {_WAITS} AND ({_KEY}) = {_OF_QUEUE}
        AND t.wake_at <= statement_timestamp() AND t.deadline_at > statement_timestamp()
      ORDER BY t.created_at, t.id LIMIT %(per_queue)s) h
  ORDER BY q.n, h.created_at, h.id
@@ -67,24 +70,27 @@ class Queue:
     family: str
     account_id: int | None
     mode: str
+    model: str
+    task_type: str
 
 
 def waiting_queues() -> list[Queue]:
     """Every queue in which somebody waits."""
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{_QUEUES} SELECT workspace_id, family, account, mode FROM queue",  # noqa: S608
+            f"{_QUEUES} SELECT workspace_id, family, account, mode, model, task_type FROM queue",  # noqa: S608
             {"queues": _MOST_QUEUES},
         )
-        return [Queue(row[0], row[1], row[2] or None, row[3]) for row in cursor.fetchall()]
+        return [Queue(row[0], row[1], row[2] or None, *row[3:]) for row in cursor.fetchall()]
 
 
 def in_queue(queue: Queue, *, limit: int) -> list[uuid.UUID]:
     """The oldest tasks of a queue."""
+    key = [queue.workspace_id, queue.family, queue.account_id or 0, queue.mode]
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT t.id FROM tasks_task t WHERE {_WAITS} AND ({_KEY}) = (%s, %s, %s, %s)"  # noqa: S608
+            f"SELECT t.id FROM tasks_task t WHERE {_WAITS} AND ({_KEY}) = (%s, %s, %s, %s, %s, %s)"  # noqa: S608
             " ORDER BY t.created_at, t.id LIMIT %s",
-            [queue.workspace_id, queue.family, queue.account_id or 0, queue.mode, limit],
+            [*key, queue.model, queue.task_type, limit],
         )
         return [task_id for (task_id,) in cursor.fetchall()]

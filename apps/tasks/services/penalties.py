@@ -7,12 +7,14 @@ is counted, after the lock of a task and before those of caps, loads and wallets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection, transaction
 
 from apps.accounts.models import Plan, Workspace
 from apps.accounts.selectors import Identity
+from apps.catalog.pricing import Line, Quote
 from apps.core.errors import RateLimited
 from apps.notifications.services import account_events
 from apps.tasks.models import Penalty, Status, Task
@@ -84,7 +86,7 @@ def _count(
 
 
 _TODAY = """
-SELECT incorrect FROM tasks_penaltyday
+SELECT incorrect, relax, bonus FROM tasks_penaltyday
  WHERE workspace_id = %s AND day = (statement_timestamp() AT TIME ZONE 'UTC')::date AND waived_at IS NULL
 """
 
@@ -159,17 +161,26 @@ def count_relax(*, identity: Identity, task: Task) -> Beyond | None:
         return None
     points = task.price_points
     task.price_points += points
-    task.price_lines = [
-        *task.price_lines,
-        {
-            "rate": "beyond_relax_allowance",
-            "unit": "task",
-            "quantity": "1",
-            "points_per_unit": str(points),
-        },
-    ]
+    task.price_lines = [*task.price_lines, *Quote(0, (_surcharge(points),)).as_json()]
     kind = Penalty.Kind.RELAX
     return Beyond(identity.workspace_id, task, kind, found.day, found.relax, threshold, points)
+
+
+def expected(*, identity: Identity, prepared: Prepared) -> Quote:
+    """What it would hold if it were created now: its quote, doubled where the day's allowance is used up. Reads only."""
+    quote = prepared.quote
+    if not counts_relax(prepared):
+        return quote
+    with connection.cursor() as cursor:
+        cursor.execute(_TODAY, [identity.workspace_id])
+        row = cursor.fetchone()
+    if row is None or row[1] < RELAX[Plan(identity.plan)] + row[2]:
+        return quote
+    return Quote(2 * quote.points, (*quote.lines, _surcharge(quote.points)))
+
+
+def _surcharge(points: int) -> Line:
+    return Line("beyond_relax_allowance", "task", Decimal(1), Decimal(points))
 
 
 # -------------------------------------------------------------------------------- tasks end
