@@ -521,6 +521,17 @@ def test_deleting_the_last_account_tells_that_none_is_left(workspace: Workspace)
     )
 
 
+def test_account_that_took_nothing_before_is_no_news_when_it_goes(workspace: Workspace):
+    paused = own_account(workspace, is_paused=True)
+    banned = own_account(workspace, status="banned")
+
+    own.pause(**who(workspace, banned))
+    for one in (paused, banned):
+        own.delete(**who(workspace, one))
+
+    assert Notice.objects.of(workspace.pk).count() == 0
+
+
 @pytest.mark.django_db(transaction=True)
 def test_credential_is_gone_even_when_the_rest_of_a_deletion_fails(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
@@ -573,6 +584,7 @@ def test_account_of_somebody_else_is_not_found(
     [
         lambda made: accounts.change(account_id=made.pk, weight="high"),
         lambda made: accounts.pause(account_id=made.pk),
+        lambda made: accounts.check_now(account_id=made.pk),
         lambda made: accounts.remove(account_id=made.pk),
     ],
 )

@@ -95,7 +95,6 @@ def test_fast_task_goes_to_the_account_with_fast_hours(workspace: Workspace):
         ({}, "fast", "fast"),
         (RELAX, "fast", "relax"),
         (OUT, "turbo", "relax"),
-        (BASIC, "relax", "relax"),
     ],
 )
 def test_whoever_names_an_account_takes_the_speed_that_it_has(
@@ -105,6 +104,12 @@ def test_whoever_names_an_account_takes_the_speed_that_it_has(
     made = own_account(workspace, **fields)
 
     assert given(workspace, mode, only=made.pk) == Booked(made.pk, "federation", runs_at)
+
+
+def test_naming_an_account_gives_it_no_relax_time(workspace: Workspace):
+    made = own_account(workspace, **BASIC)
+
+    assert given(workspace, "relax", only=made.pk) is None
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,8 @@ from django.db import transaction
 
 from apps.byoa import selectors
 from apps.byoa.models import Account, AccountEvent, Status
-from apps.byoa.services import credentials, statuses
+from apps.byoa.services import checks, credentials, statuses
 from apps.byoa.services import terms as settings
-from apps.byoa.services.checks import check_now
 from apps.byoa.services.terms import Terms
 from apps.core.errors import InvalidRequest, NotFound
 from apps.providers.base import Access
@@ -100,6 +99,13 @@ def pause(*, account_id: int) -> None:
 def resume(*, account_id: int) -> None:
     """Take new tasks again, as far as its status allows."""
     _set_paused(account_id, is_paused=False)
+
+
+def check_now(*, account_id: int) -> str:
+    """Ask its provider now, as `checks.check_now` does."""
+    if not Account.objects.across_workspaces().filter(pk=account_id, workspace=None).exists():
+        raise NotFound(f"There is no account {account_id}.")
+    return checks.check_now(account_id=account_id)
 
 
 def remove(*, account_id: int) -> None:
