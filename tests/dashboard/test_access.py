@@ -16,6 +16,7 @@ from apps.notifications.models import Delivery
 from apps.notifications.services import outbox
 from tests.factories import task
 from tests.factories.billing import payment
+from tests.factories.byoa import own_account
 
 # name → method, expected status for (owner, developer, viewer, billing). A stranger always gets 404, and who is not
 # signed in is sent to sign-in.
@@ -32,6 +33,23 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "keys": ("get", (200, 200, 404, 404)),
     "key_create": ("get", (200, 200, 404, 404)),
     "key_revoke": ("get", (200, 404, 404, 404)),  # a developer reaches only keys of their own
+    "accounts": ("get", (200, 200, 200, 404)),
+    "accounts_period": ("get", (200, 200, 200, 404)),
+    "accounts_family": ("get", (200, 200, 200, 404)),
+    "accounts_pool": ("post", (404, 403, 403, 404)),  # no switch is named
+    "accounts_connect": ("get", (200, 404, 404, 404)),
+    "accounts_seats": ("get", (200, 404, 404, 200)),
+    "accounts_seats_done": ("get", (404, 404, 404, 404)),  # of no payment page
+    "accounts_one": ("get", (200, 200, 200, 404)),
+    "accounts_check": ("post", (200, 403, 403, 404)),
+    "accounts_recheck": ("post", (302, 403, 403, 404)),
+    "accounts_pause": ("post", (302, 403, 403, 404)),
+    "accounts_start": ("post", (302, 403, 403, 404)),
+    "accounts_settings": ("post", (422, 403, 403, 404)),  # an empty form
+    "accounts_credential": ("post", (422, 403, 403, 404)),
+    "accounts_delete": ("get", (200, 404, 404, 404)),
+    "accounts_report": ("get", (200, 200, 200, 404)),
+    "accounts_report_csv": ("get", (200, 200, 200, 404)),
     "notifications": ("get", (200, 200, 200, 200)),
     "notifications_read": ("post", (302, 302, 302, 302)),
     "notifications_settings": ("get", (200, 200, 200, 200)),
@@ -125,6 +143,7 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "billing_redeem": f"{base}/billing/redeem",
         "billing_referral": f"{base}/billing/referral",
         **_invoice_paths(workspace, f"{base}/billing/invoices"),
+        **_account_paths(workspace, f"{base}/accounts"),
         "billing": f"{base}/billing",
         "billing_transactions": f"{base}/billing/transactions",
         "billing_transactions_csv": f"{base}/billing/transactions.csv",
@@ -149,6 +168,25 @@ def _invoice_paths(workspace: Workspace, base: str) -> dict[str, str]:
         "billing_invoices_statement": month,
         "billing_invoices_statement_pdf": f"{month}.pdf",
         "billing_invoices_statement_csv": f"{month}.csv",
+    }
+
+
+def _account_paths(workspace: Workspace, base: str) -> dict[str, str]:
+    # Nobody is asked: the address is one that we never call.
+    made = own_account(workspace, base_url="https://127.0.0.1")
+    family, one = f"{base}/midjourney", f"{base}/midjourney/{made.pk}"
+    parts = ("check", "recheck", "pause", "start", "settings", "credential", "delete", "report")
+    return {
+        "accounts": base,
+        "accounts_period": f"{base}/period",
+        "accounts_family": family,
+        "accounts_pool": f"{family}/pool",
+        "accounts_connect": f"{family}/connect",
+        "accounts_seats": f"{family}/seats",
+        "accounts_seats_done": f"{family}/seats/done",
+        "accounts_one": one,
+        **{f"accounts_{part}": f"{one}/{part}" for part in parts},
+        "accounts_report_csv": f"{one}/report.csv",
     }
 
 

@@ -227,8 +227,13 @@ def delete(request: DashboardRequest, family: str, account_id: int) -> HttpRespo
         status = 422 if form.is_bound else 200
         return render(request, "dashboard/accounts/delete.html", context, status=status)
     running = own.delete(**by(request), account_id=account_id)
-    lost = f" {running} tasks ran there; their results are lost." if running else ""
-    messages.success(
-        request, f"{found.label} is deleted, and its credential with it. The seat is free.{lost}"
-    )
+    said = f"{found.label} is deleted, and its credential with it. The seat is free."
+    messages.success(request, said + _lost(running))
     return to_family(request, family)
+
+
+def _lost(running: int) -> str:
+    if not running:
+        return ""
+    one = running == 1
+    return f" {running} {'task' if one else 'tasks'} ran there; what {'it makes' if one else 'they make'} is lost."
