@@ -5,7 +5,7 @@ address. An account of somebody else is not found. What asks a provider needs se
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -13,190 +13,37 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from apps.accounts.models import User, Workspace
-from apps.accounts.services import audit
 from apps.byoa import policies, selectors
 from apps.byoa.models import Account, Mode, Status
-from apps.byoa.selectors import NoSeat
-from apps.byoa.services import accounts, backups, checklist, checks, credentials, statuses
+from apps.byoa.services import accounts, backups, checks, statuses
 from apps.byoa.services import terms as settings
-from apps.byoa.services.terms import MIDJOURNEY, Terms
+from apps.byoa.services.connecting import (
+    audited,
+    check_before,
+    checked_key,
+    connect,
+    refusal,
+    standing_of,
+    taken,
+)
+from apps.byoa.services.terms import Terms
 from apps.core import webhook_urls
 from apps.core.errors import InvalidRequest, NotFound
-from apps.core.logs import scrub
-from apps.providers import registry
-from apps.providers.base import (
-    Access,
-    AccountNeedsOwner,
-    BadCredentials,
-    Need,
-    ProviderError,
-    Standing,
-)
+from apps.providers.base import Access, BadCredentials, ProviderError, Standing
 
-_LONGEST_WORDS = 300
-
-
-# ------------------------------------------------------------------------------ connecting
-def check_before(
-    *, workspace: Workspace, family: str, provider: str, terms: Terms, credential: str
-) -> Standing:
-    """What the provider says of an account before it is connected; nothing is stored. Raises as `connect` does."""
-    return _asked(_wanted(workspace, family, provider, terms, credential))
+__all__ = [
+    "change",
+    "check_before",
+    "connect",
+    "delete",
+    "mine",
+    "pause",
+    "recheck",
+    "replace_credential",
+    "start",
+]
 
 
-def connect(
-    *,
-    workspace: Workspace,
-    actor: User | None,
-    ip: str | None,
-    family: str,
-    provider: str,
-    terms: Terms,
-    credential: str,
-    confirmed: bool,
-) -> Account:
-    """Put an account on a free seat of the family, once its provider accepts it.
-
-    `confirmed`: its owner has said that the account is theirs to use so. An empty `base_url` is the provider's own.
-    Raises NoSeat, and InvalidRequest naming the field; nothing is stored then.
-    """
-    if not confirmed:
-        raise InvalidRequest.field("confirmed", "Confirm that the account is yours to use so.")
-    wanted = _wanted(workspace, family, provider, terms, credential)
-    standing = _asked(wanted)
-    return _connected(wanted, standing, actor, ip)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """An account that could be connected, as far as can be told without asking its provider."""
-
-    workspace: Workspace
-    provider: str
-    terms: Terms
-    credential: str = field(repr=False)
-
-    @property
-    def family(self) -> str:
-        return self.terms.families[0]
-
-    @property
-    def access(self) -> Access:
-        return Access(self.terms.base_url, self.credential, self.terms.config)
-
-
-def _wanted(
-    workspace: Workspace, family: str, provider: str, terms: Terms, credential: str
-) -> _Wanted:
-    _require_seat(workspace.pk, family)
-    providers = selectors.providers_for(family)
-    if provider not in providers:
-        known = ", ".join(providers) or "none"
-        raise InvalidRequest.field("provider", f"It must be one of these: {known}.")
-    mode = terms.mode or (Mode.FAST if family == MIDJOURNEY else Mode.ANY)
-    base_url = terms.base_url or registry.adapter(provider).base_url_default
-    terms = replace(terms, families=(family,), mode=mode, base_url=base_url)
-    settings.check(terms)
-    webhook_urls.check(base_url, field="base_url")
-    key = _checked(credential)
-    _require_no_other_seat(provider, base_url, key)
-    return _Wanted(workspace, provider, terms, key)
-
-
-def _require_seat(workspace_id: int, family: str) -> None:
-    if not selectors.seats_left(workspace_id=workspace_id, family=family):
-        raise NoSeat(f"There is no free seat for {family[:50]} in this workspace. Rent one first.")
-
-
-def _checked(credential: str) -> str:
-    key = settings.checked_credential(credential)
-    if not key:
-        raise InvalidRequest.field("credential", "It is needed.")
-    return key
-
-
-def _require_no_other_seat(provider: str, base_url: str, credential: str) -> None:
-    found = credentials.digest(provider=provider, base_url=base_url, credential=credential)
-    if Account.objects.across_workspaces().filter(credential_digest=found).exists():
-        raise _taken()
-
-
-def _taken() -> InvalidRequest:
-    # Whose seat that is stays untold.
-    return InvalidRequest.field(
-        "credential", "This account is connected on another seat already. An account has one seat."
-    )
-
-
-def _asked(wanted: _Wanted) -> Standing:
-    try:
-        return _standing(wanted.provider, wanted.access)
-    except ProviderError as error:
-        raise _refusal(error, wanted.credential) from None
-
-
-def _standing(provider: str, access: Access) -> Standing:
-    """What the provider says. Without fast hours an account still does slow work. Raises ProviderError."""
-    try:
-        return checks.ask(provider=provider, access=access)
-    except AccountNeedsOwner as error:
-        if error.need != Need.FAST_HOURS:
-            raise
-        return Standing("It works, but has no fast hours left.", fast_hours=0)
-
-
-def _refusal(error: ProviderError, credential: str) -> InvalidRequest:
-    """`detail` also names the line of the checklist that is red, with what to do."""
-    is_about_key = isinstance(error, BadCredentials | AccountNeedsOwner)
-    field = "credential" if is_about_key else "base_url"
-    said = f"The provider says: {_words(error, credential)}"
-    line, do = checklist.red(error)
-    detail = {"field": field, "line": line, "do": do, "said": said}
-    return InvalidRequest(f"{field}: {said}", detail=detail)
-
-
-def _words(error: ProviderError, credential: str) -> str:
-    said = scrub(policies.without(str(error), secret=credential))
-    return said[:_LONGEST_WORDS] or "nothing."
-
-
-@transaction.atomic
-def _connected(wanted: _Wanted, standing: Standing, actor: User | None, ip: str | None) -> Account:
-    # Of two who take the last seat at once the second sees the first one's account.
-    Workspace.objects.select_for_update(no_key=True).get(pk=wanted.workspace.pk)
-    _require_seat(wanted.workspace.pk, wanted.family)
-    fields: Any = settings.values_of(wanted.terms) | {"slots": _slots(wanted.terms, standing)}
-    account = Account.objects.create(
-        workspace=wanted.workspace,
-        provider=wanted.provider,
-        confirmed_at=Now(),
-        created_by=actor,
-        **fields,
-    )
-    _put(account, wanted.credential)
-    statuses.note(account, "Connected.")
-    statuses.learn(account, standing)
-    _audit(account, actor, ip, "account.connected", {"host": _host(account.base_url)})
-    account.refresh_from_db()
-    return account
-
-
-def _slots(terms: Terms, standing: Standing) -> int:
-    """As many as its provider allows; fewer where its owner says so."""
-    if not standing.slots:
-        return terms.slots
-    return standing.slots if terms.slots == Terms.slots else min(terms.slots, standing.slots)
-
-
-def _put(account: Account, credential: str) -> None:
-    try:
-        with transaction.atomic():
-            credentials.put(account, credential)
-    except IntegrityError:
-        raise _taken() from None
-
-
-# -------------------------------------------------------------------------------- changing
 def change(
     *,
     workspace: Workspace,
@@ -212,7 +59,7 @@ def change(
     """
     found = selectors.own_account(workspace_id=workspace.pk, account_id=account_id)
     terms = _changed_terms(found, values)
-    key = None if credential is None else _checked(credential)
+    key = None if credential is None else checked_key(credential)
     accounts.check_change(account=found, terms=terms, credential=key)
     standing = None
     if key is not None:
@@ -228,7 +75,7 @@ def change(
             _replace(account, key, now, standing)
         if told or key is not None:
             detail = {**told, **({"credential": "replaced"} if key is not None else {})}
-            _audit(account, actor, ip, "account.changed", detail)
+            audited(account, actor, ip, "account.changed", detail)
     return account
 
 
@@ -256,9 +103,9 @@ def _asked_again(account: Account, access: Access) -> Standing | None:
     if account.seat_ended_at is not None:
         raise InvalidRequest.field("credential", "Its seat has ended. Rent a seat first.")
     try:
-        return _standing(account.provider, access)
+        return standing_of(account.provider, access)
     except BadCredentials as error:
-        raise _refusal(error, access.credential) from None
+        raise refusal(error, access.credential) from None
     except ProviderError:
         # A captcha, a ban, a server that is down: nothing that speaks against the new one.
         return None
@@ -269,7 +116,7 @@ def _replace(account: Account, key: str, now: datetime, standing: Standing | Non
         with transaction.atomic():
             accounts.replace_credential(account, key, now)
     except IntegrityError:
-        raise _taken() from None
+        raise taken() from None
     if account.shredded_at is not None:
         account.shredded_at = None
         account.save(update_fields=["shredded_at"])
@@ -299,7 +146,7 @@ def _told(account: Account, terms: Terms) -> dict[str, Any]:
         if getattr(terms, name) != getattr(before, name)
     }
     if terms.base_url != before.base_url:
-        told["host"] = _host(terms.base_url)
+        told["host"] = webhook_urls.host_of(terms.base_url)
     if dict(terms.config) != dict(before.config):
         told["config"] = "changed"
     return told
@@ -334,7 +181,7 @@ def _set_paused(
     event = accounts.put_paused(account, is_paused=is_paused)
     if event is None:
         return account, None
-    _audit(account, actor, ip, "account.paused" if is_paused else "account.started", {})
+    audited(account, actor, ip, "account.paused" if is_paused else "account.started", {})
     return account, event.pk if was_able else None
 
 
@@ -347,7 +194,7 @@ def recheck(*, workspace: Workspace, actor: User | None, ip: str | None, account
     account = selectors.own_account(workspace_id=workspace.pk, account_id=account_id)
     if account.seat_ended_at is not None:
         raise InvalidRequest("Its seat has ended. Rent a seat first.")
-    _audit(account, actor, ip, "account.checked", {})
+    audited(account, actor, ip, "account.checked", {})
     try:
         return checks.check_now(account_id=account_id)
     except ProviderError as error:
@@ -364,7 +211,7 @@ def delete(*, workspace: Workspace, actor: User | None, ip: str | None, account_
         was_able = policies.is_able(account, now=now)
         running = account.leases.filter(expires_at__gt=Now()).count()
         accounts.shut(account)
-        _audit(account, actor, ip, "account.deleted", {"running": running})
+        audited(account, actor, ip, "account.deleted", {"running": running})
     account.delete()
     if was_able:
         backups.stand_in(account, key=f"deleted:{account_id}")
@@ -382,25 +229,3 @@ def _locked(workspace_id: int, account_id: int) -> tuple[Account, datetime]:
     if found is None or found[0].workspace_id != workspace_id:
         raise NotFound(f"There is no account {account_id}.")
     return found
-
-
-def _audit(
-    account: Account, actor: User | None, ip: str | None, action: str, detail: Mapping[str, Any]
-) -> None:
-    audit(
-        workspace_id=account.workspace_id or 0,
-        actor=actor,
-        action=action,
-        target=account.label,
-        ip=ip,
-        detail={
-            "account": account.pk,
-            "family": account.family,
-            "provider": account.provider,
-            **detail,
-        },
-    )
-
-
-def _host(base_url: str) -> str:
-    return webhook_urls.host_of(base_url)
