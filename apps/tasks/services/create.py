@@ -71,11 +71,12 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
     prepared = routing.settled(
         identity=identity, request=request, prepared=_prepared(identity, request)
     )
+    penalties.admit(identity=identity, family=prepared.spec.family, pool=prepared.service_mode)
     task = _unsaved(identity, request, prepared)
     kept = _keep_inline_media(task, prepared)
     try:
         _check_size(task)
-        _insert(task, identity, request, prepared)
+        _insert(task, identity, request)
     except BaseException as error:
         store.discard(kept)
         if isinstance(error, IntegrityError):
@@ -92,12 +93,10 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
 def _prepared(identity: Identity, request: TaskRequest) -> Prepared:
     """A prompt that is refused counts against the day, where the family's rules say so."""
     try:
-        prepared = prepare(identity=identity, request=request)
+        return prepare(identity=identity, request=request)
     except prompts.PromptRejected as error:
         penalties.count_refused(identity=identity, pool=error.pool)
         raise
-    penalties.admit(identity=identity, family=prepared.spec.family, pool=prepared.service_mode)
-    return prepared
 
 
 def _unsaved(identity: Identity, request: TaskRequest, prepared: Prepared) -> Task:
@@ -262,15 +261,18 @@ _WEBHOOK_CTE = f", {webhooks.CREATED_CTE}"
 _RESULT = "SELECT status, created_at, deadline_at FROM task"
 
 
-def _insert(task: Task, identity: Identity, request: TaskRequest, prepared: Prepared) -> None:
+def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
     seconds = (task.deadline_at - timezone.now()).total_seconds()
-    counts = penalties.counts_relax(prepared)
+    counts = penalties.counts_relax(task)
+    # What costs nothing passes no cap, not even one that was lowered below what is spent.
+    is_capped = identity.has_cap and task.service_mode != PRIVATE
     # By itself one statement is a transaction, without the round trips of BEGIN and COMMIT.
-    is_bare = not (counts or identity.has_cap or connection.in_atomic_block)
+    is_bare = not (counts or is_capped or connection.in_atomic_block)
     with contextlib.nullcontext() if is_bare else transaction.atomic():
         # What is beyond a day's allowance costs more, so it is counted first.
         beyond = penalties.count_relax(identity=identity, task=task) if counts else None
-        caps.reserve(identity=identity, points=task.price_points)
+        if is_capped:
+            caps.reserve(identity=identity, points=task.price_points)
         sql, parameters = insert_statement(task, identity, seconds=seconds, request=request)
         _run(task, sql, parameters)
         penalties.tell([beyond] if beyond else [])

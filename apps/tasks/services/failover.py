@@ -12,6 +12,7 @@ from django.db import transaction
 
 from apps.accounts import selectors as accounts
 from apps.accounts.models import Workspace
+from apps.accounts.selectors import Identity
 from apps.billing.services import caps, credits
 from apps.billing.services.caps import SpendLimitReached
 from apps.billing.services.credits import InsufficientCredits
@@ -23,10 +24,11 @@ from apps.core.errors import DomainError
 from apps.notifications.services import account_events
 from apps.tasks.models import FailureCode, Status, Task, TaskEvent
 from apps.tasks.policies import PRIVATE, PUBLIC
-from apps.tasks.services import finish, loads, notices, own_queue, routing, wakes
+from apps.tasks.services import finish, loads, notices, own_queue, penalties, routing, wakes
 from apps.tasks.services.finish import Ending, Failure
 from apps.tasks.services.local_queue import LOCAL
 from apps.tasks.services.own_queue import Queue
+from apps.tasks.services.penalties import Beyond
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,9 @@ def _looked_after(queue: Queue) -> int:
         return _end(own_queue.in_queue(queue, limit=_AT_ONCE), reason) if reason else 0
     ids = own_queue.in_queue(queue, limit=_AT_ONCE)
     waiting = Task.objects.of(queue.workspace_id).filter(pk__in=ids, service_mode=PRIVATE)
-    return sum(_moved_or_ended(task) for task in waiting.exclude(bound_provider=LOCAL))
+    # The oldest first: credits and the plan's room may not be enough for all.
+    oldest_first = waiting.exclude(bound_provider=LOCAL).order_by("created_at", "id")
+    return sum(_moved_or_ended(task) for task in oldest_first)
 
 
 def _why_never(account_id: int) -> str:
@@ -92,15 +96,17 @@ def _moved(task_id: uuid.UUID) -> int:
     waits = task is not None and task.status in (Status.PENDING, Status.STAGED)
     if task is None or not waits or task.service_mode != PRIVATE or task.provider:
         return 0
-    _price(task)
     identity = accounts.identity_of_work(
         workspace=task.workspace, key_id=task.api_key_id, user_id=task.created_by_id
     )
-    # Locks in the order of a creation: caps, the family's load, and the wallet last.
+    penalties.admit(identity=identity, family=task.family, pool=PUBLIC)
+    task.service_mode, task.failover_triggered = PUBLIC, True
+    _price(task)
+    # Locks in the order of a creation: the day's counts, caps, the family's load, and the wallet last.
+    beyond = _counted_relax(identity, task)
     caps.reserve(identity=identity, points=task.price_points)
     is_staged = loads.move_to_public(task)
     task.status = Status.STAGED if is_staged else Status.PENDING
-    task.service_mode, task.failover_triggered = PUBLIC, True
     task.save(
         update_fields=[
             "status", "service_mode", "failover_triggered", "price_points", "price_lines", "relax_points",
@@ -117,9 +123,17 @@ def _moved(task_id: uuid.UUID) -> int:
         key=f"failover:{task.id}",
         url=f"/w/{task.workspace.slug}/tasks/{task.id}",
     )
+    penalties.tell([beyond] if beyond else [])
     notices.changed([task.id])
     wakes.DISPATCH.after_commit()
     return 1
+
+
+def _counted_relax(identity: Identity, task: Task) -> Beyond | None:
+    """From here on it is a relax task of the public pool, of the day on which it was created."""
+    if not penalties.counts_relax(task):
+        return None
+    return penalties.count_relax(identity=identity, task=task, day=task.created_at.date())
 
 
 def _price(task: Task) -> None:

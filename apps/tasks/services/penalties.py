@@ -6,7 +6,7 @@ is counted, after the lock of a task and before those of caps, loads and wallets
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,8 @@ FAMILY = "midjourney"
 INCORRECT = {Plan.HOBBYIST: 30, Plan.DEVELOPER: 60, Plan.PREMIUM: 60}
 RELAX = {Plan.HOBBYIST: 100, Plan.DEVELOPER: 500, Plan.PREMIUM: 1500}
 _RELAX_RATE = f"_{SLOW_MODE}"
+# How sentences about failures end.
+_FREE = "Nothing was charged."
 # A picture at these speeds brings a relax task more.
 _BONUS_TYPES, _BONUS_MODES = ("imagine", "blend"), ("fast", "turbo")
 
@@ -143,19 +145,23 @@ def _blocked(number: int) -> RateLimited:
 
 
 # ------------------------------------------------------------------------------------- relax
-def counts_relax(prepared: Prepared) -> bool:
+def counts_relax(task: Task) -> bool:
     """Whether it is a relax task of the public pool. What costs the same at every speed (a seed, U1) is none."""
-    return (
-        prepared.spec.family == FAMILY
-        and prepared.service_mode == PUBLIC
-        and prepared.asked_mode == SLOW_MODE
-        and any(_RELAX_RATE in line.rate for line in prepared.quote.lines)
-    )
+    rates = [str(line.get("rate", "")) for line in task.price_lines]
+    return _is_relax(task.family, task.service_mode, task.asked_mode, rates)
 
 
-def count_relax(*, identity: Identity, task: Task) -> Beyond | None:
-    """Count a relax task in the transaction that creates it; beyond the allowance its price is doubled here."""
-    found = _count(identity.workspace_id, relax=1)
+def _is_relax(family: str, pool: str, mode: str, rates: Sequence[str]) -> bool:
+    is_slow = (family, pool, mode) == (FAMILY, PUBLIC, SLOW_MODE)
+    return is_slow and any(_RELAX_RATE in rate for rate in rates)
+
+
+def count_relax(*, identity: Identity, task: Task, day: date | None = None) -> Beyond | None:
+    """Count a relax task in the transaction that holds its price; beyond the allowance that is doubled here.
+
+    `day` is that of its creation, which is today unless it has waited for an own account before.
+    """
+    found = _count(identity.workspace_id, relax=1, day=day)
     threshold = RELAX[Plan(identity.plan)] + found.bonus
     if found.is_waived or found.relax <= threshold:
         return None
@@ -167,9 +173,10 @@ def count_relax(*, identity: Identity, task: Task) -> Beyond | None:
 
 
 def expected(*, identity: Identity, prepared: Prepared) -> Quote:
-    """What it would hold if it were created now: its quote, doubled where the day's allowance is used up. Reads only."""
+    """What it would hold now: its quote, doubled where the day's allowance is used up. Reads only."""
     quote = prepared.quote
-    if not counts_relax(prepared):
+    rates = [line.rate for line in quote.lines]
+    if not _is_relax(prepared.spec.family, prepared.service_mode, prepared.asked_mode, rates):
         return quote
     with connection.cursor() as cursor:
         cursor.execute(_TODAY, [identity.workspace_id])
@@ -195,12 +202,26 @@ def judge(ended: Sequence[tuple[Task, bool]]) -> list[Beyond]:
         if task.family == FAMILY and task.service_mode == PUBLIC
     ]
     found = []
-    for task, is_fault in sorted(ours, key=lambda pair: (pair[0].workspace_id, pair[0].created_at)):
+    for task, is_fault in sorted(ours, key=_by_day):
         beyond = _judged(task, is_fault)
         if beyond is not None:
-            task.cost_points = beyond.points
             found.append(beyond)
+            _punish(task, beyond)
     return found
+
+
+def _by_day(judged: tuple[Task, bool]) -> tuple[int, bool, datetime]:
+    """In the order of their days, so that nobody waits in a circle: what is given back may be yesterday's."""
+    task, is_fault = judged
+    return task.workspace_id, is_fault or task.status == Status.COMPLETED, task.created_at
+
+
+def _punish(task: Task, beyond: Beyond) -> None:
+    """Keep what was held, and say so instead of what its failure says."""
+    task.cost_points = beyond.points
+    if beyond.points:
+        said = task.error_message.removesuffix(_FREE).rstrip()
+        task.error_message = f"{said} {_kept(beyond)}"
 
 
 def _judged(task: Task, is_fault: bool) -> Beyond | None:
@@ -210,14 +231,10 @@ def _judged(task: Task, is_fault: bool) -> Beyond | None:
         return None
     if task.status == Status.FAILED and is_fault:
         return _incorrect(task.workspace_id, task.plan or task.workspace.plan, task)
-    if task.asked_mode == SLOW_MODE and _was_counted(task):
+    if counts_relax(task):
         # It came to nothing, and that was not its customer's fault.
         _count(task.workspace_id, relax=-1, day=task.created_at.date())
     return None
-
-
-def _was_counted(task: Task) -> bool:
-    return any(_RELAX_RATE in str(line.get("rate", "")) for line in task.price_lines)
 
 
 # ------------------------------------------------------------------------------------ telling
@@ -252,8 +269,12 @@ def _sentence(one: Beyond) -> str:
     if one.kind == Penalty.Kind.RELAX:
         return f"Relax task {one.number} of today: above {one.threshold} a day they cost double."
     if one.points:
-        return f"Incorrect task {one.number} of today: above {one.threshold} a day the held amount is kept."
+        return _kept(one)
     return f"Incorrect prompt {one.number} of today: more than {one.threshold} a day have consequences."
+
+
+def _kept(one: Beyond) -> str:
+    return f"Incorrect task {one.number} of today: above {one.threshold} a day the held amount is kept."
 
 
 def _page(one: Beyond) -> str:
