@@ -51,6 +51,15 @@ def _left(workspace_id: int, family: str, seats: Counter[str]) -> int:
     return max(0, seats[family] - taken)
 
 
+def require_seat(*, workspace_id: int, family: str) -> None:
+    """Raises NoSeat where the workspace has none for the family, nor an account on one."""
+    rows = Account.objects.of(workspace_id).filter(families=[family], seat_ended_at=None)
+    if not rows.exists() and not seats_of(workspace_id=workspace_id).get(family):
+        raise NoSeat(
+            f"There is no seat for {family} in this workspace. Use public, or rent a seat and connect an account."
+        )
+
+
 def own_prospect(
     *,
     workspace_id: int,
@@ -59,17 +68,13 @@ def own_prospect(
     only: int | None = None,
     skips_flagged: bool = False,
 ) -> Prospect:
-    """What a private task may hope for from the workspace's accounts. Raises NoSeat where it has none to put one on.
+    """What a private task may hope for from the workspace's accounts.
 
-    A fast task that finds no fast time runs as a slow one. With `only` one account counts, and takes any speed.
+    A fast task that finds no fast time runs as a slow one. With `only` one account counts.
     """
-    accounts = list(
-        own_accounts(workspace_id=workspace_id, family=spec.family).filter(seat_ended_at=None)
+    accounts = own_accounts(workspace_id=workspace_id, family=spec.family).filter(
+        seat_ended_at=None
     )
-    if not accounts and not seats_of(workspace_id=workspace_id).get(spec.family):
-        raise NoSeat(
-            f"There is no seat for {spec.family} in this workspace. Use public, or rent a seat and connect an account."
-        )
     providers = {route.provider for route in routes(spec)}
     fitting = [
         one
@@ -78,7 +83,7 @@ def own_prospect(
         and (only is None or one.pk == only)
         and not (skips_flagged and one.is_flagged)
     ]
-    return best_prospect(fitting, mode="" if only is not None else mode)
+    return best_prospect(fitting, mode=mode)
 
 
 def best_prospect(accounts: Iterable[Account], *, mode: str) -> Prospect:

@@ -69,10 +69,15 @@ def no_route(spec: TaskSpec, why: str = "") -> NoRoute:
     return NoRoute(words, retry_after=60)
 
 
+def engine_can(route: Route) -> bool:
+    """Whether the local engine is on and has what the job needs; also of work that somebody else would make today."""
+    is_on = settings.LOCAL_ENGINE and (settings.SANDBOX_ENGINE or not route.is_sandbox)
+    return is_on and local_engine.available(route.job)
+
+
 def _is_usable(route: Route, family: str, mode: str) -> bool:
     if route.provider == "local":
-        is_on = settings.SANDBOX_ENGINE if route.is_sandbox else True
-        return is_on and settings.LOCAL_ENGINE and local_engine.available(route.job)
+        return engine_can(route)
     served = _served()
     speeds = {mode, _SLOWER} if mode else {""}
     return any((route.provider, one, speed) in served for one in ("", family) for speed in speeds)

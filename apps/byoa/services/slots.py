@@ -29,7 +29,7 @@ class _Room:
     now: datetime
     # It may take a task that is nobody's follow-up.
     is_open: bool
-    # It takes tasks, or will in a moment: what only it can do is waited for.
+    # It takes tasks, or will in a moment.
     is_able: bool
 
     @property
@@ -44,6 +44,11 @@ class _Room:
         if self.account.daily_cap is not None and not is_follow_up:
             limits.append(self.account.daily_cap - self.day_count)
         return max(0, min(limits))
+
+    def is_waited_for(self) -> bool:
+        """Whether what only it can do waits for it: for a slot or a moment, not for tomorrow's cap."""
+        cap = self.account.daily_cap
+        return self.is_able and (cap is None or self.day_count < cap)
 
     def serves(self, family: str) -> bool:
         return not self.account.families or family in self.account.families
@@ -82,10 +87,11 @@ class Wish:
 
 @dataclass(frozen=True)
 class Booked:
-    """The account that was chosen."""
+    """The account that was chosen, and the speed at which it does the work."""
 
     account_id: int
     provider: str
+    mode: str = ""
 
 
 class Pool:
@@ -113,7 +119,7 @@ class Pool:
     def is_waited_for(self, wish: Wish) -> bool:
         """Whether an account that can do it is there, be it full at the moment."""
         return any(
-            room.is_able and policies.takes(room.account, mode=wish.mode)
+            room.is_waited_for() and policies.takes(room.account, mode=wish.mode)
             for room in self._fitting(wish)
         )
 
@@ -129,7 +135,8 @@ class Pool:
         chosen.take()
         self._moved[chosen.id] = chosen
         self._leases.append(SlotLease(account_id=chosen.id, holder=holder, expires_at=expires_at))
-        return Booked(chosen.id, chosen.account.provider)
+        mode = policies.mode_on(chosen.account, asked=wish.mode)
+        return Booked(chosen.id, chosen.account.provider, mode)
 
     def _chosen(self, able: Mapping[int, _Room]) -> _Room | None:
         choice = policies.choose([room.candidate() for room in able.values()])
@@ -166,16 +173,16 @@ def _lets_in(room: _Room, wish: Wish) -> bool:
     if wish.skips_flagged and room.account.is_flagged:
         return False
     # Whoever names an account takes the speed that it has.
-    is_right = wish.only is not None or policies.takes(room.account, mode=wish.mode)
-    return room.is_open and is_right and room.left() > 0
+    mode = wish.mode if wish.only is None else policies.mode_on(room.account, asked=wish.mode)
+    return room.is_open and policies.takes(room.account, mode=mode) and room.left() > 0
 
 
 def open_pool(*, workspace_ids: Collection[int] = ()) -> Pool:
     """The operator's accounts and those of the workspaces, by the database's clock.
 
     What is parked is left out: it can do nothing, not even for follow-ups. New tasks need one that is not paused,
-    active or due for a probe, in use if it is a backup, inside its period and below its cap, with a request to spare and
-    a slot free.
+    active or due for a probe, activated if it is a backup, inside its period and below its cap, with a request to
+    spare and a slot free.
     """
     return Pool(map(_room, _candidates(workspace_ids)))
 
