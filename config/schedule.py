@@ -26,6 +26,7 @@ _JOBS: dict[str, Entry] = {
     "tasks.forget": _every(600),
     "tasks.count_usage": _every(20),
     "tasks.sum_costs": _every(600),
+    "tasks.sum_accounts": _every(60),
     "tasks.recount_usage": _at(hour=2, minute=23),
     "notifications.deliver": _every(2, queue="deliver"),
     "notifications.mail": _every(5, queue="deliver"),

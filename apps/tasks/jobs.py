@@ -56,8 +56,12 @@ def count_usage() -> None:
 
 @shared_task(name="tasks.sum_costs", ignore_result=True)
 def sum_costs() -> None:
-    """Today's and yesterday's costs as they stand, and what each account did."""
+    """Today's and yesterday's costs as they stand."""
     roll_up.sum_costs_of(last=datetime.now(UTC).date(), days=2)
+
+
+@shared_task(name="tasks.sum_accounts", ignore_result=True)
+def sum_accounts() -> None:
     account_hours.sum_up(hours=account_hours.RECENT_HOURS)
 
 

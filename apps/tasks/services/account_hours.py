@@ -2,8 +2,8 @@
 
 from django.db import connection
 
-# Long enough for a worker that was away over a night; a run over them reads one day's attempts.
-RECENT_HOURS = 26
+# Short, because pages want news within a minute; the night's run finds what a worker that was away has missed.
+RECENT_HOURS = 2
 # What is older is shown no more.
 DAYS = 400
 
