@@ -1,0 +1,148 @@
+"""Own accounts in a browser: seats are rented, two accounts connected at two bridges, one paused, one in trouble."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from apps.byoa.models import Account
+from apps.tasks.models import AccountHour
+from tests.bridge.running import RunningBridge
+from tests.dashboard.accounts import of, url
+from tests.e2e.conftest import Visitor
+from tests.factories import owner_of
+from tests.payments.stripe_server import StripeServer
+from tests.payments.subscribing import free, subscribed
+
+pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
+
+
+def _looks_right(visitor: Visitor, name: str) -> None:
+    """In both themes and widths; with ACCOUNT_SHOTS pictures are kept there."""
+    for theme in ("light", "dark"):
+        _themed(visitor, theme)
+        for width in (1280, 360):
+            visitor.width(width)
+            if folder := os.environ.get("ACCOUNT_SHOTS"):
+                path = Path(folder) / f"{name}-{theme}-{width}.png"
+                visitor.page.screenshot(path=path, full_page=True)
+            assert visitor.overflow() == 0, (name, theme, width)
+            assert visitor.accessibility() == [], (name, theme, width)
+    visitor.width(1280)
+    visitor.theme("light")
+
+
+def _themed(visitor: Visitor, theme: str) -> None:
+    # Without loading anew: what a form has refused would be gone.
+    visitor.theme(theme)
+    visitor.page.evaluate(f"document.documentElement.dataset.bsTheme = '{theme}'")
+    visitor.page.evaluate(
+        "Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)))"
+    )
+
+
+def _connect(page: Page, bridge: RunningBridge, label: str, secret: str) -> None:
+    page.get_by_role("link", name="Connect account", exact=False).first.click()
+    page.get_by_role("link", name="Choose Midjourney bridge").click()
+    _fill(page, bridge, label, secret)
+
+
+def _fill(page: Page, bridge: RunningBridge, label: str, secret: str) -> None:
+    for box in page.locator("fieldset input[type=checkbox]").all():
+        box.check()
+    page.fill("[name=label]", label)
+    page.fill("[name=base_url]", bridge.url)
+    page.fill("[name=credential]", secret)
+    page.get_by_role("button", name="Test and connect").click()
+
+
+def test_seats_are_rented_and_accounts_live_on_them(
+    visitor: Visitor,
+    stripe_server: StripeServer,
+    make_bridge: Callable[[], RunningBridge],
+    settings: Any,
+) -> None:
+    settings.STRIPE_SECRET_KEY = stripe_server.secret_key
+    settings.STRIPE_API_BASE = stripe_server.url
+    settings.TEST_PAYMENTS = True
+    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+    berlin, tokyo = make_bridge(), make_bridge()
+    workspace = free()
+    subscribed(workspace, stripe_server)
+    visitor.sign_in(owner_of(workspace), "correct horse")
+
+    page = visitor.open(url(workspace))
+    _looks_right(visitor, "accounts-empty")
+    page.get_by_role("link", name="Rent a seat for Midjourney").click()
+    page.fill("[name=seats]", "2")
+    page.get_by_role("button", name="Show the price").click()
+    expect(page.get_by_text("About $16.00 today")).to_be_visible()
+    _looks_right(visitor, "seats")
+    page.get_by_role("button", name="Rent 2 seats and pay $16.00").click()
+    expect(page.get_by_text("Midjourney has 2 seats now.")).to_be_visible()
+    _looks_right(visitor, "family-empty")
+
+    _connect(page, berlin, "Berlin", "bad")
+    expect(page.get_by_role("heading", name="The test failed. Nothing was stored.")).to_be_visible()
+    expect(page.locator("[name=credential]")).to_have_value("")
+    expect(page.locator("[name=label]")).to_have_value("Berlin")
+    _looks_right(visitor, "connect-refused")
+    page.fill("[name=credential]", "berlin-secret")
+    page.get_by_role("button", name="Test and connect").click()
+    expect(page.get_by_text("Berlin is connected")).to_be_visible()
+    page.locator(".crumb a").click()
+    _connect(page, tokyo, "Tokyo", "tokyo-secret")
+    expect(page.get_by_text("Tokyo is connected")).to_be_visible()
+    made = Account.objects.of(workspace.pk).get(label="Tokyo")
+
+    page.fill("[name=active_from]", "22:00")
+    page.fill("[name=active_to]", "06:00")
+    page.fill("[name=time_zone]", "Asia/Tokyo")
+    page.locator("[name=time_zone]").blur()
+    expect(page.get_by_text("00:00 to 06:00, 22:00 to 24:00").first).to_be_visible()
+    page.get_by_role("button", name="Save settings").click()
+    expect(page.get_by_text("The settings are saved")).to_be_visible()
+    tokyo.knobs(captcha=True)
+    page.get_by_role("button", name="Run checks").click()
+    line = page.locator('[data-line="captcha"]')
+    expect(line).to_contain_text("wrong")
+    expect(page.locator("#headline")).to_contain_text("The provider wants to see a person.")
+    _looks_right(visitor, "account-captcha")
+    tokyo.knobs(captcha=False)
+    page.get_by_role("button", name="I solved it").click()
+    expect(page.locator("#headline")).not_to_contain_text("person")
+
+    page = visitor.open(url(workspace, "accounts_family", "midjourney"))
+    page.get_by_role("button", name="Pause Berlin").click()
+    expect(page.get_by_text("Berlin is paused")).to_be_visible()
+    page.get_by_role("button", name="Make private").click()
+    expect(page.get_by_text("Midjourney is private")).to_be_visible()
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_text("Fail-over is on.")).to_be_visible()
+    _looks_right(visitor, "family")
+    page = visitor.open(url(workspace))
+    _looks_right(visitor, "accounts")
+
+    _worked(made)
+    page = visitor.open(of(made, "accounts_report"))
+    expect(page.get_by_text("36 tasks, 4 of them failed")).to_be_visible()
+    _looks_right(visitor, "report")
+    page = visitor.open(of(made, "accounts_delete"))
+    _looks_right(visitor, "delete")
+    page.get_by_role("textbox").fill("Tokyo")
+    page.get_by_role("button", name="Delete account").click()
+    expect(page.get_by_text("Tokyo is deleted")).to_be_visible()
+
+
+def _worked(account: Account) -> None:
+    """Four days of work."""
+    at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for day in range(4):
+        AccountHour.objects.create(
+            account=account, hour=at - timedelta(days=day + 1), attempts=6 + 2 * day, succeeded=5 + 2 * day,
+            run_ms=300_000, fast_ms=200_000, errors={"provider_failed": 1},
+        )  # fmt: skip
