@@ -6,6 +6,7 @@ to wait stands before nothing that could start. Between queues the older task go
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -86,7 +87,7 @@ def waiting_queues() -> list[Queue]:
 
 def in_queue(queue: Queue, *, limit: int) -> list[uuid.UUID]:
     """The oldest tasks of a queue."""
-    key = [queue.workspace_id, queue.family, queue.account_id or 0, queue.mode]
+    key: list[Any] = [queue.workspace_id, queue.family, queue.account_id or 0, queue.mode]
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT t.id FROM tasks_task t WHERE {_WAITS} AND ({_KEY}) = (%s, %s, %s, %s, %s, %s)"  # noqa: S608
