@@ -19,6 +19,8 @@ from apps.core import envelopes, refusals
 
 # The first segments of paths that programs call; what goes wrong there is told as JSON.
 _API_PATH = re.compile(r"/(api|account|v1|mj|hooks)(/|$)")
+# Clients of this one look at `status` first.
+_V2_PATH = re.compile(r"/mj/v2(/|$)")
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response:
@@ -33,15 +35,21 @@ def handle(error: Exception, context: dict[str, Any]) -> Response:
         return _answer(request, "not_found", envelopes.ROUTE_NOT_FOUND)
     if isinstance(error, (APIException, BadRequest, SuspiciousOperation, PermissionDenied)):
         return _answer(request, "invalid_request", "The request is not valid.")
-    return _response(refusals.of_error(error, request_id=_request_id(request)))
+    return _response(request, refusals.of_error(error, request_id=_request_id(request)))
+
+
+def told(request: HttpRequest, body: dict[str, Any]) -> dict[str, Any]:
+    """The error as the callers of this path know it."""
+    return {"status": "failed", **body} if _V2_PATH.match(request.path) else body
 
 
 def _answer(request: HttpRequest, type: str, message: str, *, http: int | None = None) -> Response:
-    return _response(refusals.refusal(type, message, request_id=_request_id(request), http=http))
+    refusal = refusals.refusal(type, message, request_id=_request_id(request), http=http)
+    return _response(request, refusal)
 
 
-def _response(refusal: refusals.Refusal) -> Response:
-    return Response(refusal.body, status=refusal.status, headers=refusal.headers)
+def _response(request: HttpRequest, refusal: refusals.Refusal) -> Response:
+    return Response(told(request, refusal.body), status=refusal.status, headers=refusal.headers)
 
 
 def _request_id(request: HttpRequest) -> str:
@@ -71,7 +79,8 @@ def _page(request: HttpRequest, status: int, type: str, message: str) -> HttpRes
         body = envelopes.failure(
             type=type, message=message, request_id=_request_id(request), http=status
         )
-        return HttpResponse(orjson.dumps(body), status=status, content_type="application/json")
+        text = orjson.dumps(told(request, body))
+        return HttpResponse(text, status=status, content_type="application/json")
     try:
         # No request context: a page that explains a fault must not need what may be at fault.
         page = render_to_string(f"{status}.html", {"request_id": _request_id(request)})

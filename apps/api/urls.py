@@ -8,6 +8,7 @@ from django.urls import URLPattern, path, re_path
 
 from apps.api import docs
 from apps.api.account.active import ActiveTasks
+from apps.api.account.histories import TaskHistories
 from apps.api.account.info import AccountInfo
 from apps.api.account.redeem import RedeemCode
 from apps.api.account.transactions import TransactionList
@@ -17,6 +18,11 @@ from apps.api.files.upload import EphemeralResource
 from apps.api.hooks.btcpay import BtcpayHook
 from apps.api.hooks.providers import ProviderHook
 from apps.api.hooks.stripe import StripeHook
+from apps.api.legacy.face_swap import FaceSwap, FaceSwapFetch
+from apps.api.legacy.suno import SunoMusic, SunoMusicDetail
+from apps.api.mj_v2.create import create_view
+from apps.api.mj_v2.read import V2Fetch, V2MultiFetch, V2Validation
+from apps.api.openapi.mj_v2 import TASK_TYPES as V2_TASK_TYPES
 from apps.api.v1.models import ModelList
 from apps.api.v1.quote import TaskQuote
 from apps.api.v1.tasks import TaskCollection, TaskDetail, TaskList
@@ -46,6 +52,19 @@ urlpatterns: list[Any] = [
     *_both("account/info", AccountInfo.as_view(), "account-info"),
     *_both("account/active_tasks", ActiveTasks.as_view(), "account-active-tasks"),
     *_both("account/redeem", RedeemCode.as_view(), "account-redeem"),
+    *_both("api/open/tasks/histories", TaskHistories.as_view(), "histories"),
+    *[
+        route
+        for task_type in V2_TASK_TYPES
+        for route in _both(f"mj/v2/{task_type}", create_view(task_type), f"mj-{task_type}")
+    ],
+    *_both("mj/v2/fetch", V2Fetch.as_view(), "mj-fetch"),
+    *_both("mj/v2/multi_fetch", V2MultiFetch.as_view(), "mj-multi_fetch"),
+    *_both("mj/v2/validation", V2Validation.as_view(), "mj-validation"),
+    *_both("api/suno/v1/music", SunoMusic.as_view(), "suno-create"),
+    *_both("api/suno/v1/music/<str:task_id>", SunoMusicDetail.as_view(), "suno-task"),
+    *_both("api/face_swap/v1/async", FaceSwap.as_view(), "face-swap-create"),
+    *_both("api/face_swap/v1/fetch", FaceSwapFetch.as_view(), "face-swap-fetch"),
     *_both("api/ephemeral_resource", EphemeralResource.as_view(), "upload"),
     *_both("hooks/providers/<str:token>", ProviderHook.as_view(), "hook-provider"),
     *_both("hooks/btcpay", BtcpayHook.as_view(), "hook-btcpay"),

@@ -9,6 +9,7 @@ from rest_framework.views import APIView
 
 from apps.accounts import access
 from apps.accounts.selectors import Identity, InvalidApiKey
+from apps.api.errors import told
 from apps.api.rendering import Json
 from apps.core import envelopes, throttling
 from apps.core.addresses import client_ip
@@ -83,7 +84,7 @@ class UnknownRoute(ApiView):
             message=envelopes.ROUTE_NOT_FOUND,
             request_id=str(getattr(request._request, "request_id", "")),
         )
-        return Response(body, status=404)
+        return Response(told(request._request, body), status=404)
 
     get = head = post = put = patch = delete = options = trace = _unknown
 

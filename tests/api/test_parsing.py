@@ -178,7 +178,9 @@ def test_boundary_values_in_every_field_end_in_a_contract_answer(
             statuses.add(response.status_code)
             assert response.json()["code"] == response.status_code
 
-    assert {400} <= statuses <= {200, 400}
+    # An account that is named may not be nameable, a task to continue not there.
+    lookups = {403, 404} if spec.family == "midjourney" else set()
+    assert {400} <= statuses <= {200, 400} | lookups
 
 
 @pytest.mark.django_db

@@ -1,7 +1,7 @@
 """GET /account/info: the workspace behind the key, in the field names that clients know.
 
-Fields for what Modelyard does not have (captcha solving) or what a workspace has none of (seats, groups) are there all
-the same, with the value that is true: false, 0 or empty.
+Fields for what Modelyard does not have (captcha solving, groups of accounts) are there all the same, with the value
+that is true: false or empty.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -21,7 +21,7 @@ from apps.api.openapi import operations
 from apps.api.views import ApiView, answer, identity_of
 from apps.billing import selectors as billing
 from apps.billing.models import CreditEntry, Wallet
-from apps.billing.selectors import transactions
+from apps.billing.selectors import subscriptions, transactions
 from apps.core import money
 from apps.tasks import selectors as tasks
 from apps.tasks.presentation import time_text
@@ -29,6 +29,8 @@ from apps.tasks.presentation import time_text
 _PRIVATE_POOLS = ("chat_gpt", "kling", "luma", "suno", "udio")
 _SEATS = ("chat_gpt", "hailuo", "kling", "luma", "suno", "udio")
 _FAILOVERS = ("mj", "kling", "luma", "suno")
+# What the catalog calls the families that have another name here.
+_FAMILIES = {"chat_gpt": "gpts", "mj": "midjourney"}
 _LIMITED_FAMILIES = (
     "flux", "hailuo", "image_toolkit", "internal_proxy", "kling", "luma", "suno", "trellis", "udio",
 )  # fmt: skip
@@ -50,7 +52,7 @@ class AccountInfo(ApiView):
         spent = _captured_points(identity.workspace_id) - moved.get(Kind.REFUND, 0)
         data = (
             _profile(workspace, identity)
-            | _pools()
+            | _pools(workspace)
             | _limits(identity)
             | _money(wallet, spent=spent, expired=-moved.get(Kind.EXPIRY, 0))
         )
@@ -73,20 +75,26 @@ def _profile(workspace: Workspace, identity: Identity) -> dict[str, Any]:
         "notification_hook_url": workspace.notification_hook_url,
         "plan": workspace.plan,
         "platform": settings.SITE_NAME.lower(),
-        "skip_suno_flagged_account": False,
+        "skip_suno_flagged_account": workspace.skips_flagged_suno,
         "type": "workspace",
         "updated_at": time_text(workspace.updated_at),
     }
 
 
-def _pools() -> dict[str, Any]:
-    """Seats and what they switch. Nobody has any until accounts can be connected."""
+def _pools(workspace: Workspace) -> dict[str, Any]:
+    """Seats, which families use them, and which may leave them."""
+    seats = subscriptions.seats_of(workspace_id=workspace.pk)
+    private, leaving = set(workspace.private_families), set(workspace.failover_families)
     return (
-        {f"is_using_private_{name}_pool": False for name in _PRIVATE_POOLS}
-        | {f"{name}_failover_enabled": False for name in _FAILOVERS}
-        | {f"private_{name}_pool_size": 0 for name in _SEATS}
-        | {"private_pool_size": 0}
+        {f"is_using_private_{name}_pool": _family(name) in private for name in _PRIVATE_POOLS}
+        | {f"{name}_failover_enabled": _family(name) in leaving for name in _FAILOVERS}
+        | {f"private_{name}_pool_size": seats.get(_family(name), 0) for name in _SEATS}
+        | {"private_pool_size": seats.get(_family("mj"), 0)}
     )
+
+
+def _family(name: str) -> str:
+    return _FAMILIES.get(name, name)
 
 
 def _limits(identity: Identity) -> dict[str, int]:

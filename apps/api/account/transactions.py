@@ -2,7 +2,6 @@
 
 import re
 import uuid
-from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 from django.http import QueryDict
@@ -11,6 +10,7 @@ from rest_framework.response import Response
 
 from apps.api.openapi import operations
 from apps.api.openapi.account import TRANSACTION_KINDS
+from apps.api.v1 import queries
 from apps.api.views import ApiView, answer, identity_of
 from apps.billing.selectors import transactions as ledger
 from apps.billing.selectors.transactions import Line, LineFilter
@@ -20,7 +20,6 @@ from apps.tasks.presentation import time_text
 
 _DEFAULT_LIMIT, _MAX_LIMIT = 20, 100
 _NUMBER = re.compile(r"[0-9]{1,18}")
-_UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 
 
 class TransactionList(ApiView):
@@ -34,7 +33,9 @@ class TransactionList(ApiView):
         workspace_id = identity_of(request).workspace_id
         wanted, limit, after = _filter(query), _limit(query), _cursor(query)
         span = ledger.span(
-            workspace_id=workspace_id, since=_instant(query, "from"), until=_instant(query, "to")
+            workspace_id=workspace_id,
+            since=queries.instant(query, "from"),
+            until=queries.instant(query, "to"),
         )
         page = ledger.page(
             workspace_id=workspace_id, filter=wanted, limit=limit, span=span, after=after
@@ -111,12 +112,3 @@ def _cursor(query: QueryDict) -> int | None:
     if not _NUMBER.fullmatch(text):
         raise InvalidRequest.field("cursor", "Give next_cursor of an earlier answer, unchanged.")
     return int(text)
-
-
-def _instant(query: QueryDict, name: str) -> datetime | None:
-    text = query.get(name, "")
-    if not text:
-        return None
-    if not _UNIX_SECONDS.fullmatch(text):
-        raise InvalidRequest.field(name, "Give a Unix time in whole seconds.")
-    return datetime.fromtimestamp(int(text), UTC)

@@ -1,65 +1,10 @@
 """Every operation of the API as OpenAPI says it. Views name theirs; a test finds a view without one."""
 
-from typing import Any
-
 from apps.api.openapi.account import TRANSACTION_KINDS, USAGE_SPLITS
-from apps.api.openapi.shapes import json_answer, reference
+from apps.api.openapi.calls import BODY, KEYED, TASK_ID, UNIX, body, creating, operation, query
 from apps.api.openapi.webhooks import DELIVERY_STATES
 
-_LIMIT_HEADERS = {
-    name: {"$ref": f"#/components/headers/{name}"}
-    for name in ("X-Request-Id", "RateLimit-Limit", "RateLimit-Remaining", "RateLimit-Reset")
-}
-_WITH_KEY: list[dict[str, list[str]]] = [{"apiKey": []}, {"bearer": []}]
-_ALWAYS = (429, 500)
-_KEYED = (401, 403, *_ALWAYS)
-_BODY = (400, 413)
-
-
-def _operation(
-    name: str,
-    tag: str,
-    summary: str,
-    *,
-    description: str,
-    answer: str,
-    errors: tuple[int, ...],
-    open_to_all: bool = False,
-    **more: Any,
-) -> dict[str, Any]:
-    responses: dict[str, Any] = {
-        "200": json_answer("The request succeeded.", answer, headers=_LIMIT_HEADERS)
-    }
-    for status in sorted(errors):
-        responses[str(status)] = {"$ref": f"#/components/responses/Error{status}"}
-    return {
-        "operationId": name,
-        "tags": [tag],
-        "summary": summary,
-        "description": description,
-        "security": [{}, *_WITH_KEY] if open_to_all else _WITH_KEY,
-        "responses": responses,
-        **more,
-    }
-
-
-def _body(schema: str, *, required: bool = True) -> dict[str, Any]:
-    return {"required": required, "content": {"application/json": {"schema": reference(schema)}}}
-
-
-def _query(name: str, description: str, **schema: Any) -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": schema}
-
-
-_TASK_ID = {
-    "name": "task_id",
-    "in": "path",
-    "required": True,
-    "schema": {"type": "string", "format": "uuid"},
-}
-_UNIX = {"type": "integer", "minimum": 0, "maximum": 99_999_999_999}
-
-CREATE_TASK = _operation(
+CREATE_TASK = creating(
     "createTask",
     "Tasks",
     "Create a task",
@@ -67,51 +12,28 @@ CREATE_TASK = _operation(
     "`completed`, `failed` or `cancelled`. With an `Idempotency-Key` a repetition within 24 hours gives the first "
     "answer again and never a second task.",
     answer="TaskAnswer",
-    errors=(*_KEYED, *_BODY, 402, 404, 409, 503),
-    requestBody=_body("CreateTask"),
-    parameters=[
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "description": "Names this request; 1 to 255 printable ASCII characters.",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-        },
-        {
-            "name": "X-Deadline-Seconds",
-            "in": "header",
-            "description": "The task fails with 11001, free of charge, when it has not ended so long after its "
-            "creation, waiting included.",
-            "schema": {"type": "integer", "minimum": 1, "maximum": 86_400},
-        },
-    ],
+    requestBody=body("CreateTask"),
 )
-CREATE_TASK["responses"]["200"]["headers"] = {
-    **_LIMIT_HEADERS,
-    "Idempotent-Replayed": {
-        "description": "`true` when this is an earlier answer again.",
-        "schema": {"type": "string", "const": "true"},
-    },
-}
-READ_TASK = _operation(
+READ_TASK = operation(
     "getTask",
     "Tasks",
     "Read a task",
     description="The task as it is now. A task of another workspace does not exist.",
     answer="TaskAnswer",
-    errors=(*_KEYED, 404),
-    parameters=[_TASK_ID],
+    errors=(*KEYED, 404),
+    parameters=[TASK_ID],
 )
-CANCEL_TASK = _operation(
+CANCEL_TASK = operation(
     "cancelTask",
     "Tasks",
     "Cancel a task",
     description="Possible until it starts; the held amount is given back at once. Afterwards: 409.",
     answer="TaskAnswer",
-    errors=(*_KEYED, 404, 409),
-    parameters=[_TASK_ID],
+    errors=(*KEYED, 404, 409),
+    parameters=[TASK_ID],
 )
-_CREATED_BEFORE = _query("created_before", "Unix time in seconds, exclusive.", **_UNIX)
-LIST_TASKS = _operation(
+_CREATED_BEFORE = query("created_before", "Unix time in seconds, exclusive.", **UNIX)
+LIST_TASKS = operation(
     "listTasks",
     "Tasks",
     "List tasks, or read up to 50 at once",
@@ -119,17 +41,17 @@ LIST_TASKS = _operation(
     "`ids`: those tasks in the order asked, and `missing`, the ids that are no task of this workspace; the other "
     "parameters are not looked at then.",
     answer="TaskListAnswer",
-    errors=(*_KEYED, 400),
+    errors=(*KEYED, 400),
     parameters=[
-        _query("cursor", "`next_cursor` of an earlier answer.", type="string", maxLength=64),
-        _query("limit", "Tasks on a page.", type="integer", minimum=1, maximum=100, default=20),
-        _query(
+        query("cursor", "`next_cursor` of an earlier answer.", type="string", maxLength=64),
+        query("limit", "Tasks on a page.", type="integer", minimum=1, maximum=100, default=20),
+        query(
             "status",
             "Only tasks in this state.",
             type="string",
             enum=["staged", "pending", "processing", "completed", "failed", "cancelled"],
         ),
-        _query(
+        query(
             "model",
             "Only this model.",
             type="string",
@@ -137,24 +59,24 @@ LIST_TASKS = _operation(
             minLength=1,
             maxLength=100,
         ),
-        _query("client_reference", "Only tasks of this name.", type="string", maxLength=255),
-        _query("created_after", "Unix time in seconds, inclusive.", **_UNIX),
+        query("client_reference", "Only tasks of this name.", type="string", maxLength=255),
+        query("created_after", "Unix time in seconds, inclusive.", **UNIX),
         _CREATED_BEFORE,
-        _query("ids", "Task ids with commas between them, at most 50.", type="string"),
+        query("ids", "Task ids with commas between them, at most 50.", type="string"),
     ],
 )
-CANCEL_TASKS = _operation(
+CANCEL_TASKS = operation(
     "cancelTasks",
     "Tasks",
     "Cancel many tasks",
     description="Cancels every task of the workspace that was created before then and has not started, and gives the "
     "held amounts back. `skipped` are those that match and run already.",
     answer="CancelledAnswer",
-    errors=(*_KEYED, 400),
+    errors=(*KEYED, 400),
     parameters=[
         {**_CREATED_BEFORE, "required": True},
         {
-            **_query(
+            **query(
                 "model",
                 "`all` or a family: `kling`, `midjourney`, `suno`, `luma`, `flux` and so on.",
                 type="string",
@@ -164,7 +86,7 @@ CANCEL_TASKS = _operation(
         },
     ],
 )
-STREAM_TASK = _operation(
+STREAM_TASK = operation(
     "streamTask",
     "Tasks",
     "Follow a task",
@@ -172,16 +94,16 @@ STREAM_TASK = _operation(
     "end of the stream after the final state. A comment line every 15 seconds keeps the connection open. "
     "A stream lasts an hour at most. Resume with `Last-Event-ID`: nothing that you have seen is sent again.",
     answer="Task",
-    errors=(*_KEYED, 404),
+    errors=(*KEYED, 404),
     parameters=[
-        _TASK_ID,
+        TASK_ID,
         {
             "name": "Last-Event-ID",
             "in": "header",
             "description": "The `id` of the last event you have seen.",
             "schema": {"type": "string"},
         },
-        _query("last_event_id", "The same, for clients that cannot set headers.", type="string"),
+        query("last_event_id", "The same, for clients that cannot set headers.", type="string"),
     ],
 )
 STREAM_TASK["responses"]["200"]["content"] = {
@@ -193,54 +115,54 @@ STREAM_TASK["responses"]["200"]["content"] = {
 STREAM_TASK["responses"]["204"] = {
     "description": "The task has ended and `Last-Event-ID` is its final state: there is nothing to come."
 }
-QUOTE_TASK = _operation(
+QUOTE_TASK = operation(
     "quoteTask",
     "Tasks",
     "Price a task",
     description="Takes the body of a create and answers what it would hold, with the sum behind it. Nothing is "
     "created. Also for what is not available at the moment.",
     answer="QuoteAnswer",
-    errors=(*_KEYED, *_BODY),
-    requestBody=_body("CreateTask"),
+    errors=(*KEYED, *BODY),
+    requestBody=body("CreateTask"),
 )
-LIST_MODELS = _operation(
+LIST_MODELS = operation(
     "listModels",
     "Models",
     "List models",
     description="Every model and task type with its input, its price and whether it can be had now. With a key: the "
     "prices of that key's workspace.",
     answer="ModelListAnswer",
-    errors=_KEYED,
+    errors=KEYED,
     open_to_all=True,
 )
-ACCOUNT_INFO = _operation(
+ACCOUNT_INFO = operation(
     "accountInfo",
     "Account",
     "Read the account",
     description="Plan, balance and limits of the workspace that the key belongs to.",
     answer="AccountInfoAnswer",
-    errors=_KEYED,
+    errors=KEYED,
 )
-ACTIVE_TASKS = _operation(
+ACTIVE_TASKS = operation(
     "activeTasks",
     "Account",
     "What is under way",
     description="By family: how many tasks are staged, pending and processing, and their ids, oldest first. Families "
     "without any are left out.",
     answer="ActiveTasksAnswer",
-    errors=_KEYED,
+    errors=KEYED,
 )
-REDEEM = _operation(
+REDEEM = operation(
     "redeemCode",
     "Account",
     "Redeem a code",
     description="Adds what the code is worth to the workspace. A code works once; case, spaces and dashes do not "
     "matter. Five wrong codes in an hour: 429.",
     answer="RedeemAnswer",
-    errors=(*_KEYED, *_BODY),
-    requestBody=_body("Redeem"),
+    errors=(*KEYED, *BODY),
+    requestBody=body("Redeem"),
 )
-LIST_TRANSACTIONS = _operation(
+LIST_TRANSACTIONS = operation(
     "listTransactions",
     "Account",
     "List the ledger",
@@ -249,69 +171,67 @@ LIST_TRANSACTIONS = _operation(
     "before it plus `points`. Hand `next_cursor` back as `cursor` for the next page; it is null on the last one. "
     "`opening_points` and `closing_points` are the balance before and after the asked time.",
     answer="TransactionListAnswer",
-    errors=(*_KEYED, 400),
+    errors=(*KEYED, 400),
     parameters=[
-        _query(
+        query(
             "cursor", "`next_cursor` of an earlier answer.", type="string", pattern="^[0-9]{1,18}$"
         ),
-        _query("limit", "Lines on a page.", type="integer", minimum=1, maximum=100, default=20),
-        _query("kind", "Only these.", type="string", enum=TRANSACTION_KINDS),
-        _query("task_id", "Only of this task.", type="string", format="uuid"),
-        _query("from", "Unix time, included.", **_UNIX),
-        _query("to", "Unix time, excluded.", **_UNIX),
+        query("limit", "Lines on a page.", type="integer", minimum=1, maximum=100, default=20),
+        query("kind", "Only these.", type="string", enum=TRANSACTION_KINDS),
+        query("task_id", "Only of this task.", type="string", format="uuid"),
+        query("from", "Unix time, included.", **UNIX),
+        query("to", "Unix time, excluded.", **UNIX),
     ],
 )
-READ_USAGE = _operation(
+READ_USAGE = operation(
     "readUsage",
     "Account",
     "What was used and spent",
     description="By UTC day, model or API key, from daily sums that are about a minute old. Refunds count on the day "
     "on which they were given. Days and models without work are left out.",
     answer="UsageAnswer",
-    errors=(*_KEYED, 400),
+    errors=(*KEYED, 400),
     parameters=[
-        _query("by", "What an item is of.", type="string", enum=USAGE_SPLITS, default="day"),
-        _query("from", "First UTC day; empty: 30 days up to `to`.", type="string", format="date"),
-        _query("to", "Last UTC day, included; empty: today.", type="string", format="date"),
+        query("by", "What an item is of.", type="string", enum=USAGE_SPLITS, default="day"),
+        query("from", "First UTC day; empty: 30 days up to `to`.", type="string", format="date"),
+        query("to", "Last UTC day, included; empty: today.", type="string", format="date"),
     ],
 )
-UPLOAD = _operation(
+UPLOAD = operation(
     "uploadFile",
     "Files",
     "Upload a file for 24 hours",
     description="A picture, film or sound of at most 10 MB, to be used as an input by its URL. From the Developer plan "
     "up. Free.",
     answer="UploadAnswer",
-    errors=(*_KEYED, *_BODY),
-    requestBody=_body("Upload"),
+    errors=(*KEYED, *BODY),
+    requestBody=body("Upload"),
 )
-LIST_DELIVERIES = _operation(
+LIST_DELIVERIES = operation(
     "listDeliveries",
     "Webhooks",
     "List webhook deliveries",
     description="Newest first, each with the log of its attempts. Kept for 30 days. Hand `next_cursor` back as "
     "`cursor` for the next page; it is null on the last one.",
     answer="DeliveryListAnswer",
-    errors=(*_KEYED, 400),
+    errors=(*KEYED, 400),
     parameters=[
-        _query(
+        query(
             "cursor", "`next_cursor` of an earlier answer.", type="string", pattern="^[0-9]{1,18}$"
         ),
-        _query(
-            "limit", "Deliveries on a page.", type="integer", minimum=1, maximum=100, default=20
-        ),
-        _query("state", "Only these.", type="string", enum=DELIVERY_STATES),
-        _query("task_id", "Only of this task.", type="string", format="uuid"),
+        query("limit", "Deliveries on a page.", type="integer", minimum=1, maximum=100, default=20),
+        query("state", "Only these.", type="string", enum=DELIVERY_STATES),
+        query("task_id", "Only of this task.", type="string", format="uuid"),
     ],
 )
-REPLAY_DELIVERY = _operation(
+REPLAY_DELIVERY = operation(
     "replayDelivery",
     "Webhooks",
     "Send an event again",
     description="At once, with the same `webhook-id` and body, and with all attempts before it. What is still waiting "
     "stays as it is. May be repeated.",
     answer="DeliveryAnswer",
-    errors=(*_KEYED, 404),
+    errors=(*KEYED, 404),
     parameters=[
         {
             "name": "delivery_id",

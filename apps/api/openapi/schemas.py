@@ -1,6 +1,9 @@
 """What answers hold, as JSON Schema."""
 
 from apps.api.openapi.account import SCHEMAS as ACCOUNT
+from apps.api.openapi.histories import SCHEMAS as HISTORIES
+from apps.api.openapi.legacy import SCHEMAS as LEGACY
+from apps.api.openapi.mj_v2 import SCHEMAS as MJ_V2
 from apps.api.openapi.shapes import (
     ANY_OBJECT,
     BOOLEAN,
@@ -197,5 +200,8 @@ SCHEMAS: dict[str, Schema] = {
     "UploadAnswer": envelope(obj({"url": text(format="uri")})),
     **ACCOUNT,
     **WEBHOOKS,
+    **HISTORIES,
+    **LEGACY,
+    **MJ_V2,
     **{f"Error{status}": error_schema(status) for status in ERROR_TITLES},
 }

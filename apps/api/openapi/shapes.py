@@ -97,12 +97,13 @@ ERROR_TITLES = {
 }
 
 
-def error_response(status: int) -> Schema:
+def error_response(status: int, *, schema: str = "Error") -> Schema:
     kinds = ", ".join(f"`{kind.type}` ({kind.code})" for kind in error_kinds(status))
     headers: Schema = {"X-Request-Id": {"$ref": "#/components/headers/X-Request-Id"}}
     if status in (429, 503):
         headers["Retry-After"] = {"$ref": "#/components/headers/Retry-After"}
-    return json_answer(f"{ERROR_TITLES[status]} Types: {kinds}.", f"Error{status}", headers=headers)
+    described = f"{ERROR_TITLES[status]} Types: {kinds}."
+    return json_answer(described, f"{schema}{status}", headers=headers)
 
 
 def header(description: str, schema: Schema, *, required: bool = True) -> Schema:

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django.http import QueryDict
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from apps.accounts.selectors import Identity
 from apps.api import parsing
 from apps.api.openapi import operations
-from apps.api.v1 import cursors, families, render, requests
+from apps.api.v1 import cursors, families, queries, render, requests
 from apps.api.views import ApiView, answer, identity_of
 from apps.core.errors import InvalidRequest, NotFound
 from apps.tasks import presentation, selectors
@@ -22,7 +22,6 @@ from apps.tasks.services import cancel, create
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 MAX_IDS = 50
-_UNIX_SECONDS = re.compile(r"[0-9]{1,11}")
 _MODEL = re.compile(r"[\x21-\x7e]{1,100}")
 
 
@@ -154,22 +153,13 @@ def _filter(query: QueryDict) -> TaskFilter:
         client_reference=requests.client_reference(
             query.get("client_reference"), "client_reference"
         ),
-        created_after=_instant(query, "created_after"),
-        created_before=_instant(query, "created_before"),
+        created_after=queries.instant(query, "created_after"),
+        created_before=queries.instant(query, "created_before"),
     )
 
 
-def _instant(query: QueryDict, name: str) -> datetime | None:
-    text = query.get(name, "")
-    if not text:
-        return None
-    if not _UNIX_SECONDS.fullmatch(text):
-        raise InvalidRequest.field(name, "Give a Unix time in whole seconds.")
-    return datetime.fromtimestamp(int(text), UTC)
-
-
 def _needed_instant(query: QueryDict, name: str) -> datetime:
-    instant = _instant(query, name)
+    instant = queries.instant(query, name)
     if instant is None:
         raise InvalidRequest.field(name, "Give a Unix time in whole seconds.")
     return instant
