@@ -119,12 +119,14 @@ _TITLES: dict[str, str] = {
 }
 
 
+_NO_OWN = "no own account could take it"
+_PUBLIC = f"for pay-per-use: {_NO_OWN}"
 _ENDINGS = {_TITLES[status] for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)}
 
 
 def timeline(task: Task) -> list[Step]:
     """Events and attempts in the order they happened."""
-    points = [_of_event(event) for event in task.events.all() if event.kind in _TITLES]
+    points = [_of_event(event, task) for event in task.events.all() if event.kind in _TITLES]
     for attempt in task.attempts.select_related("account"):
         points += _of_attempt(attempt, task)
     # The end is written in one transaction with its attempt's: it comes last whatever the clock says.
@@ -140,9 +142,13 @@ def timeline(task: Task) -> list[Step]:
 Point = tuple[datetime, str, str, str]
 
 
-def _of_event(event: TaskEvent) -> Point:
+def _of_event(event: TaskEvent, task: Task) -> Point:
     if event.data.get("failover"):
-        return event.created_at, "Moved to pay-per-use", "no own account could take it", "warn"
+        return event.created_at, "Moved to pay-per-use", _NO_OWN, "warn"
+    if event.kind == "created" and task.failover_triggered:
+        # Unless a later event says when.
+        is_moved_later = any(other.data.get("failover") for other in task.events.all())
+        return event.created_at, _TITLES[event.kind], "" if is_moved_later else _PUBLIC, "idle"
     tones: dict[str, str] = {Status.COMPLETED: "ok", Status.FAILED: "bad"}
     return event.created_at, _TITLES[event.kind], "", tones.get(event.kind, "idle")
 

@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from apps.byoa.services import slots
-from apps.tasks.services import account_hours, failover, loads, roll_up
+from apps.tasks.services import account_hours, failover, loads, penalties_waive, roll_up
 from apps.tasks.services import dispatch as dispatching
 from apps.tasks.services import execute as executing
 from apps.tasks.services import sweep as sweeping
@@ -47,6 +47,12 @@ def sweep() -> None:
 @shared_task(name="tasks.forget", ignore_result=True)
 def forget() -> None:
     sweeping.forget_idempotency_keys()
+
+
+@shared_task(name="tasks.give_back_penalties", ignore_result=True)
+def give_back_penalties() -> None:
+    """Of days that were waived while their tasks still ran."""
+    penalties_waive.give_back_due()
 
 
 @shared_task(name="tasks.count_usage", ignore_result=True)

@@ -274,6 +274,7 @@ def test_own_accounts_from_the_first_seat_to_fail_over(
         "mj_bot_captcha_required",
         "mj_bot_banned",
         "no_active_mj_bot",
+        "account_failover",
     }
     events = wait_for(lambda: heard(receiver), lambda found: wanted <= set(found))
     page = ana.person.open(f"{ana.person.home}/notifications")

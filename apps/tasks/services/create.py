@@ -25,7 +25,7 @@ from apps.notifications.services import outbox
 from apps.tasks import selectors
 from apps.tasks.models import IdempotencyRecord, Status, Task
 from apps.tasks.policies import PRIVATE
-from apps.tasks.services import penalties, prompts, routing, wakes, webhooks
+from apps.tasks.services import failover, penalties, prompts, routing, wakes, webhooks
 from apps.tasks.services.follow_ups import ActionPerformed
 from apps.tasks.services.request import Prepared, TaskRequest, prepare
 
@@ -82,6 +82,8 @@ def create_task(*, identity: Identity, request: TaskRequest) -> Created:
         if isinstance(error, IntegrityError):
             return _refused(error, identity, request, task)
         raise
+    if prepared.failover_triggered:
+        failover.tell(task)
     if task.status == Status.PENDING:
         wakes.DISPATCH.after_commit()
     if webhooks.tells_creation(task):

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _AT_ONCE = 200
 _GONE = "The account that it must run on was removed. Nothing was charged."
 _NO_SEAT = "The seat of the account that it must run on has ended. Nothing was charged."
+_NO_ACCOUNT = "None of the workspace's own accounts could take it."
 _NONE_LEFT = "None of your own accounts can take it any more. Nothing was charged."
 
 
@@ -115,14 +116,7 @@ def _moved(task_id: uuid.UUID) -> int:
     TaskEvent.objects.create(task=task, kind=task.status, data={"failover": True})
     points = task.price_points
     credits.hold(identity=identity, points=points, reference=task.reference, is_reserved=True)
-    account_events.tell(
-        workspace_id=task.workspace_id,
-        type="account_failover",
-        message=f"No own account could take a {task.family} task; it went to pay-per-use.",
-        detail={"family": task.family, "task_id": str(task.id), "reason": _NONE_LEFT},
-        key=f"failover:{task.id}",
-        url=f"/w/{task.workspace.slug}/tasks/{task.id}",
-    )
+    tell(task)
     penalties.tell([beyond] if beyond else [])
     notices.changed([task.id])
     wakes.DISPATCH.after_commit()
@@ -134,6 +128,20 @@ def _counted_relax(identity: Identity, task: Task) -> Beyond | None:
     if not penalties.counts_relax(task):
         return None
     return penalties.count_relax(identity=identity, task=task, day=task.created_at.date())
+
+
+@transaction.atomic
+def tell(task: Task) -> None:
+    """Tell the workspace that the task left its own accounts, once."""
+    slug = Workspace.objects.values_list("slug", flat=True).get(pk=task.workspace_id)
+    account_events.tell(
+        workspace_id=task.workspace_id,
+        type="account_failover",
+        message=f"No own account could take a {task.family} task; it went to pay-per-use.",
+        detail={"family": task.family, "task_id": str(task.id), "reason": _NO_ACCOUNT},
+        key=f"failover:{task.id}",
+        url=f"/w/{slug}/tasks/{task.id}",
+    )
 
 
 def _price(task: Task) -> None:
