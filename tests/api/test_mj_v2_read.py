@@ -1,17 +1,21 @@
 """POST /mj/v2/{fetch, multi_fetch, validation}: without a key, and nothing of a workspace in the answer."""
 
+import io
 import json
 import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from PIL import Image
 from pytest_django import Settings
 
 from apps.accounts.models import Workspace
 from apps.catalog import selectors as catalog
 from apps.catalog.models import BannedWord
+from apps.files.services import media
 from apps.tasks.models import Task
+from apps.tasks.services.execute import execute
 from tests.api.conftest import Caller, caller_of
 from tests.api.midjourney import (
     ACTIONS,
@@ -165,6 +169,21 @@ def test_fetch_tells_nothing_of_the_workspace(api: Caller, workspace: Workspace)
 
     for secret in ("ecret", "webhook", api.key, str(workspace.pk) + '"'):
         assert secret not in text
+
+
+def test_sandbox_task_ends_in_pictures_for_whoever_knows_its_id(api: Caller):
+    task_id = imagined(api, "flying night city --ar 16:9", process_mode="fast")
+
+    execute(task_id=uuid.UUID(task_id))
+
+    found = fetched(task_id)
+    result = found["task_result"]
+    pictures = [Image.open(io.BytesIO(media.fetch(url=url))) for url in
+                (result["image_url"], *result["image_urls"])]  # fmt: skip
+    assert (found["status"], result["quota_used"]) == ("finished", 14)
+    assert result["image_url"].endswith(f"/mj/{task_id}.png")
+    grid_size, *sizes = [picture.size for picture in pictures]
+    assert sizes == [(grid_size[0] // 2, grid_size[1] // 2)] * 4
 
 
 @pytest.mark.parametrize("task_id", ["", None, 5, [], {}])
