@@ -135,7 +135,7 @@ class AccountHour(models.Model):
     """What the attempts at an account that ended within an hour (UTC) came to: its data report is made of these rows.
 
     `run_ms` and `fast_ms` are the time from start to end of those that went well; fast ones use up paid fast hours.
-    `errors` counts the others by what went wrong: {"provider_moderated": 2}.
+    `errors` counts the others by what went wrong: {"moderated": 2}.
     """
 
     account = models.ForeignKey(
