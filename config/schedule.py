@@ -24,6 +24,7 @@ _JOBS: dict[str, Entry] = {
     "tasks.work": _every(1, queue="provider"),
     "tasks.sweep": _every(5),
     "tasks.forget": _every(600),
+    "tasks.give_back_penalties": _every(300),
     "tasks.count_usage": _every(20),
     "tasks.sum_costs": _every(600),
     "tasks.sum_accounts": _every(60),
