@@ -23,9 +23,11 @@ from apps.ops import (  # noqa: F401 - they register their pages
     admin_ledger,
     admin_mail,
     admin_payments,
+    admin_penalties,
     admin_plans,
     admin_pools,
     admin_referrals,
+    admin_seats,
     admin_tasks,
     admin_words,
 )

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import path
 
-from apps.ops import admin_ledger, admin_margin, admin_work, views
+from apps.ops import admin_ledger, admin_margin, admin_own_accounts, admin_work, views
 
 # No namespace of our own: the admin's pages find each other as "admin:…", at the top.
 urlpatterns = [
@@ -12,6 +12,21 @@ urlpatterns = [
     path("metrics", views.metrics, name="metrics"),
     # Before the admin's own, whose last pattern takes every address below it.
     path("ops/admin/pool/", admin.site.admin_view(admin_work.pool_and_queues), name="ops_pool"),
+    path(
+        "ops/admin/health/",
+        admin.site.admin_view(admin_own_accounts.health),
+        name="ops_accounts_health",
+    ),
+    path(
+        "ops/admin/own-accounts/",
+        admin.site.admin_view(admin_own_accounts.own_accounts),
+        name="ops_own_accounts",
+    ),
+    path(
+        "ops/admin/own-accounts/<int:account_id>/pause/",
+        admin.site.admin_view(admin_own_accounts.own_account_pause),
+        name="ops_own_account_pause",
+    ),
     path("ops/admin/margin/", admin.site.admin_view(admin_margin.margin), name="ops_margin"),
     path(
         "ops/admin/margin.csv",

@@ -1,4 +1,5 @@
 import re
+from datetime import date
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -28,9 +29,10 @@ from apps.billing.services.invoices import default_entity
 from apps.catalog.models import BannedWord, PriceOverride
 from apps.notifications.models import Email
 from apps.ops.admin_tasks import ACTIONS
+from apps.tasks.models import Penalty, PenaltyDay
 from tests.factories import UserFactory, api_key, gifts, owner_of, task
 from tests.factories.billing import invoice, payment, subscription
-from tests.factories.byoa import CREDENTIAL, account
+from tests.factories.byoa import CREDENTIAL, account, own_account, seats
 
 pytestmark = pytest.mark.django_db
 
@@ -113,6 +115,14 @@ def crypto_rows(workspace: Workspace) -> dict[str, Any]:
     return {"deposit": deposit, "depositaddress": address, "chaincursor": cursor}
 
 
+def penalty_rows(workspace: Workspace) -> dict[str, Any]:
+    day = {"workspace": workspace, "day": date(2026, 1, 1)}
+    return {
+        "penaltyday": PenaltyDay.objects.create(**day, incorrect=61),
+        "penalty": Penalty.objects.create(**day, kind="error", number=61, threshold=60),
+    }
+
+
 def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
     """Every page of every model in the console."""
     rows = {
@@ -137,9 +147,12 @@ def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
         ),
         "subscription": (paid := subscription(workspace)),
         "planversion": paid.plan_version,
+        "seats": seats(workspace),
+        **penalty_rows(workspace),
     }
     found = [reverse("admin:index"), reverse("admin:app_list", args=["accounts"])]
-    found.append(reverse("ops_pool"))
+    found += [reverse("ops_pool"), reverse("ops_accounts_health"), reverse("ops_own_accounts")]
+    found.append(reverse("ops_own_account_pause", args=[own_account(workspace).pk]))
     found.append(reverse("admin:accounts_workspace_plan", args=[workspace.pk]))
     found += [reverse("admin:tasks_task_act", args=[rows["task"].pk, name]) for name in ACTIONS]
     for model in OURS:
@@ -237,6 +250,9 @@ def test_console_has_only_what_operators_may_change():
         "AdjustmentRequest",
         "PlanVersion",
         "Subscription",
+        "Seats",
+        "Penalty",
+        "PenaltyDay",
         "Payment",
         "RefundRequest",
         "InboundEvent",
