@@ -119,7 +119,7 @@ class Day:
 
     name: str
     bars: Sequence[Bar]
-    hours: str
+    hours: Sequence[str]
     clocks: str
 
 
@@ -164,15 +164,15 @@ def _day(
 
 def _hours(
     inside: Sequence[tuple[datetime, datetime]], first: datetime, last: datetime, zone: ZoneInfo
-) -> str:
+) -> list[str]:
     if not inside:
-        return "rests"
+        return ["rests"]
     if inside == [(first, last)]:
-        return "all day"
-    return ", ".join(
-        f"{start.astimezone(zone):%H:%M} to {'24:00' if end == last else f'{end.astimezone(zone):%H:%M}'}"
+        return ["all day"]
+    return [
+        f"{start.astimezone(zone):%H:%M}–{'24:00' if end == last else f'{end.astimezone(zone):%H:%M}'}"
         for start, end in inside
-    )
+    ]
 
 
 # -------------------------------------------------------------------------------- the report

@@ -26,6 +26,11 @@ _MODES = [
 _NEW = Terms(label="", base_url="")
 
 
+class _Options(forms.JSONField):
+    def prepare_value(self, value: Any) -> Any:
+        return "" if value in (None, {}) else super().prepare_value(value)
+
+
 class _Refusable(forms.Form):
     def refuse(self, error: InvalidRequest) -> None:
         """Show the service's refusal beside the field it is about."""
@@ -66,7 +71,7 @@ class TermsForm(_Refusable):
         label="Time zone", max_length=64, initial="UTC", help_text="A name such as Europe/Berlin."
     )
     tags = forms.CharField(required=False, max_length=700, help_text="Words with commas between.")
-    config = forms.JSONField(
+    config = _Options(
         label="Options of the connector, JSON",
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"}),
@@ -111,7 +116,7 @@ class TermsForm(_Refusable):
 def shown(account: Account) -> dict[str, Any]:
     """What the settings of an account start with."""
     values = {name: getattr(account, name) for name in TermsForm.base_fields}
-    return {**values, "tags": ", ".join(account.tags), "config": account.config or None}
+    return {**values, "tags": ", ".join(account.tags), "config": account.config}
 
 
 def _secret(label: str, hint: str) -> forms.CharField:
