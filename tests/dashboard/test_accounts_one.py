@@ -131,7 +131,7 @@ def test_settings_are_saved_and_count_from_then_on(owner: Client, bridged: Accou
     assert (bridged.slots, bridged.daily_cap, bridged.tags) == (2, 50, ["eu"])
     assert (bridged.active_from, bridged.active_to) == (time(22), time(6))
     assert bridged.time_zone == "Europe/Berlin"
-    assert "00:00–06:00, 22:00–24:00" in words(page.content)
+    assert "00:00–06:00 22:00–24:00" in words(page.content)
     assert selectors.access(bridged).credential == f"upstream-key-{bridged.pk}"
 
 
