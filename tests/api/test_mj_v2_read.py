@@ -323,6 +323,14 @@ def test_validation_of_a_good_prompt():
     assert response.json() == {"Prompt": "a cat", "ErrorMessage": "", "AspectRatio": "16:9"}
 
 
+def test_validation_reads_no_book():
+    assert checked("a " * 5_000_000).json() == {
+        "Prompt": "",
+        "ErrorMessage": "Prompt is too long, limited to 6000 characters",
+        "AspectRatio": "",
+    }
+
+
 def test_validation_makes_nothing_and_counts_nothing(api: Caller, workspace: Workspace):
     for _ in range(40):
         v2(api, "validation", {"prompt": ""})

@@ -5,8 +5,6 @@ from typing import Any
 import pytest
 
 from apps.catalog.registry import spec_of
-from apps.providers.base import Access, Work
-from apps.providers.google import Google
 from tests.catalog.helpers import URL, dollars, parsed, price, refusal
 
 PAPER = {"prompt": "a lighthouse made of paper"}
@@ -108,19 +106,3 @@ def test_joycaption_describes_for_half_a_cent():
         ("google", "caption"),
     ]
     assert refusal(*spec.name, {"prompt": "a list"}) == ("input.image", "This field is required.")
-
-
-@pytest.mark.parametrize(
-    ("task_type", "asked"),
-    [
-        (FLASH, "gemini-2.5-flash-image"),
-        (PRO, "gemini-3-pro-image"),
-        (SECOND, "gemini-3.1-flash-image"),
-    ],
-)
-def test_gemini_asks_google_for_the_model_that_was_chosen(task_type: str, asked: str):
-    work = Work("ref", "image", "gemini", task_type, PAPER)
-
-    request = next(Google().submit(work, Access("", "key")))
-
-    assert request.url.endswith(f"/v1beta/models/{asked}:generateContent")

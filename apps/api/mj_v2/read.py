@@ -14,6 +14,8 @@ from apps.api import parsing
 from apps.api.legacy.asking import needed_text
 from apps.api.openapi import mj_v2 as operations
 from apps.api.views import ApiView
+from apps.catalog.midjourney.inputs import LONGEST_PROMPT
+from apps.catalog.midjourney.prompt_check import TOO_LONG, Checked
 from apps.catalog.specs.midjourney import FAMILY
 from apps.core.errors import InvalidRequest, NotFound
 from apps.tasks import selectors
@@ -62,7 +64,7 @@ class V2Validation(ApiView):
         prompt = parsing.json_object(request._request).get("prompt")
         if not isinstance(prompt, str):
             raise InvalidRequest.field("prompt", "This field is required, as text.")
-        found = prompts.examined(prompt)
+        found = _checked(prompt)
         return Response(
             {
                 "Prompt": found.prompt,
@@ -70,6 +72,13 @@ class V2Validation(ApiView):
                 "AspectRatio": found.aspect_ratio,
             }
         )
+
+
+def _checked(prompt: str) -> Checked:
+    """Anybody may ask, so what no task would take is not looked at word by word."""
+    if len(prompt) > LONGEST_PROMPT:
+        return Checked("", TOO_LONG)
+    return prompts.examined(prompt)
 
 
 def _fetched(texts: list[str]) -> dict[str, dict[str, Any] | None]:

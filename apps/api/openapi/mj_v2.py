@@ -17,6 +17,7 @@ from apps.api.openapi.shapes import (
     text,
 )
 from apps.catalog import registry
+from apps.catalog.midjourney.inputs import LONGEST_PROMPT
 from apps.catalog.specs.midjourney import MODEL
 
 TAG = "Midjourney v2"
@@ -158,7 +159,7 @@ SCHEMAS: dict[str, Schema] = {
     ),
     "V2Fetch": obj({"task_id": text(format="uuid")}),
     "V2MultiFetch": obj({"task_ids": {**array(text()), "maxItems": 50}}),
-    "V2Validation": obj({"prompt": text(maxLength=100_000)}),
+    "V2Validation": obj({"prompt": text(maxLength=LONGEST_PROMPT)}),
     **{f"{_ERROR}{status}": _error(status) for status in ERROR_TITLES},
 }
 ERROR_RESPONSES = {

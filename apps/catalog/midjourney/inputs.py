@@ -22,7 +22,7 @@ from apps.core.errors import InvalidRequest
 MODES = ("relax", "fast", "turbo")
 SLOWEST = "relax"
 # The prompt check has its own limit and its own words; this only bounds what is read.
-_LONGEST_PROMPT = 100_000
+LONGEST_PROMPT = 100_000
 NEWEST = "v6"
 
 
@@ -32,7 +32,7 @@ def _not_mixed(value: Any) -> Any:
 
 # "mixed" is an old word for "no wish".
 ProcessMode = Annotated[Literal["relax", "fast", "turbo"] | None, BeforeValidator(_not_mixed)]
-Prompt = Annotated[str, Field(max_length=_LONGEST_PROMPT, json_schema_extra=MULTILINE)]
+Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT, json_schema_extra=MULTILINE)]
 AspectRatio = Annotated[
     str,
     Field(max_length=9),
