@@ -36,6 +36,7 @@ IN_USE = (Status.ACTIVE, Status.COOLING, Status.CHECKING)
 def checked_access(*, provider: str, terms: Terms, credential: str) -> Access:
     """What an adapter would be given, for a check before anything is stored. Raises InvalidRequest."""
     settings.check_provider(provider)
+    terms = settings.with_address(terms, provider=provider)
     settings.check(terms)
     return Access(terms.base_url, settings.checked_credential(credential), terms.config)
 
@@ -44,6 +45,7 @@ def checked_access(*, provider: str, terms: Terms, credential: str) -> Access:
 def add_account(*, provider: str, terms: Terms, credential: str) -> Account:
     """A new account in the operator's pool, ready for work. Raises InvalidRequest."""
     access = checked_access(provider=provider, terms=terms, credential=credential)
+    terms = settings.with_address(terms, provider=provider)
     if terms.is_backup:
         raise InvalidRequest.field("is_backup", "The operator's pool has no backups.")
     fields: Any = settings.values_of(terms)

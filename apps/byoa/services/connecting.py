@@ -18,7 +18,6 @@ from apps.byoa.services.terms import MIDJOURNEY, Terms
 from apps.core import webhook_urls
 from apps.core.errors import InvalidRequest
 from apps.core.logs import scrub
-from apps.providers import registry
 from apps.providers.base import (
     Access,
     AccountNeedsOwner,
@@ -88,12 +87,12 @@ def _wanted(
         known = ", ".join(providers) or "none"
         raise InvalidRequest.field("provider", f"It must be one of these: {known}.")
     mode = terms.mode or (Mode.FAST if family == MIDJOURNEY else Mode.ANY)
-    base_url = terms.base_url or registry.adapter(provider).base_url_default
-    terms = replace(terms, families=(family,), mode=mode, base_url=base_url)
+    terms = settings.with_address(terms, provider=provider)
+    terms = replace(terms, families=(family,), mode=mode)
     settings.check(terms)
-    webhook_urls.check(base_url, field="base_url")
+    webhook_urls.check(terms.base_url, field="base_url")
     key = checked_key(credential)
-    _require_no_other_seat(provider, base_url, key)
+    _require_no_other_seat(provider, terms.base_url, key)
     return _Wanted(workspace, provider, terms, key)
 
 

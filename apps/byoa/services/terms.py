@@ -3,7 +3,7 @@
 import string
 import zoneinfo
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,6 +76,12 @@ def check_provider(provider: str) -> None:
     if provider not in registry.names():
         known = ", ".join(registry.names())
         raise InvalidRequest.field("provider", f"It must be one of these: {known}.")
+
+
+def with_address(terms: Terms, *, provider: str) -> Terms:
+    """The terms with its provider's own address, where it has one and none is given."""
+    own = registry.adapter(provider).base_url_default
+    return terms if terms.base_url else replace(terms, base_url=own)
 
 
 def checked_credential(credential: str) -> str:

@@ -71,7 +71,8 @@ WORK_CHECKS = {
         SELECT workspace_id, family, COALESCE(l.active, 0), COALESCE(l.staged, 0), COALESCE(c.active, 0),
                COALESCE(c.staged, 0), pool
           FROM tasks_familyload l FULL JOIN (
-               SELECT t.workspace_id, t.family, t.service_mode AS pool, count(*) FILTER (WHERE t.status <> 'staged') AS active,
+               SELECT t.workspace_id, t.family, t.service_mode AS pool,
+                      count(*) FILTER (WHERE t.status <> 'staged') AS active,
                       count(*) FILTER (WHERE t.status = 'staged') AS staged
                  FROM tasks_task t WHERE t.status IN ('staged', 'pending', 'processing') GROUP BY 1, 2, 3
                ) c USING (workspace_id, family, pool)

@@ -57,7 +57,8 @@ class Command(BaseCommand):
             raise CommandError(f"The provider says: {error}") from None
 
     def _add(self, options: dict[str, Any]) -> None:
-        terms, provider = accounts.Terms(**_given(options)), options["provider"]
+        terms = accounts.Terms(**{"base_url": "", **_given(options)})
+        provider = options["provider"]
         access = accounts.checked_access(
             provider=provider, terms=terms, credential=_credential(self.stdin_is_terminal())
         )
@@ -116,7 +117,11 @@ class Command(BaseCommand):
 
 def _add_terms(parser: ArgumentParser, *, is_new: bool) -> None:
     parser.add_argument("--label", required=is_new, help="your own name for it")
-    parser.add_argument("--base-url", required=is_new, help="where its server is")
+    parser.add_argument(
+        "--base-url",
+        default=None,
+        help="where its server is; left out: its provider's own address, if it has one",
+    )
     parser.add_argument("--slots", type=int, help="tasks at once (10)")
     parser.add_argument(
         "--weight", choices=Weight.values, help="share of new tasks, 1 : 2 : 4 (mid)"
