@@ -40,6 +40,12 @@ def _dispatch() -> None:
     dispatch()
 
 
+def _look_after() -> None:
+    from apps.tasks.services.failover import look_after
+
+    look_after()
+
+
 def _work() -> None:
     from apps.tasks.services.remote.pump import Pump
     from tests.tasks.remote.conftest import due_now
@@ -61,6 +67,18 @@ def _at_every_message() -> None:
     from apps.core.queue import Wake
 
     Wake.now = die  # type: ignore[method-assign]
+
+
+def _when_slots_are_taken() -> None:
+    from apps.tasks.services import dispatch
+
+    _before(dispatch, "_open_attempts", bool)
+
+
+def _when_the_price_is_held() -> None:
+    from apps.tasks.services import notices
+
+    _before(notices, "changed", bool)
 
 
 def _when_the_provider_took_it() -> None:
@@ -125,6 +143,8 @@ def _before(module: Any, name: str, is_it: Callable[[Any], bool]) -> None:
 _POINTS: dict[str, tuple[Callable[[], None], Callable[..., None]]] = {
     "created, not yet told anybody": (_at_every_message, _create),
     "dispatched, not yet told anybody": (_at_every_message, _dispatch),
+    "dispatching, between slots and attempts": (_when_slots_are_taken, _dispatch),
+    "failing over, between money and commit": (_when_the_price_is_held, _look_after),
     "taken by the provider, not yet written": (_when_the_provider_took_it, _work),
     "made by the provider, not yet fetched": (_when_the_provider_is_done, _work),
     "result stored, not yet finished": (_when_the_result_is_stored, _work),

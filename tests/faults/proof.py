@@ -179,6 +179,21 @@ def _nothing_is_held(e: Evidence) -> Iterator[str]:
     yield from (f"workspace {workspace}: {points} points held" for workspace, points in held)
 
 
+def _on_the_right_accounts(e: Evidence) -> Iterator[str]:
+    """Private tasks ran on their workspace's accounts, the others on the operator's."""
+    query = (
+        "SELECT t.id, t.service_mode, c.workspace_id FROM tasks_attempt a JOIN tasks_task t ON t.id = a.task_id"
+        "  JOIN byoa_account c ON c.id = a.account_id"
+        " WHERE c.workspace_id IS DISTINCT FROM CASE WHEN t.service_mode = 'private' THEN t.workspace_id END"
+    )
+    yield from (
+        f"task {row[0]} ({row[1]}) ran on an account of {row[2]}" for row in e.platform.rows(query)
+    )
+    [[private]] = e.platform.rows("SELECT count(*) FROM tasks_task WHERE service_mode = 'private'")
+    if not private:
+        yield "no task was private"
+
+
 def _attempts_are_closed(e: Evidence) -> Iterator[str]:
     query = (
         "SELECT task_id, state, next_at FROM tasks_attempt"
@@ -220,6 +235,7 @@ _CLAIMS: dict[str, Callable[[Evidence], Iterator[str]]] = {
     "every webhook event was delivered": _webhooks_came,
     "what attempts cost is what the provider billed": _costs_are_the_bills,
     "no slot, load or credit is still held": _nothing_is_held,
+    "no task ran on an account of somebody else's": _on_the_right_accounts,
     "no attempt is left open": _attempts_are_closed,
     "the database found no damage in itself": _database_is_sound,
     "every result's file is there and whole": _files_are_there,

@@ -27,9 +27,11 @@ _TICK_SECONDS = 0.5
 # Between two faults, drawn anew each time: some meet while the one before is still being mended.
 _PAUSE_SECONDS = (1.0, 5.0)
 _WAVES = 4  # of tasks between two faults
+OWN = "Faults own"
 # Workspace, share of the requests, options of `manage.py demo`.
 _CUSTOMERS = (
-    ("Faults one", 0.56, ()),
+    ("Faults one", 0.46, ()),
+    (OWN, 0.10, ()),
     ("Faults two", 0.30, ()),
     ("Faults developer", 0.12, ("--plan", "developer")),
     ("Faults hobbyist", 0.02, ("--plan", "hobbyist")),
@@ -95,6 +97,7 @@ def _prepared(
         accounts = preparing.submit(_add_accounts, platform, upstream)
         keys = preparing.submit(_workspaces, platform).result()
         accounts.result()
+    _own_accounts(platform, upstream)
     wishes = customers.wishes(
         count=size.tasks, late=size.late, customers=keys, receiver_url=receiver.url, chance=chance
     )
@@ -109,6 +112,15 @@ def _add_accounts(platform: Platform, upstream: Upstream) -> None:
         platform.add_account(
             label=f"Pool {number}", url=upstream.url, slots=40, credential=f"key-{number}", **config
         )
+
+
+def _own_accounts(platform: Platform, upstream: Upstream) -> None:
+    """One of the customers works on accounts of its own."""
+    platform.manage(
+        "shell",
+        "-c",
+        f"from tests.faults.own_seed import seed; seed(workspace={OWN!r}, url={upstream.url!r})",
+    )
 
 
 def _workspaces(platform: Platform) -> list[tuple[str, float]]:

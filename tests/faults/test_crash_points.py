@@ -24,12 +24,15 @@ from apps.notifications.services import deliver as delivering
 from apps.notifications.services.lanes import Lanes
 from apps.ops import audit
 from apps.tasks.models import FINAL, Attempt, Status, Task, TaskEvent
+from apps.tasks.services import failover
 from apps.tasks.services.dispatch import dispatch
 from apps.tasks.services.remote.pump import Pump
 from tests.factories import picture
 from tests.factories.byoa import account
+from tests.factories.own import bridge_account, private, set_account
 from tests.faults import dying
 from tests.faults.platform import PROJECT
+from tests.tasks.own.helpers import midjourney
 from tests.tasks.remote.conftest import due_now
 from tests.upstream.running import Receiver, Upstream
 
@@ -200,3 +203,74 @@ def test_death_between_delivery_and_its_record(
 
     assert state_of_everything(upstream, receiver) == WELL
     assert Counter(receiver.counts()["by_id"])[f"msg_{created.event_id.hex}"] == 2
+
+
+def test_death_in_the_middle_of_a_dispatch_to_own_accounts_takes_no_slot(
+    workspace: Workspace, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+):
+    private(workspace)
+    accounts = [bridge_account(workspace, n, **_at(upstream)) for n in "AB"]
+    made = [midjourney(workspace) for _ in range(5)]
+    die_at("dispatching, between slots and attempts")
+    assert (SlotLease.objects.count(), Attempt.objects.count()) == (0, 0)
+    assert {one.status for one in _rows(Task.objects).all()} == {Status.PENDING}
+
+    go_on(monkeypatch)
+
+    done = _rows(Task.objects).filter(id__in=[one.id for one in made], status=Status.COMPLETED)
+    assert done.count() == 5
+    ran = Attempt.objects.values_list("account_id", flat=True)
+    assert Counter(ran).total() == 5
+    assert set(ran) <= {one.pk for one in accounts}
+    assert (SlotLease.objects.count(), upstream.totals()["submits"]) == (0, 5)
+    assert audit.differences() == []
+
+
+@pytest.mark.parametrize(
+    "point", ["taken by the provider, not yet written", "ending, between money and commit"]
+)
+def test_death_at_an_own_account_charges_nothing_and_leaves_no_slot(
+    workspace: Workspace, upstream: Upstream, monkeypatch: pytest.MonkeyPatch, point: str
+):
+    private(workspace)
+    bridge_account(workspace, **_at(upstream))
+    made = midjourney(workspace)
+    dispatch()
+    die_at(point)
+
+    go_on(monkeypatch)
+
+    found = _rows(Task.objects).get(id=made.id)
+    assert (found.status, found.cost_points) == (Status.COMPLETED, 0)
+    assert (SlotLease.objects.count(), upstream.totals()["submits"]) == (0, 1)
+    assert billing.wallet(workspace_id=workspace.pk).available == 10_000_000
+    assert audit.differences() == []
+
+
+def test_death_between_the_hold_and_the_commit_of_a_fail_over_holds_it_once(
+    workspace: Workspace, upstream: Upstream, monkeypatch: pytest.MonkeyPatch
+):
+    private(workspace, failover=True)
+    account = bridge_account(workspace, **_at(upstream))
+    made = midjourney(workspace, process_mode="fast")
+    set_account(account, is_paused=True)
+    die_at("failing over, between money and commit")
+    wallet = billing.wallet(workspace_id=workspace.pk)
+    assert (wallet.available, wallet.held) == (10_000_000, 0)
+    assert _rows(Task.objects).get().service_mode == "private"
+
+    failover.look_after()
+    go_on(monkeypatch)
+
+    found = _rows(Task.objects).get(id=made.id)
+    assert (found.status, found.failover_triggered, found.cost_points) == (
+        "completed",
+        True,
+        700_000,
+    )
+    assert billing.wallet(workspace_id=workspace.pk).available == 10_000_000 - 700_000
+    assert audit.differences() == []
+
+
+def _at(upstream: Upstream) -> dict[str, Any]:
+    return {"provider": "federation", "base_url": upstream.url, "config": {"poll_seconds": 0.05}}
