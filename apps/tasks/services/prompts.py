@@ -55,13 +55,13 @@ def check(values: TaskInput, *, pool: str) -> None:
 def _head_error(prompt: str) -> str:
     """What is wrong with the first image that does not answer to a HEAD; "" when all do."""
     for url in image_urls.urls_to_head(prompt)[:_MOST_HEADS]:
-        code = _head(url)
-        if code != 200:
-            return image_urls.head_error(url=url, code=code)
+        if error := image_urls.head_error(url=url, code=_head(url)):
+            return error
     return ""
 
 
 def _head(url: str) -> int:
+    """The status of the answer; 0 for none, as from an address that nobody may reach from here."""
     try:
         return egress.send(Request("HEAD", url, timeout_seconds=_HEAD_SECONDS, redirects=3)).status
     except NoAnswer:
