@@ -1,20 +1,24 @@
-"""Own accounts in a browser: seats are rented, two accounts connected at two bridges, one paused, one in trouble."""
+"""Own accounts in a browser: seats are rented, two accounts connected at two bridges, one paused, one in trouble. And
+what their operator sees of such accounts.
+"""
 
 import os
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from apps.accounts.models import User
 from apps.byoa.models import Account
-from apps.tasks.models import AccountHour
+from apps.tasks.models import AccountHour, PenaltyDay
 from tests.bridge.running import RunningBridge
 from tests.dashboard.accounts import of, url
 from tests.e2e.conftest import Visitor
 from tests.factories import owner_of
+from tests.factories.byoa import account, own_account, seats
 from tests.payments.stripe_server import StripeServer
 from tests.payments.subscribing import free, subscribed
 
@@ -27,9 +31,7 @@ def _looks_right(visitor: Visitor, name: str) -> None:
         _themed(visitor, theme)
         for width in (1280, 360):
             visitor.width(width)
-            if folder := os.environ.get("ACCOUNT_SHOTS"):
-                path = Path(folder) / f"{name}-{theme}-{width}.png"
-                visitor.page.screenshot(path=path, full_page=True)
+            _keep(visitor, f"{name}-{theme}-{width}")
             assert visitor.overflow() == 0, (name, theme, width)
             assert visitor.accessibility() == [], (name, theme, width)
     visitor.width(1280)
@@ -150,3 +152,62 @@ def _worked(account: Account) -> None:
             account=account, hour=at - timedelta(days=day + 1), attempts=6 + 2 * day, succeeded=5 + 2 * day,
             run_ms=300_000, fast_ms=200_000, errors={"provider_failed": 1},
         )  # fmt: skip
+
+
+def test_operator_looks_at_accounts_and_waives_a_day(visitor: Visitor, settings: Any) -> None:
+    workspace, other = free(), free()
+    day = PenaltyDay.objects.create(workspace=workspace, day=date(2026, 5, 1), incorrect=61)
+    seats(workspace, quantity=2)
+    own_account(workspace, label="Berlin", status="captcha_required", status_reason="Look there.")
+    own_account(other, "kling", label="Paris")
+    account(families=["midjourney"])
+    visitor.sign_in(
+        User.objects.create_superuser("operator@example.com", "correct horse"), "correct horse"
+    )
+
+    page = visitor.open("/ops/admin/health/")
+    _is_sound(visitor, "ops-health")
+    page.get_by_role("link", name="kling").click()
+    expect(page.get_by_text("Paris")).to_be_visible()
+    _is_sound(visitor, "ops-own-accounts")
+    page.get_by_role("link", name="Pause…").click()
+    _fits(visitor, "ops-pause")
+    page.get_by_label("Reason").fill("It floods the bridge.")
+    page.get_by_role("button", name="Pause it").click()
+    expect(page.get_by_text("Paris is paused.")).to_be_visible()
+
+    page = visitor.open("/ops/admin/billing/seats/")
+    expect(page.get_by_role("link", name=workspace.slug)).to_be_visible()
+    page = visitor.open(f"/ops/admin/tasks/penaltyday/{day.pk}/change/")
+    page.get_by_role("link", name="Waive this day").click()
+    _fits(visitor, "ops-waive")
+    page.get_by_label("Reason").fill("Their import went wrong.")
+    page.get_by_role("button", name="Waive this day").click()
+    expect(page.get_by_text("The day is waived.")).to_be_visible()
+
+
+def _is_sound(visitor: Visitor, name: str) -> None:
+    """As `_looks_right`, in the console, which follows the device's colours."""
+    schemes: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+    for scheme in schemes:
+        visitor.page.emulate_media(color_scheme=scheme)
+        visitor.page.evaluate(
+            "Promise.all(document.getAnimations().map(one => one.finished.catch(() => null)))"
+        )
+        _fits(visitor, f"{name}-{scheme}")
+        # The path at the top is the admin's own: links that differ from text by colour alone.
+        found = [one for one in visitor.accessibility() if one[0] != "link-in-text-block"]
+        assert found == [], (name, scheme)
+
+
+def _fits(visitor: Visitor, name: str) -> None:
+    """Alone on pages with the admin's forms, whose style sheet imports another: axe cannot read that here."""
+    for width in (360, 1280):
+        visitor.width(width)
+        _keep(visitor, f"{name}-{width}")
+        assert visitor.overflow() == 0, (name, width)
+
+
+def _keep(visitor: Visitor, name: str) -> None:
+    if folder := os.environ.get("ACCOUNT_SHOTS"):
+        visitor.page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)

@@ -67,9 +67,9 @@ def test_list_says_how_each_account_is_without_anything_secret(
     page = text(operator)
     html = operator.get(LIST).content.decode()
 
-    row = f"Berlin {workspace.slug} midjourney federation Banned 0 of 3 7 of 50 90.0 % of 10 12.50"
-    assert f"{row} You have been blocked Pause…" in page
-    assert "1 accounts, worst first" in page
+    row = f"Berlin {workspace.slug} midjourney federation Banned Pause… 0 of 3 7 of 50 90.0 % of 10 12.50"
+    assert f"{row} You have been blocked" in page
+    assert "1 account, worst first" in page
     assert "Of the pool" not in page
     made.refresh_from_db()
     for secret in (CANARY, made.credential, made.credential_digest, "secret-path"):
