@@ -137,8 +137,8 @@ def _blocked(number: int) -> RateLimited:
         )
         seconds: int = cursor.fetchone()[0]
     return RateLimited(
-        f"This was today's {number}th incorrect Midjourney task. Above {threshold} a day no public Midjourney task is"
-        " taken until 00:00 UTC. Nothing was created or charged.",
+        f"There were {number} incorrect Midjourney tasks today. Above {threshold} a day no public one is taken until"
+        " 00:00 UTC. Nothing was created or charged.",
         detail={"limit": threshold, "used": number, "family": FAMILY},
         retry_after=max(1, seconds),
     )
