@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from apps.accounts.models import Workspace
 from apps.byoa.models import Account, SlotLease
@@ -23,18 +22,15 @@ from tests.tasks.rows import copies, plan
 pytestmark = pytest.mark.django_db
 EACH = 2_500
 WEIGHTS = {"low": 1, "mid": 2, "high": 4}
-_STRANGERS = """
-SELECT count(*) FROM tasks_attempt a JOIN tasks_task t ON t.id = a.task_id JOIN byoa_account c ON c.id = a.account_id
- WHERE c.workspace_id IS DISTINCT FROM CASE WHEN t.service_mode = 'private' THEN t.workspace_id END
-"""
 
 
 def on_strangers_accounts() -> int:
     """Attempts on an account that is not the task's workspace's, or not the operator's."""
-    with connection.cursor() as cursor:
-        cursor.execute(_STRANGERS)
-        found: int = cursor.fetchone()[0]
-    return found
+    tasks = Task.objects.across_workspaces().values_list("id", "workspace_id", "service_mode")
+    allowed = {task_id: owner if mode == "private" else None for task_id, owner, mode in tasks}
+    owners = dict(Account.objects.across_workspaces().values_list("id", "workspace_id"))
+    ran = Attempt.objects.values_list("task_id", "account_id")
+    return sum(owners[account_id or 0] != allowed[task_id] for task_id, account_id in ran)
 
 
 def shares(workspace: Workspace) -> Counter[str]:
