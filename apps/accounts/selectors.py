@@ -128,7 +128,9 @@ SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_
 """
 
 
-_IDENTIFY_BY_ID = _IDENTIFY[: _IDENTIFY.index(" WHERE")] + " WHERE k.id = %s AND k.workspace_id = %s"
+_IDENTIFY_BY_ID = (
+    _IDENTIFY[: _IDENTIFY.index(" WHERE")] + " WHERE k.id = %s AND k.workspace_id = %s"
+)
 
 
 def identify(*, key: str) -> Identity:
