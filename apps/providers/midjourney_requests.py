@@ -31,6 +31,7 @@ _MODE_FLAG = re.compile(r"(?:^|(?<=\s))(?:--|—)(?:relax|fast|turbo)(?=\s|$)", 
 _ASPECT = re.compile(
     r"(?:^|(?<=\s))(?:--|—)(?:ar|aspect)(?:\s+[\d.:]{1,12})?(?=\s|$)", re.IGNORECASE
 )
+_REPEAT = re.compile(r"(?:^|(?<=\s))(?:--|—)(?:repeat|r)(?:\s+\d{1,3})?(?=\s|$)", re.IGNORECASE)
 _ZOOM = re.compile(r"(?:^|(?<=\s))(?:--|—)zoom(?:\s+[\d.]{1,6})?(?=\s|$)", re.IGNORECASE)
 _ZOOMS = {1.0: "outpaint_square", 1.5: "outpaint_1.5x", 2.0: "outpaint_2x"}
 
@@ -74,8 +75,9 @@ def parent_id(work: Work) -> str:
 
 
 def with_mode(prompt: str, mode: str) -> str:
-    """The prompt with this mode's flag at its end, and no other."""
-    return _ended(_MODE_FLAG.sub(" ", prompt), f"--{mode}") if mode in MODES else prompt
+    """The prompt with this mode's flag at its end, and no other. One task is one job: it is not repeated there."""
+    once = _REPEAT.sub(" ", prompt) if _REPEAT.search(prompt) else prompt
+    return _ended(_MODE_FLAG.sub(" ", once), f"--{mode}") if mode in MODES else once.strip()
 
 
 def with_aspect(prompt: str, ratio: Any) -> str:

@@ -104,6 +104,20 @@ def test_prompt_ends_with_the_mode_that_was_decided(prompt: str, mode: str, expe
 
 
 @pytest.mark.parametrize(
+    ("prompt", "mode", "expected"),
+    [
+        ("a cat --repeat 4", "fast", "a cat --fast"),
+        ("a cat --r 4 --ar 1:2", "", "a cat --ar 1:2"),
+        ("a cat —repeat 40 --relax", "relax", "a cat --relax"),
+        ("a cat --repeatedly", "", "a cat --repeatedly"),
+        ("a --rat", "", "a --rat"),
+    ],
+)
+def test_a_task_is_one_job(prompt: str, mode: str, expected: str):
+    assert " ".join(with_mode(prompt, mode).split()) == expected
+
+
+@pytest.mark.parametrize(
     ("prompt", "ratio", "expected"),
     [
         ("a cat", "3:2", "a cat --ar 3:2"),
