@@ -232,7 +232,8 @@ def test_looking_for_work_reads_no_more_than_the_front_of_each_queue():
         cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {look}")
         (found,) = cursor.fetchone()[0]
 
-    assert found["Plan"]["Shared Hit Blocks"] < 200
+    # All of them would be over a thousand; what tests before left on the pages may cost some more than the front.
+    assert found["Plan"]["Shared Hit Blocks"] < 400
 
 
 def test_without_room_nothing_is_read_of_the_queue_and_nothing_written():

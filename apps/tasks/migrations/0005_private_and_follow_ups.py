@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='task',
-            index=models.Index('workspace', 'family', django.db.models.functions.comparison.Coalesce('bound_account', 0), 'asked_mode', 'created_at', 'id', condition=models.Q(('provider', ''), ('status', 'pending'), models.Q(('service_mode', 'private'), models.Q(('bound_provider', ''), _negated=True), _connector='OR')), name='task_waiting_for_own'),
+            index=models.Index('workspace', 'family', django.db.models.functions.comparison.Coalesce('bound_account', 0), 'asked_mode', 'model', 'task_type', 'created_at', 'id', condition=models.Q(('provider', ''), ('status', 'pending'), models.Q(('service_mode', 'private'), models.Q(('bound_provider', ''), _negated=True), _connector='OR')), name='task_waiting_for_own'),
         ),
         migrations.AddIndex(
             model_name='task',

@@ -176,6 +176,8 @@ class Task(models.Model):
                 "family",
                 Coalesce("bound_account", 0),
                 "asked_mode",
+                "model",
+                "task_type",
                 "created_at",
                 "id",
                 condition=Q(status="pending", provider="")
