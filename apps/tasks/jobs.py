@@ -37,9 +37,9 @@ def work() -> None:
 @shared_task(name="tasks.sweep", ignore_result=True)
 def sweep() -> None:
     ended = sweeping.fail_overdue()
-    failover.look_after()
     loads.promote_staged()
     slots.expire()
+    failover.look_after()
     if ended:
         log.warning("tasks past their deadline", extra={"count": ended})
 

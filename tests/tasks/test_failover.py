@@ -106,6 +106,21 @@ def test_without_fail_over_a_task_waits_for_who_comes_back_and_ends_free_when_no
 
 
 @pytest.mark.django_db
+def test_model_that_left_the_catalog_keeps_nobody_waiting_and_its_tasks_end_free(home: Workspace):
+    bridge_account(home, "A", slots=1)
+    gone, other = midjourney(home), midjourney(home)
+    Task.objects.of(home.pk).filter(pk=gone.pk).update(model="no-longer")
+
+    dispatch()
+    assert (place(gone), place(other)) == ("pending", "A relax")
+    failover.look_after()
+
+    assert again(gone).error_message == "Its model is not offered any more. Nothing was charged."
+    assert balance(home) == (DOLLAR, 0)
+    assert audit.differences() == []
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("why", ["no credits", "a cap", "a budget"])
 def test_task_that_cannot_be_paid_ends_free(why: str):
     points = 100 if why == "no credits" else DOLLAR

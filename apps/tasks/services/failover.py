@@ -37,6 +37,7 @@ _GONE = "The account that it must run on was removed. Nothing was charged."
 _NO_SEAT = "The seat of the account that it must run on has ended. Nothing was charged."
 _NO_ACCOUNT = "None of the workspace's own accounts could take it."
 _NONE_LEFT = "None of your own accounts can take it any more. Nothing was charged."
+_NO_MODEL = "Its model is not offered any more. Nothing was charged."
 
 
 def look_after() -> int:
@@ -63,7 +64,9 @@ def _why_never(account_id: int) -> str:
 
 
 def _moved_or_ended(task: Task) -> int:
-    spec = registry.spec_of(task.model, task.task_type)
+    spec = registry.all_specs().get((task.model, task.task_type))
+    if spec is None:
+        return _end([task.id], _NO_MODEL)
     found = routing.own_prospect(workspace_id=task.workspace_id, spec=spec, mode=task.asked_mode)
     if found == Prospect.NOW:
         return 0

@@ -65,7 +65,10 @@ class Places:
 
     def place(self, task: Waiting) -> bool:
         """Give the task to the first of its ways that has room. False when there is none now."""
-        spec = registry.spec_of(task.model, task.task_type)
+        spec = registry.all_specs().get((task.model, task.task_type))
+        if spec is None:
+            # An upgrade took it out of the catalog. It must not keep everybody else from starting.
+            return False
         if task.bound_provider == LOCAL:
             return self._to_engine(task, spec, local_queue.local_route(spec))
         if task.bound_provider or task.is_private:
