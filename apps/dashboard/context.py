@@ -42,7 +42,7 @@ def _workspace(request: HttpRequest, membership: Membership) -> dict[str, Any]:
         "may": dict.fromkeys(PERMISSIONS[membership.role], True),
         "money": money,
         "wallet": SimpleLazyObject(lambda: money.wallet),
-        "strip": SimpleLazyObject(lambda: strips.worst(workspace=workspace, money=money)),
+        "strip": SimpleLazyObject(lambda: strips.worst(membership=membership, money=money)),
         "unread": SimpleLazyObject(lambda: _unread(membership)),
         "my_memberships": SimpleLazyObject(lambda: _memberships(request)),
         "billing_tabs": SimpleLazyObject(lambda: tabs(request, membership)),

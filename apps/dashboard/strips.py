@@ -1,14 +1,14 @@
-"""The one strip above a page that says what is wrong with the money: the worst wins.
+"""The one strip above a page that says what is wrong with the money or the own accounts: the worst wins."""
 
-Reads nothing that the menu has not read already.
-"""
-
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.urls import reverse
 
-from apps.accounts.models import Workspace
+from apps.accounts.models import Membership
+from apps.accounts.policies import PERMISSIONS, Permission
 from apps.billing.selectors.state import MoneyState
+from apps.byoa import selectors as byoa
+from apps.byoa.services import checklist
 from apps.core.money import POINTS_PER_USD, format_usd
 
 # What is less than a cent is shown as nothing, and nothing can be bought with it.
@@ -17,7 +17,7 @@ _NOTHING = POINTS_PER_USD // 100
 
 @dataclass(frozen=True)
 class Strip:
-    """`tone` as in app.css; `button` leads to `url`, for those who may do what it says.
+    """`tone` as in app.css; `button` leads to `url`, and is empty for who may not do what it says.
 
     `page_says_it`: the page at `url` has the same message with more to it, and needs no strip.
     """
@@ -28,11 +28,40 @@ class Strip:
     button: str
     url: str
     page_says_it: bool = False
+    about: str = "Money"
 
 
-def worst(*, workspace: Workspace, money: MoneyState) -> Strip | None:
+def worst(*, membership: Membership, money: MoneyState) -> Strip | None:
+    """What the member may see of it: the money's worst, then accounts that take nothing until somebody acts."""
+    may, workspace = PERMISSIONS[membership.role], membership.workspace
+    found = _of_money(workspace.slug, money) if Permission.VIEW_BALANCE in may else None
+    needed = Permission.MANAGE_BILLING
+    if found is None and Permission.VIEW_ACCOUNTS in may:
+        found, needed = _of_accounts(workspace.slug, workspace.pk), Permission.MANAGE_ACCOUNTS
+    return found if found is None or needed in may else replace(found, button="")
+
+
+def _of_accounts(slug: str, workspace_id: int) -> Strip | None:
+    accounts = byoa.in_need(workspace_id=workspace_id)
+    if not accounts:
+        return None
+    first = accounts[0]
+    if len(accounts) > 1:
+        title = f"{len(accounts)} of your own accounts need you."
+        text = "They take no tasks until somebody has seen to them."
+        url = reverse("dashboard:accounts_family", args=[slug, first.family])
+    else:
+        title = f"Your account {first.label} needs you."
+        text = checklist.explain(first, now=first.now).text  # type: ignore[attr-defined]
+        url = reverse("dashboard:accounts_one", args=[slug, first.family, first.pk])
+    return Strip(
+        "warn", title, text, "See what to do", url, page_says_it=True, about="Own accounts"
+    )
+
+
+def _of_money(slug: str, money: MoneyState) -> Strip | None:
     """Debt, then a renewal that is unpaid, an empty balance, a bank that waits, automatic top-ups that stopped."""
-    slug, wallet = workspace.slug, money.wallet
+    wallet = money.wallet
     if wallet.debt:
         text = (
             "A payment was reversed after its credits were spent. New credits pay the debt first."

@@ -11,6 +11,7 @@ from apps.byoa.policies.rest import (
     without,
 )
 from apps.byoa.policies.states import (
+    PARKED,
     Prospect,
     State,
     has_fast,
@@ -36,6 +37,7 @@ __all__ = [
     "FAILURES_TO_COOL",
     "LAG",
     "OWNER_ONLY",
+    "PARKED",
     "STRIDES",
     "Candidate",
     "Choice",

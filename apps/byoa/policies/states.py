@@ -38,7 +38,7 @@ class State(models.TextChoices):
 
 
 # Of the stored statuses these need somebody; the word is the same.
-_PARKED = frozenset(
+PARKED = frozenset(
     {
         Status.CAPTCHA_REQUIRED, Status.BANNED, Status.SUBSCRIPTION_EXPIRED, Status.INVALID_CREDENTIALS,
         Status.NO_BALANCE, Status.SETUP_REQUIRED, Status.NO_FAST_HOURS,
@@ -52,7 +52,7 @@ def state_of(account: Account, *, now: datetime) -> State:
     """The account's state in one word."""
     if account.seat_ended_at is not None:
         return State.SEAT_ENDED
-    if account.status in _PARKED:
+    if account.status in PARKED:
         return State(account.status)
     if account.is_paused:
         return State.PAUSED

@@ -4,6 +4,7 @@ from apps.byoa.selectors.access import access
 from apps.byoa.selectors.own import (
     NoSeat,
     best_prospect,
+    in_need,
     own_account,
     own_accounts,
     own_prospect,
@@ -44,6 +45,7 @@ __all__ = [
     "engine_can",
     "family_title",
     "forget_pool",
+    "in_need",
     "is_available",
     "no_route",
     "out_of_step",

@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from apps.billing.selectors.subscriptions import seats_of
 from apps.byoa import policies
-from apps.byoa.models import Account
+from apps.byoa.models import Account, Status
 from apps.byoa.policies import Prospect
 from apps.byoa.selectors.routes import routes
 from apps.catalog.spec import TaskSpec
@@ -39,6 +39,13 @@ def own_account(*, workspace_id: int, account_id: int) -> Account:
     if found is None:
         raise NotFound(f"There is no account {account_id}.")
     return found
+
+
+def in_need(*, workspace_id: int) -> list[Account]:
+    """Those that take nothing until somebody does something at their provider or here; not those that are paused."""
+    parked = policies.PARKED - {Status.NO_FAST_HOURS}
+    rows = own_accounts(workspace_id=workspace_id)
+    return list(rows.filter(status__in=parked, seat_ended_at=None, is_paused=False))
 
 
 def seats_left(*, workspace_id: int, family: str) -> int:
