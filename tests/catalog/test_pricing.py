@@ -22,7 +22,7 @@ from tests.factories import WorkspaceFactory, task
 pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()
-PAST, FUTURE = NOW - timedelta(hours=1), NOW + timedelta(hours=1)
+PAST, FUTURE = NOW - timedelta(hours=12), NOW + timedelta(hours=12)
 
 
 class Film(TaskInput):

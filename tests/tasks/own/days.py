@@ -1,6 +1,5 @@
 """What happened to a workspace in a day, for tests of penalties."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from apps.core.errors import DomainError
 from apps.notifications.models import Notice
 from apps.tasks.models import Penalty, PenaltyDay
 from tests.factories import WorkspaceFactory
-from tests.tasks.own.helpers import midjourney
+from tests.tasks.own.helpers import midjourney, today
 from tests.tasks.rows import plan
 
 FAST, RELAX, DOLLAR = 700_000, 300_000, 10_000_000
@@ -22,10 +21,6 @@ def shop(name: str = "premium", **fields: Any) -> Workspace:
     """A workspace on that plan that may have as many tasks under way as it likes."""
     made = WorkspaceFactory.create(plan=name, **{"points": 10 * DOLLAR, **fields})
     return plan(made, concurrency_override=1000)
-
-
-def today() -> Any:
-    return datetime.now(UTC).date()
 
 
 def had(workspace: Workspace, **counts: Any) -> PenaltyDay:

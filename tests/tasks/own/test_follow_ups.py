@@ -16,7 +16,17 @@ from apps.tasks.services import failover
 from apps.tasks.services.dispatch import dispatch
 from tests.factories import WorkspaceFactory
 from tests.factories.own import bridge_account, change, operators, private, set_account
-from tests.tasks.own.helpers import done, ended, midjourney, place, refusal, upscaled, varied
+from tests.tasks.own.helpers import (
+    as_of_now,
+    done,
+    ended,
+    midjourney,
+    place,
+    refusal,
+    today,
+    upscaled,
+    varied,
+)
 from tests.tasks.rows import again
 
 pytestmark = pytest.mark.django_db
@@ -43,12 +53,12 @@ def _follow(parent: Task) -> str:
             {"active_from": (NOW + 3 * _HOUR).time(), "active_to": (NOW + 6 * _HOUR).time()},
             "A fast",
         ),
-        ({"daily_cap": 1, "day": NOW.date(), "day_count": 1}, "A fast"),
-        ({"is_paused": True, "daily_cap": 1, "day": NOW.date(), "day_count": 7}, "A fast"),
+        ({"daily_cap": 1, "day": today, "day_count": 1}, "A fast"),
+        ({"is_paused": True, "daily_cap": 1, "day": today, "day_count": 7}, "A fast"),
         ({"mode": "relax"}, "A relax"),
         ({"is_out_of_fast": True, "mode": "relax"}, "A relax"),
-        ({"status": "cooling", "resume_at": NOW + _HOUR}, "pending"),
-        ({"status": "checking", "resume_at": NOW + _HOUR}, "pending"),
+        ({"status": "cooling", "resume_at": NOW + 12 * _HOUR}, "pending"),
+        ({"status": "checking", "resume_at": NOW + 12 * _HOUR}, "pending"),
         ({"status": "banned"}, "pending"),
         ({"status": "captcha_required"}, "pending"),
         ({"status": "invalid_credentials"}, "pending"),
@@ -63,7 +73,7 @@ def test_follow_up_runs_on_its_parents_account(
     parent = done(home, process_mode="fast")
     for label in ("B", "C"):
         bridge_account(home, label, weight="high", slots=50)
-    set_account(first, **became)
+    set_account(first, **as_of_now(became))
 
     found = _follow(parent)
 

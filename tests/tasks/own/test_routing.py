@@ -14,7 +14,7 @@ from apps.ops import audit
 from apps.tasks.services.dispatch import dispatch
 from tests.factories import WorkspaceFactory
 from tests.factories.own import bridge_account, change, operators, private
-from tests.tasks.own.helpers import midjourney, place, refusal
+from tests.tasks.own.helpers import as_of_now, midjourney, place, refusal, today, yesterday
 
 pytestmark = pytest.mark.django_db
 
@@ -33,11 +33,12 @@ SPENT: Fields = {"is_out_of_fast": True, "mode": "relax", "fast_hours": 0}
 BASIC: Fields = {"plan": "basic", "has_relax": False}
 PAUSED: Fields = {"is_paused": True}
 BACKUP: Fields = {"is_backup": True}
-CAPPED: Fields = {"daily_cap": 5, "day": NOW.date(), "day_count": 5}
+CAPPED: Fields = {"daily_cap": 5, "day": today, "day_count": 5}
 FULL: Fields = {"slots": 1}
 SEATLESS: Fields = {"seat_ended_at": NOW - _HOUR}
-RESTING: Fields = {"status": "cooling", "resume_at": NOW + _HOUR / 12}
-CHECKED: Fields = {"status": "checking", "resume_at": NOW + _HOUR / 60}
+# The whole suite may take an hour from NOW on.
+RESTING: Fields = {"status": "cooling", "resume_at": NOW + 12 * _HOUR}
+CHECKED: Fields = {"status": "checking", "resume_at": NOW + 12 * _HOUR}
 
 
 def _at(hours: float) -> Any:
@@ -116,7 +117,7 @@ ROWS = [
     Row("outside takes nothing", {"A": OUTSIDE, "B": GOOD}, ["B relax"]),
     Row("capped takes nothing", {"A": CAPPED, "B": GOOD}, ["B relax"]),
     Row("up to its cap", {"A": both(CAPPED, {"day_count": 3})}, ["A relax", PENDING]),
-    Row("yesterday's count is none", {"A": both(CAPPED, {"day": NOW.date() - timedelta(1)})}, ["A relax"]),
+    Row("yesterday's count is none", {"A": both(CAPPED, {"day": yesterday})}, ["A relax"]),
     Row("a seat ended, one left", {"A": SEATLESS, "B": GOOD}, ["B relax"]),
     # ------------------------------------------------- nobody can: pending while somebody may return
     Row("all paused", {"A": PAUSED, "B": PAUSED}, [NO_ROUTE]),
@@ -235,7 +236,8 @@ def test_task_goes_where_the_rules_say(row: Row):
     # A neighbour's account that is better than any: nothing of ours may ever be found on it.
     bridge_account(private(WorkspaceFactory.create()), "Neighbour", slots=100, weight="high")
     accounts = {
-        label: bridge_account(workspace, label, **row.accounts[label]) for label in row.accounts
+        label: bridge_account(workspace, label, **as_of_now(row.accounts[label]))
+        for label in row.accounts
     }
     given = {
         "prompt": row.prompt,
