@@ -55,11 +55,7 @@ class Anthropic(AtOnce):
             headers=_headers(access),
             timeout_seconds=_QUICK_SECONDS,
         )
-        answer = chat_errors.read(response, secrets=(access.credential,))
-        found = answer.fields.get("data")
-        if not answer.is_success or not isinstance(found, list):
-            raise chat_errors.failure(answer, creating=False)
-        return Standing(f"The key is accepted; {len(found)} models are listed.")
+        return chat_errors.models_listed(response, at="data", secrets=(access.credential,))
 
 
 def _message(chat: Chat) -> dict[str, Any]:

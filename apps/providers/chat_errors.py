@@ -19,6 +19,7 @@ from apps.providers.base import (
     ProviderError,
     ProviderRefused,
     ProviderUnavailable,
+    Standing,
 )
 
 Why = ProviderRefused.Why
@@ -98,6 +99,15 @@ def read(response: Response, *, secrets: Collection[str]) -> Answer:
         retry_after_seconds=_wait(response.headers.get("retry-after", ""), parts),
         secrets=secrets,
     )
+
+
+def models_listed(response: Response, *, at: str, secrets: Collection[str]) -> Standing:
+    """What the list of models, found under the name `at`, says of the key. Raises ProviderError."""
+    answer = read(response, secrets=secrets)
+    found = answer.fields.get(at)
+    if not answer.is_success or not isinstance(found, list):
+        raise failure(answer, creating=False)
+    return Standing(f"The key is accepted; {len(found)} models are listed.")
 
 
 def failure(answer: Answer, *, creating: bool = True, prompt: str = "") -> ProviderError:

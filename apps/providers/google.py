@@ -85,11 +85,7 @@ class Google(AtOnce):
             headers=_headers(access),
             timeout_seconds=_QUICK_SECONDS,
         )
-        answer = chat_errors.read(response, secrets=(access.credential,))
-        found = answer.fields.get("models")
-        if not answer.is_success or not isinstance(found, list):
-            raise chat_errors.failure(answer, creating=False)
-        return Standing(f"The key is accepted; {len(found)} models are listed.")
+        return chat_errors.models_listed(response, at="models", secrets=(access.credential,))
 
 
 def _asked(
