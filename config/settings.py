@@ -57,6 +57,7 @@ INSTALLED_APPS = [
     "apps.catalog",
     "apps.billing",
     "apps.byoa",
+    "apps.llm",
     "apps.tasks",
     "apps.api",
     "apps.dashboard",
@@ -252,6 +253,8 @@ TASK_WAITING_HOURS = env.number("TASK_WAITING_HOURS", default=24)
 STAGED_TASKS = 50
 # Tasks handed to the workers of the local engine at once: a few more than there are worker processes.
 LOCAL_ENGINE_SLOTS = env.number("LOCAL_ENGINE_SLOTS", default=4)
+# A list of LLM models and prices over the built-in one; docs/models-llm.md.
+LLM_MODELS_FILE = env.text("LLM_MODELS_FILE", default="")
 # Addresses that may read /metrics.
 METRICS_ALLOW = env.networks("METRICS_ALLOW", default="127.0.0.0/8,::1")
 # First key seals, all open; docs/pools.md says how to change it.

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -58,14 +59,18 @@ def rates_for(
     *, spec: TaskSpec, workspace_id: int | None = None, plan: str = ""
 ) -> dict[str, Decimal]:
     """Points per unit by rate name, as they are for this workspace now."""
-    overrides = _overrides().get(spec.name, ())
-    now = datetime.now(UTC)
     points = {rate.name: Decimal(rate.usd) * POINTS_PER_USD for rate in spec.rates}
-    for name in points:
-        override = _override(overrides, name, workspace_id, plan, now)
-        if override is not None:
-            points[name] = override
-    return points
+    return points | overridden(spec.name, points, workspace_id, plan)
+
+
+def overridden(
+    priced: tuple[str, str], rates: Iterable[str], workspace_id: int | None, plan: str
+) -> dict[str, Decimal]:
+    """Of these rates of a (model, task_type) those that the operator has set for this workspace, now."""
+    rows = overrides().get(priced, ())
+    now = datetime.now(UTC)
+    found = {rate: _override(rows, rate, workspace_id, plan, now) for rate in rates} if rows else {}
+    return {rate: points for rate, points in found.items() if points is not None}
 
 
 def _line(spec: TaskSpec, charge: Charge, rates: dict[str, Decimal]) -> Line:
@@ -75,7 +80,7 @@ def _line(spec: TaskSpec, charge: Charge, rates: dict[str, Decimal]) -> Line:
 
 
 def _override(
-    overrides: tuple[PriceOverride, ...],
+    rows: tuple[PriceOverride, ...],
     rate: str,
     workspace_id: int | None,
     plan: str,
@@ -83,7 +88,7 @@ def _override(
 ) -> Decimal | None:
     fitting = [
         row
-        for row in overrides
+        for row in rows
         if row.rate == rate
         and row.valid_from <= now
         and (row.valid_to is None or row.valid_to > now)
@@ -105,7 +110,8 @@ _kept: tuple[float, dict[tuple[str, str], tuple[PriceOverride, ...]]] = (0.0, {}
 _lock = threading.Lock()
 
 
-def _overrides() -> dict[tuple[str, str], tuple[PriceOverride, ...]]:
+def overrides() -> dict[tuple[str, str], tuple[PriceOverride, ...]]:
+    """By (model, task_type). What is made from one reading holds while the next answer is the same object."""
     global _kept
     until, found = _kept
     if time.monotonic() < until:
