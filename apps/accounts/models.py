@@ -124,6 +124,9 @@ class Workspace(models.Model):
         models.CharField(max_length=50), default=list, size=100, blank=True, db_default=[]
     )
     skips_flagged_suno = models.BooleanField(default=False, db_default=False)
+    # Whether what is said in LLM calls is kept for its members to read, and for how many days.
+    keeps_llm_content = models.BooleanField(default=False, db_default=False)
+    llm_content_days = models.PositiveSmallIntegerField(default=7, db_default=7)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -205,6 +208,11 @@ class ApiKey(models.Model):
     cap_daily_points = models.BigIntegerField(null=True, blank=True)
     cap_monthly_points = models.BigIntegerField(null=True, blank=True)
     rate_limit_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    # Of language models: tokens a minute, and the only ones it may call; empty means all.
+    tokens_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    allowed_models = ArrayField(
+        models.CharField(max_length=100), default=list, size=100, blank=True, db_default=[]
+    )
     expires_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     last_used_at = models.DateTimeField(null=True, blank=True)

@@ -34,6 +34,8 @@ class Identity:
     `member_id` is the membership of the person, or of whoever made the key; None when they have left. `cap_…` is the
     key's, `member_cap_…` that person's, `budget_…` the workspace's; `budget_refuses`: at that one nothing new starts.
     `private_families` run on own accounts unless a request says otherwise, `failover_families` may leave them.
+    `allowed_models` are the language models the key may call; empty: all. `content_days`: how long what is said in its
+    LLM calls is kept; 0: not at all.
     """
 
     workspace_id: int
@@ -58,6 +60,9 @@ class Identity:
     budget_refuses: bool = True
     private_families: frozenset[str] = frozenset()
     failover_families: frozenset[str] = frozenset()
+    tokens_per_minute: int | None = None
+    allowed_models: frozenset[str] = frozenset()
+    content_days: int = 0
 
     @property
     def has_cap(self) -> bool:
@@ -121,7 +126,8 @@ SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_
        k.cap_monthly_points,
        EXTRACT(EPOCH FROM k.expires_at - statement_timestamp())::float, w.id, w.slug, w.plan, w.is_enabled,
        w.concurrency_override, w.plan_version_id, w.cap_daily_points, w.cap_monthly_points, w.budget_refuses,
-       m.id, m.cap_daily_points, m.cap_monthly_points, w.private_families, w.failover_families
+       m.id, m.cap_daily_points, m.cap_monthly_points, w.private_families, w.failover_families, k.tokens_per_minute,
+       k.allowed_models, CASE WHEN w.keeps_llm_content THEN w.llm_content_days ELSE 0 END
   FROM accounts_apikey k JOIN accounts_workspace w ON w.id = k.workspace_id
   LEFT JOIN accounts_membership m ON m.workspace_id = k.workspace_id AND m.user_id = k.created_by_id
  WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
@@ -142,9 +148,9 @@ def identify(*, key: str) -> Identity:
     if not keys.is_well_formed(key):
         raise InvalidApiKey("invalid API key")
     digest = keys.digest(key)
-    found = _believed.get(digest)
-    if found is not None and _holds(found):
-        return found.identity
+    known = _known(digest)
+    if known is not None:
+        return known
     change = _last_change
     belief = _looked_up(digest)
     with _believed_lock:
@@ -154,6 +160,16 @@ def identify(*, key: str) -> Identity:
         if change == _last_change:
             _believed[digest] = belief
     return belief.identity
+
+
+def known(*, key: str) -> Identity | None:
+    """The identity of a key that was identified a moment ago, without asking the database; None: `identify` it."""
+    return _known(keys.digest(key))
+
+
+def _known(digest: bytes) -> Identity | None:
+    found = _believed.get(digest)
+    return found.identity if found is not None and _holds(found) else None
 
 
 def _holds(belief: _Belief) -> bool:
@@ -198,6 +214,9 @@ def _identity(row: tuple[Any, ...]) -> Identity:
         member_cap_monthly=row[19],
         private_families=frozenset(row[20]),
         failover_families=frozenset(row[21]),
+        tokens_per_minute=row[22],
+        allowed_models=frozenset(row[23]),
+        content_days=row[24],
     )
 
 
@@ -231,6 +250,7 @@ def identity_of_member(
         budget_refuses=workspace.budget_refuses,
         private_families=frozenset(workspace.private_families),
         failover_families=frozenset(workspace.failover_families),
+        content_days=workspace.llm_content_days if workspace.keeps_llm_content else 0,
     )
 
 

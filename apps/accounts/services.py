@@ -1,6 +1,7 @@
 """Making and changing workspaces, members and keys. Every change of access leaves an audit event in its transaction."""
 
 import ipaddress
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ class KeyTerms:
     cap_monthly_points: int | None = None
     rate_limit_per_minute: int | None = None
     expires_at: datetime | None = None
+    tokens_per_minute: int | None = None
+    allowed_models: Sequence[str] = ()
 
 
 @transaction.atomic
@@ -148,6 +151,7 @@ def _checked(terms: KeyTerms) -> dict[str, Any]:
         "cap_daily_points": terms.cap_daily_points,
         "cap_monthly_points": terms.cap_monthly_points,
         "rate_limit_per_minute": terms.rate_limit_per_minute,
+        "tokens_per_minute": terms.tokens_per_minute,
     }
     _check_limits(caps)
     return {
@@ -155,19 +159,35 @@ def _checked(terms: KeyTerms) -> dict[str, Any]:
         "scopes": scopes,
         "allowed_networks": _networks(terms.allowed_networks),
         "expires_at": terms.expires_at,
+        "allowed_models": _models(terms.allowed_models),
         **caps,
     }
 
 
 def _check_limits(limits: dict[str, int | None]) -> None:
-    highest = {"rate_limit_per_minute": 1_000_000}
+    highest = {"rate_limit_per_minute": 1_000_000, "tokens_per_minute": 2_000_000_000}
     for name, value in limits.items():
         if value is not None and not 0 <= value <= highest.get(name, 10**17):
             raise InvalidRequest.field(name, "The limit must not be negative or that large.")
-    if limits["rate_limit_per_minute"] == 0:
+    for name, words in _AT_LEAST_ONE.items():
+        if limits[name] == 0:
+            raise InvalidRequest.field(name, words)
+
+
+_AT_LEAST_ONE = {
+    "rate_limit_per_minute": "A key needs at least 1 request a minute.",
+    "tokens_per_minute": "A key needs at least 1 token a minute.",
+}
+_MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
+
+
+def _models(names: Sequence[str]) -> list[str]:
+    found = list(dict.fromkeys(name.strip() for name in names if name.strip()))
+    if len(found) > 100 or not all(_MODEL_NAME.fullmatch(name) for name in found):
         raise InvalidRequest.field(
-            "rate_limit_per_minute", "A key needs at least 1 request a minute."
+            "allowed_models", "Name at most 100 models by their ids, such as gpt-4o-mini."
         )
+    return found
 
 
 def _networks(texts: Sequence[str]) -> list[str]:

@@ -100,18 +100,45 @@ def forgive(allowance: Allowance) -> None:
         _alone().incr(allowance.name, allowance.window_seconds, -1)
 
 
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A caller's present window: the name under which all processes count it, and when it ends."""
+
+    name: str
+    limit: int
+    window_seconds: int
+    reset_seconds: int
+
+    def allowance(self, used: int | None) -> Allowance:
+        """What the count says. None: nobody could count for all processes; then each lets a few through by itself."""
+        limit = self.limit
+        if used is None:
+            limit = min(limit, ALONE_PER_MINUTE)
+            used = _alone().incr(self.name, self.window_seconds)
+        return Allowance(limit, used, self.reset_seconds, self.name, self.window_seconds)
+
+
+def window(*, caller: str, limit: int, window_seconds: int = WINDOW_SECONDS) -> Window:
+    """The window of a caller now, for who counts by other means (`shared_counts`)."""
+    now = time.time()
+    number = int(now // window_seconds)
+    reset_seconds = max(1, int((number + 1) * window_seconds - now))
+    return Window(f"{caller}:{number}", limit, window_seconds, reset_seconds)
+
+
+def key_window(*, key_id: int, limit: int | None) -> Window:
+    """The minute of an API key, as `count_key` counts it."""
+    return window(caller=f"key:{key_id}", limit=limit or settings.API_RATE_PER_MINUTE)
+
+
 def _count(
     caller: str, limit: int, *, is_paid: bool, window_seconds: int = WINDOW_SECONDS
 ) -> Allowance:
-    now = time.time()
-    window = int(now // window_seconds)
-    name = f"{caller}:{window}"
-    used = _shared_count(name, window_seconds)
-    if used is None and is_paid:
-        limit = min(limit, ALONE_PER_MINUTE)
-        used = _alone().incr(name, window_seconds)
-    reset_seconds = max(1, int((window + 1) * window_seconds - now))
-    return Allowance(limit, used or 0, reset_seconds, name, window_seconds)
+    counted = window(caller=caller, limit=limit, window_seconds=window_seconds)
+    used = _shared_count(counted.name, window_seconds)
+    if used is None and not is_paid:
+        used = 0
+    return counted.allowance(used)
 
 
 def _shared_count(name: str, seconds: int, amount: int = 1) -> int | None:

@@ -18,9 +18,9 @@ from apps.accounts.selectors import Identity
 from apps.core import metrics, refusals
 from apps.core.errors import DomainError, NotFound, RateLimited
 from apps.core.request_ids import request_id
+from apps.core.threads import in_thread
 from apps.gateway import admission, answers
 from apps.gateway.changes import Changes
-from apps.gateway.database import in_thread
 from apps.gateway.reader import Frame, Reader
 from apps.tasks import selectors
 

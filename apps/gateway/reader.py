@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from apps.gateway.database import in_thread
+from apps.core.threads import in_thread
 from apps.tasks import presentation, selectors
 from apps.tasks.selectors import TaskState
 

@@ -1,6 +1,7 @@
 """Reading accounts: which routes can take work, what a workspace has of its own, how an account is reached."""
 
 from apps.byoa.selectors.access import access
+from apps.byoa.selectors.live import LiveAccount, live_accounts
 from apps.byoa.selectors.own import (
     NoSeat,
     best_prospect,
@@ -36,6 +37,7 @@ from apps.byoa.selectors.seats import (
 __all__ = [
     "FAILOVER_FAMILIES",
     "IMPLIED",
+    "LiveAccount",
     "NoRoute",
     "NoSeat",
     "Overview",
@@ -47,6 +49,7 @@ __all__ = [
     "forget_pool",
     "in_need",
     "is_available",
+    "live_accounts",
     "no_route",
     "out_of_step",
     "own_account",

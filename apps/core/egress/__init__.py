@@ -6,12 +6,15 @@ Whatever they connect to is checked by `guard` where the connection is made. A t
 
 from apps.core.egress.exchange import Fetched
 from apps.core.egress.guard import EgressError, Refused, has_exemptions, is_allowed, is_public
-from apps.core.egress.session import Session
+from apps.core.egress.opened import Opened
+from apps.core.egress.session import OwnSession, Session
 from apps.core.egress.sync import fetch, send
 
 __all__ = [
     "EgressError",
     "Fetched",
+    "Opened",
+    "OwnSession",
     "Refused",
     "Session",
     "fetch",

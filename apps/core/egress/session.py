@@ -15,6 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from apps.core.egress import exchange
 from apps.core.egress.exchange import Download, Exchange, Fetched
 from apps.core.egress.guard import EgressError, check, checked_addresses
+from apps.core.egress.opened import Opened, opened
 from apps.core.wire import NoAnswer, Request, Response
 
 # Servers close idle connections after 5 s and more. What is sent into one that is just being closed is lost, and a POST
@@ -98,15 +99,7 @@ class Session:
     async def __aenter__(self) -> Self:
         self._resolver = _GuardedResolver()
         self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=exchange.tls(),
-                resolver=self._resolver,
-                socket_factory=_guarded_socket,
-                ttl_dns_cache=_DNS_SECONDS,
-                keepalive_timeout=_KEEP_ALIVE_SECONDS,
-                limit=self._connections,
-                limit_per_host=self._per_host,
-            ),
+            connector=self._connector(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=exchange.CONNECT_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             # Or aiohttp names a type for a body that has none.
@@ -118,6 +111,17 @@ class Session:
             trace_configs=[_trace()],
         )
         return self
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        return aiohttp.TCPConnector(
+            ssl=exchange.tls(),
+            resolver=self._resolver,
+            socket_factory=_guarded_socket,
+            ttl_dns_cache=_DNS_SECONDS,
+            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+            limit=self._connections,
+            limit_per_host=self._per_host,
+        )
 
     async def __aexit__(
         self,
@@ -138,6 +142,10 @@ class Session:
             return await self._answer(work)
         except EgressError as error:
             raise NoAnswer(str(error), sent=work.is_sent) from None
+
+    async def open(self, request: Request, *, seconds: float) -> Opened:
+        """Send it and give the answer while it comes in; `seconds` for its head. Raises NoAnswer as `send` does."""
+        return await opened(self._client, request, seconds=seconds, payload=_payload)
 
     async def download(self, url: str, *, max_bytes: int, seconds: float) -> Fetched:
         """What `egress.fetch` does, with the same errors."""
@@ -174,3 +182,16 @@ class Session:
                         answer.add(piece)
                     return answer.response()
                 hop = after
+
+
+class OwnSession(Session):
+    """The same for a server of ours behind a Unix socket, which no address in a request can lead away from."""
+
+    def __init__(self, path: str, *, connections: int = 256) -> None:
+        super().__init__(connections=connections, per_host=0)
+        self._path = path
+
+    def _connector(self) -> aiohttp.BaseConnector:
+        return aiohttp.UnixConnector(
+            self._path, keepalive_timeout=_KEEP_ALIVE_SECONDS, limit=self._connections
+        )

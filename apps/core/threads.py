@@ -1,6 +1,6 @@
-"""The way from the event loop to the database.
+"""The way from an event loop to Django's database connections, and to whatever else blocks.
 
-A few threads for all of the gateway: each may hold a connection, and a stream that only waits must not cost one.
+A few threads for all of a process: each may hold a connection, and what only waits must not cost one.
 """
 
 import asyncio

@@ -1,0 +1,1 @@
+"""Calls of language models: money, accounts, limits and the way of a call. `calls` is where one begins."""
