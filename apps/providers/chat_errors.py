@@ -52,6 +52,18 @@ _BUSY = re.compile(
     re.IGNORECASE,
 )
 
+_TOO_LONG = re.compile(
+    r"context_length_exceeded|context_window_exceeded|exceed_context_size|maximum context length|prompt is too long"
+    r"|exceeds? the (available )?context|input token count.{0,40}exceeds",
+    re.IGNORECASE,
+)
+# What an error says of a thing that the request itself names.
+_NAMED = re.compile(
+    r"previous_response|\b(file|response|conversation|container|item)\b", re.IGNORECASE
+)
+# Where a provider's own words may end and what it repeats begins: a quote, a bracket, a colon, a path of fields.
+_REPEATED = re.compile(r"(?<![a-z])['\"`]|[\[({<:\n]|\.(?=\S)", re.IGNORECASE)
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -89,14 +101,22 @@ def read(response: Response, *, secrets: Collection[str]) -> Answer:
         # Google's, on some paths.
         body = body[0]
     fields = body if isinstance(body, dict) else {}
+    wait = response.headers.get("retry-after", "")
+    return told(fields, status=response.status, wait=wait, secrets=secrets)
+
+
+def told(
+    fields: Mapping[str, Any], *, status: int, secrets: Collection[str], wait: str = ""
+) -> Answer:
+    """The same of an object that has been read already, such as an event of a stream."""
     error = fields.get("error")
     parts = error if isinstance(error, dict) else {"message": error or fields.get("message")}
     return Answer(
-        status=response.status,
+        status=status,
         fields=fields,
         code=_code(parts),
         words=untrusted.without(untrusted.text(parts.get("message"), most=4000), secrets),
-        retry_after_seconds=_wait(response.headers.get("retry-after", ""), parts),
+        retry_after_seconds=_wait(wait, parts),
         secrets=secrets,
     )
 
@@ -110,12 +130,16 @@ def models_listed(response: Response, *, at: str, secrets: Collection[str]) -> S
     return Standing(f"The key is accepted; {len(found)} models are listed.")
 
 
-def failure(answer: Answer, *, creating: bool = True, prompt: str = "") -> ProviderError:
+def failure(
+    answer: Answer, *, creating: bool = True, prompt: str = "", is_quoting: bool = False
+) -> ProviderError:
     """The error that an answer other than success is. Only while `creating` can it be the work's own fault.
 
-    Some answers repeat the `prompt`: words that stand in it say nothing about the account.
+    Some answers repeat the `prompt`: words that stand in it say nothing about the account. `is_quoting`: they may
+    repeat anything of the request, so only what comes before the first repetition counts, and a thing that is missing
+    may be one that the request names.
     """
-    said = _Said(answer, prompt.lower())
+    said = _Said(answer, prompt.lower(), is_quoting)
     # Google says of a moment's limit what others say of an empty account.
     if "RESOURCE_EXHAUSTED" in answer.code:
         return _unavailable(answer, is_unknown=False)
@@ -123,9 +147,20 @@ def failure(answer: Answer, *, creating: bool = True, prompt: str = "") -> Provi
         return AccountNeedsOwner(answer.message, need=Need.BALANCE)
     if said.means(_KEY) or answer.status == 401:
         return BadCredentials(answer.message)
-    if creating and said.means(_MODERATED):
-        return ProviderRefused(answer.message, why=Why.MODERATED)
+    if creating and (own := _own_fault(answer, said)):
+        return ProviderRefused(answer.message, why=own)
     return _other(answer, said, creating=creating)
+
+
+def _own_fault(answer: Answer, said: "_Said") -> ProviderRefused.Why | None:
+    """What is wrong with the work itself, whatever the status."""
+    if said.means(_MODERATED):
+        return Why.MODERATED
+    if said.means(_TOO_LONG):
+        return Why.INVALID
+    if said.is_quoting and answer.status == 404 and said.means(_NAMED):
+        return Why.INVALID
+    return None
 
 
 def _other(answer: Answer, said: "_Said", *, creating: bool) -> ProviderError:
@@ -143,11 +178,15 @@ def _other(answer: Answer, said: "_Said", *, creating: bool) -> ProviderError:
 class _Said:
     answer: Answer
     prompt: str
+    is_quoting: bool
 
     def means(self, pattern: re.Pattern[str]) -> bool:
         if pattern.search(self.answer.code):
             return True
-        found = pattern.search(self.answer.words)
+        words = self.answer.words
+        if self.is_quoting:
+            words = _REPEATED.split(words, maxsplit=1)[0]
+        found = pattern.search(words)
         return found is not None and found.group().lower() not in self.prompt
 
 

@@ -7,14 +7,13 @@ theirs would be gone before anybody looks.
 """
 
 from collections.abc import Generator
-from secrets import token_hex
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import orjson
 
 from apps.core.wire import Request, Response
-from apps.providers import chat_errors, chat_jobs, reach
+from apps.providers import chat_errors, chat_jobs, forms, reach
 from apps.providers.at_once import AtOnce
 from apps.providers.base import (
     Access,
@@ -129,31 +128,29 @@ def _painting(work: Work, access: Access) -> Request:
     pictures = chat_jobs.pictures(work)
     if not pictures:
         return _post(access, "/images/generations", fields)
-    boundary = f"form-{token_hex(16)}"
+    content_type, body = forms.form(
+        ((name, str(value)) for name, value in fields.items()), _files(pictures)
+    )
     return Request(
         "POST",
         _url(access, "/images/edits"),
-        headers=_headers(access) | {"content-type": f"multipart/form-data; boundary={boundary}"},
-        body=_form(fields, pictures, boundary),
+        headers=_headers(access) | {"content-type": content_type},
+        body=body,
         timeout_seconds=_SLOW_SECONDS,
         max_bytes=_ANSWER_BYTES,
     )
 
 
-def _form(fields: dict[str, Any], pictures: tuple[Picture, ...], boundary: str) -> bytes:
-    """Values go between the lines that a boundary nobody can guess marks, so none can end its part."""
-    parts = [
-        f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    for number, picture in enumerate(pictures):
-        extension = picture.content_type.partition("/")[2]
-        head = (
-            f'--{boundary}\r\ncontent-disposition: form-data; name="image[]"; filename="{number}.{extension}"\r\n'
-            f"content-type: {picture.content_type}\r\n\r\n"
+def _files(pictures: tuple[Picture, ...]) -> list[forms.Part]:
+    return [
+        forms.Part(
+            "image[]",
+            f"{number}.{one.content_type.partition('/')[2]}",
+            one.content_type,
+            one.data,
         )
-        parts.append(head.encode() + picture.data + b"\r\n")
-    return b"".join(parts) + f"--{boundary}--\r\n".encode()
+        for number, one in enumerate(pictures)
+    ]
 
 
 def _painted(answer: Answer) -> Done:
