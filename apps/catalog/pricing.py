@@ -117,6 +117,9 @@ def overrides() -> dict[tuple[str, str], tuple[PriceOverride, ...]]:
     if time.monotonic() < until:
         return found
     with _lock:
+        until, found = _kept
+        if time.monotonic() < until:  # another thread has been faster
+            return found
         by_name: dict[tuple[str, str], list[PriceOverride]] = {}
         for row in PriceOverride.objects.all():
             by_name.setdefault((row.model, row.task_type), []).append(row)

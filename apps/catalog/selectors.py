@@ -4,6 +4,10 @@ import threading
 import time
 
 from apps.accounts.policies import plan_includes
+from apps.catalog import registry
+from apps.catalog.llm.model import UNITS_PRICED
+from apps.catalog.llm.pricing import MINIMUM
+from apps.catalog.llm.registry import llm_models
 from apps.catalog.midjourney.banned_words import BannedWords
 from apps.catalog.models import BannedWord
 from apps.catalog.spec import TaskSpec
@@ -17,6 +21,15 @@ def check_plan(*, spec: TaskSpec, plan: str) -> None:
             f"{spec.model} {spec.task_type} is available from the {spec.plan.label} plan up.",
             detail={"plan": plan, "needed_plan": spec.plan.value},
         )
+
+
+def has_rate(*, model: str, task_type: str, rate: str) -> bool:
+    """Whether a PriceOverride of these names changes what anything costs."""
+    llm = llm_models().get(model)
+    if llm is not None and llm.kind == task_type:
+        return rate in UNITS_PRICED or rate == MINIMUM
+    spec = registry.all_specs().get((model, task_type))
+    return spec is not None and any(one.name == rate for one in spec.rates)
 
 
 # Looked up for every prompt, changed rarely; every process reads the list anew after this long.

@@ -13,7 +13,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from apps.accounts.models import Membership, User, Workspace
-from apps.catalog.models import PriceOverride
 from apps.ops import (  # noqa: F401 - they register their pages
     admin_adjustments,
     admin_auto_topup,
@@ -26,6 +25,7 @@ from apps.ops import (  # noqa: F401 - they register their pages
     admin_penalties,
     admin_plans,
     admin_pools,
+    admin_prices,
     admin_referrals,
     admin_seats,
     admin_tasks,
@@ -36,10 +36,9 @@ if TYPE_CHECKING:
     MembershipTable = admin.TabularInline[Membership, Workspace]
     WorkspacePages = admin.ModelAdmin[Workspace]
     UserPages = admin.ModelAdmin[User]
-    PriceOverridePages = admin.ModelAdmin[PriceOverride]
 else:  # generic for the type checker only
     MembershipTable = admin.TabularInline
-    WorkspacePages = UserPages = PriceOverridePages = admin.ModelAdmin
+    WorkspacePages = UserPages = admin.ModelAdmin
 
 # The admin's own form knows no second factor; allauth's does.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -98,13 +97,3 @@ class UserAdmin(UserPages):
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False
-
-
-@admin.register(PriceOverride)
-class PriceOverrideAdmin(PriceOverridePages):
-    list_display = (
-        "model", "task_type", "rate", "points_per_unit", "plan", "workspace", "valid_from", "valid_to",
-    )  # fmt: skip
-    list_filter = ("model", "plan")
-    search_fields = ("model", "task_type", "workspace__slug")
-    autocomplete_fields = ("workspace",)

@@ -1,4 +1,5 @@
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,7 +28,10 @@ def test_load_catalog_says_what_there_is(settings: Any):
     settings.LOCAL_ENGINE = False
     specs, models = len(registry.all_specs()), len(registry.models())
 
-    assert load() == f"Catalog: {specs} task types of {models} models, 0 available now.\n"
+    assert load() == (
+        "LLM models: 50, 23 of them only with a price of yours.\n"
+        f"Catalog: {specs} task types of {models} models, 0 available now.\n"
+    )
 
 
 def test_load_catalog_counts_what_is_available():
@@ -44,6 +48,19 @@ def test_price_for_what_no_spec_has_stops_the_deployment(fields: dict[str, str])
     override(**fields)
 
     with pytest.raises(CommandError, match=r"Prices for rates that no spec has: .*gone"):
+        load()
+
+
+def test_price_of_a_language_model_is_one_of_ours():
+    override(model="gpt-5", task_type="chat", rate="output")
+
+    assert "LLM models: " in load()
+
+
+def test_a_bad_list_of_language_models_stops_the_deployment(settings: Any, tmp_path: Path):
+    settings.LLM_MODELS_FILE = str(tmp_path / "none.toml")
+
+    with pytest.raises(CommandError, match=r"none\.toml: No such file or directory\."):
         load()
 
 

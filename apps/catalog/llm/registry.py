@@ -128,10 +128,18 @@ def _read_entry(path: Path, number: int, entry: Any) -> LlmModel:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(step) for step in first["loc"]) or "entry"
-        raise BadCatalog(f"{where}: {field}: {first['msg']}.") from None
+        raise BadCatalog(f"{where}: {field}: {_sentence(first['type'], first['msg'])}") from None
     if problem := _problem(model):
         raise BadCatalog(f"{where}: {problem}")
     return model
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "unexpected_keyword_argument":
+        return "There is no such field."
+    if kind == "dataclass_type":
+        return "It must be a table, [[model]]."
+    return f"{message.removeprefix('Value error, ')}."
 
 
 def _problem(model: LlmModel) -> str:
