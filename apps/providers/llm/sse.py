@@ -18,14 +18,26 @@ Event = tuple[str, bytes]
 class Events:
     """Reads one stream. Comments, ids, retry times and events without data are left out."""
 
-    __slots__ = ("_data", "_is_first", "_line", "_most", "_name", "_size", "_skips_lf")
+    __slots__ = (
+        "_data",
+        "_is_first",
+        "_line",
+        "_line_size",
+        "_most",
+        "_name",
+        "_size",
+        "_skips_lf",
+    )
 
     def __init__(self, *, most: int = _MOST_BYTES) -> None:
         self._most = most
-        self._line: list[bytes] = []  # of a line whose end has not come
-        self._data: list[bytes] = []  # of an event whose end has not come
-        self._name = ""
+        # Of a line whose end has not come.
+        self._line: list[bytes] = []
+        self._line_size = 0
+        # Of an event whose end has not come.
+        self._data: list[bytes] = []
         self._size = 0
+        self._name = ""
         self._is_first = True
         self._skips_lf = False
 
@@ -63,23 +75,21 @@ class Events:
             self._skips_lf = False
         if not data:
             return
-        self._count(len(data))
-        self._line.append(data)
+        self._keep(data)
         if b"\n" not in data and b"\r" not in data:
             return
         text = self._rest()
         lines = text.splitlines()
         if text[-1:] not in (b"\n", b"\r"):
-            self._line.append(lines.pop())
+            self._keep(lines.pop())
         self._skips_lf = text[-1:] == b"\r"
         for line in lines:
             self._read(line, events)
-        # What is kept is counted anew: most of the bytes have become events.
-        self._size = sum(map(len, self._line)) + sum(map(len, self._data))
 
     def _rest(self) -> bytes:
         text = b"".join(self._line)
         self._line.clear()
+        self._line_size = 0
         if self._is_first:
             self._is_first = False
             text = text.removeprefix(_BOM)
@@ -96,8 +106,17 @@ class Events:
         elif line == b"data":
             self._add(b"")
 
+    def _keep(self, data: bytes) -> None:
+        # One piece may hold the end of one event and much of the next.
+        self._line_size += len(data)
+        if self._line_size > 2 * self._most:
+            raise _too_large()
+        self._line.append(data)
+
     def _add(self, value: bytes) -> None:
-        if len(value) > self._most:
+        # An empty line takes its place as well.
+        self._size += len(value) + 1
+        if self._size > self._most + 1:
             raise _too_large()
         self._data.append(value)
 
@@ -106,13 +125,8 @@ class Events:
         if data:
             events.append((self._name, data))
         self._data.clear()
+        self._size = 0
         self._name = ""
-
-    def _count(self, added: int) -> None:
-        # One piece may hold the end of one event and much of the next.
-        self._size += added
-        if self._size > 2 * self._most:
-            raise _too_large()
 
 
 def _too_large() -> ProviderUnavailable:
