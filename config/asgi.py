@@ -5,6 +5,7 @@ plain, and only what streams for minutes is asynchronous. `WEB_THREADS` is how m
 this process; each of them may hold a database connection.
 """
 
+import asyncio
 import re
 
 from starlette.types import Message, Receive, Scope, Send
@@ -47,9 +48,16 @@ def _is_streaming(path: str) -> bool:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
-    """Nothing is opened before the first request, so there is nothing to wait for at either end."""
+    """What the gateway holds is given back at the end; nothing else waits for either end."""
+    starting: asyncio.Task[None] | None = None
     while True:
         message: Message = await receive()
+        if message["type"] == "lifespan.startup":
+            # Not waited for: the pages are there while the database is still being reached.
+            starting = asyncio.create_task(gateway.start())
+        elif starting is not None:
+            await asyncio.gather(starting, return_exceptions=True)
+            await gateway.stop()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

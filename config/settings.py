@@ -10,6 +10,7 @@ from csp.constants import NONE, SELF
 
 import config.celery  # noqa: F401 - every process sends jobs, so every process makes the app
 from config import env, schedule
+from config.settings_llm import *  # noqa: F403
 from config.settings_money import *  # noqa: F403
 from config.settings_pools import *  # noqa: F403
 
@@ -21,6 +22,8 @@ LOCAL = env.text("APP_ENV", default="production") == "local"
 DEBUG = env.flag("DEBUG", default=False)
 SECRET_KEY = env.text("SECRET_KEY")
 DATA_DIR = Path(env.text("DATA_DIR", default=str(BASE_DIR / "var")))
+# Where gateways note what they are about to deliver; on a disk that outlives the process.
+LLM_JOURNAL_DIR = Path(env.text("LLM_JOURNAL_DIR", default=str(DATA_DIR / "gateways")))
 
 SITE_NAME = env.text("SITE_NAME", default="Modelyard")
 # Where customers reach this installation; links in answers and e-mails start with it.

@@ -56,13 +56,19 @@ def given_key(meta: Mapping[str, Any]) -> str:
 def check_use(*, identity: Identity, scope: str, meta: Mapping[str, Any]) -> None:
     """Whether the key may be used from here and for this. Raises IpNotAllowed or ScopeDenied."""
     ip = client_ip(meta)
+    check(identity=identity, scope=scope, ip=ip)
+    if must_note(identity):
+        note_use(identity, ip=ip)
+
+
+def check(*, identity: Identity, scope: str, ip: str) -> None:
+    """The same without writing down that the key was used."""
     if not identity.allows_ip(ip):
         raise IpNotAllowed("This API key may not be used from your address.")
     if scope and scope not in identity.scopes:
         raise ScopeDenied(
             f"This API key may not be used for {scope}.", detail={"needed_scope": scope}
         )
-    _note_use(identity, ip)
 
 
 # When this process last wrote that a key was used, by key id.
@@ -70,16 +76,23 @@ _noted: dict[int, float] = {}
 _noted_lock = threading.Lock()
 
 
-def _note_use(identity: Identity, ip: str) -> None:
+def must_note(identity: Identity) -> bool:
+    """Whether a use of the key is to be written down now; says so once a minute."""
     key_id = identity.key_id
     now = time.monotonic()
     if key_id is None or _noted.get(key_id, -_NOTE_SECONDS) > now - _NOTE_SECONDS:
-        return
+        return False
     with _noted_lock:
         if len(_noted) >= _MAX_NOTED:
             _noted.clear()
         _noted[key_id] = now
-    services.note_key_use(key_id=key_id, ip=ip or None)
+    return True
+
+
+def note_use(identity: Identity, *, ip: str) -> None:
+    """Write down when and from where the key was used."""
+    if identity.key_id is not None:
+        services.note_key_use(key_id=identity.key_id, ip=ip or None)
 
 
 def forget_noted_uses() -> None:

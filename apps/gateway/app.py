@@ -8,11 +8,14 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from apps.core import envelopes, refusals
 from apps.core.request_ids import request_id
 from apps.gateway import answers
 from apps.gateway.events import TaskEvents, Timing
+from apps.gateway.llm import routes
+from apps.gateway.llm.lanes import Lanes
 
 
 async def unknown(request: Request, error: Exception) -> Response:
@@ -22,13 +25,32 @@ async def unknown(request: Request, error: Exception) -> Response:
     return answers.refused(refusal, request_id=name)
 
 
-def make_app(timing: Timing | None = None) -> Starlette:
-    """An application of its own: streams of one event loop share what it holds."""
-    events = TaskEvents(timing)
-    paths = ("/api/v1/task/{task_id}/events", "/api/v1/task/{task_id}/events/")
-    return Starlette(
-        routes=[Route(path, events) for path in paths], exception_handlers={404: unknown}
-    )
+class Gateway:
+    """An application of its own: streams and calls of one event loop share what it holds."""
+
+    def __init__(self, timing: Timing | None = None) -> None:
+        self.lanes = Lanes()
+        events = TaskEvents(timing)
+        paths = ("/api/v1/task/{task_id}/events", "/api/v1/task/{task_id}/events/")
+        self._app = Starlette(
+            routes=[*(Route(path, events) for path in paths), *routes.routes(self.lanes)],
+            exception_handlers={404: unknown},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
+
+    async def start(self) -> None:
+        """What is better begun before the first call. Never raises: calls try again."""
+        await self.lanes.open()
+
+    async def stop(self) -> None:
+        """After the last call: everything written, settled and closed."""
+        await self.lanes.close()
+
+
+def make_app(timing: Timing | None = None) -> Gateway:
+    return Gateway(timing)
 
 
 app = make_app()

@@ -107,7 +107,7 @@ def room(*, identity: Identity) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
         wanted = _counters(identity, cursor.fetchone()[0])
-        parameters = {
+        parameters: dict[str, Any] = {
             "scopes": [one.scope for one in wanted],
             "subjects": [one.subject_id for one in wanted],
             "periods": [one.period for one in wanted],

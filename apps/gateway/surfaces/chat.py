@@ -55,7 +55,10 @@ class Chat:
     operation: ClassVar[Operation] = Operation.CHAT
 
     def parse(self, body: Any) -> Parsed:
-        return checks.parsed(checks.cleaned(body, RULES), required=("messages",))
+        fields = checks.cleaned(body, RULES)
+        # Labels are for answers that are kept, and nothing is: OpenAI refuses the one without the other.
+        fields.pop("metadata", None)
+        return checks.parsed(fields, required=("messages",))
 
     def to_chat(self, body: Mapping[str, Any]) -> dict[str, Any]:
         return dict(body)
@@ -72,14 +75,14 @@ class Chat:
             "usage": base.chat_usage(usage, bill),
         }
 
-    def encoder(self, parsed: Parsed, *, is_native: bool) -> "ChatEncoder":
-        return ChatEncoder(parsed)
+    def encoder(self, parsed: Parsed, *, is_native: bool) -> "ChunkEncoder":
+        return ChunkEncoder(parsed)
 
     def refused(self, refusal: Refusal) -> dict[str, Any]:
         return errors.openai(refusal)
 
 
-class ChatEncoder:
+class ChunkEncoder:
     """Chunks as they come, but for their names and usage.
 
     Whoever asked for the usage gets it in a chunk of its own, without choices, as OpenAI sends it. Everybody else gets
@@ -88,6 +91,12 @@ class ChatEncoder:
     """
 
     keep_alive = base.COMMENT
+    object: ClassVar[str] = "chat.completion.chunk"
+    id_prefix: ClassVar[str] = "chatcmpl-"
+    # A choice that says that all is well, for a provider that does not say why it stopped.
+    finish: ClassVar[Mapping[str, Any]] = MappingProxyType(
+        {"index": 0, "delta": {}, "finish_reason": "stop"}
+    )
 
     def __init__(self, parsed: Parsed) -> None:
         self._parsed = parsed
@@ -96,11 +105,17 @@ class ChatEncoder:
         self._last: dict[str, Any] | None = None
         self._is_finished = False
 
+    def choices(self, data: dict[str, Any]) -> list[Any]:
+        """The choices of a chunk in the shape of this interface; a chunk without any is not sent."""
+        choices = data.get("choices")
+        return choices if isinstance(choices, list) else []
+
     def piece(self, piece: Piece) -> bytes:
-        if piece.data is None or not piece.data.get("choices"):
+        choices = self.choices(piece.data) if piece.data else []
+        if piece.data is None or not choices:
             return b""
-        chunk = self._named(piece.data)
-        is_last = any(_is_finish(choice) for choice in chunk["choices"])
+        chunk = self.named({**piece.data, "choices": choices})
+        is_last = any(_is_finish(choice) for choice in choices)
         self._is_finished |= is_last
         if not is_last or self._parsed.wants_usage:
             return base.event(chunk)
@@ -110,24 +125,26 @@ class ChatEncoder:
 
     def end(self, usage: Usage, bill: Bill) -> bytes:
         charged = base.chat_usage(usage, bill)
-        if self._parsed.wants_usage:
-            finish = b"" if self._is_finished else base.event(self._finish())
-            last = self._named({"choices": []})
-        else:
-            finish, last = b"", self._last or self._finish()
-        return finish + base.event({**last, "usage": charged}) + base.DONE
+        if self._last is not None:
+            return base.event({**self._last, "usage": charged}) + base.DONE
+        finish = self.named({"choices": [dict(self.finish)]})
+        if not self._parsed.wants_usage:
+            return base.event({**finish, "usage": charged}) + base.DONE
+        before = b"" if self._is_finished else base.event(finish)
+        last = {**self.named({"choices": []}), "usage": charged}
+        return before + base.event(last) + base.DONE
 
     def failed(self, refusal: Refusal) -> bytes:
         return base.event(errors.openai(refusal)) + base.DONE
 
-    def _named(self, data: dict[str, Any]) -> dict[str, Any]:
+    def named(self, data: dict[str, Any]) -> dict[str, Any]:
         """The chunk under our names. Some providers change the id on the way, or send none at first."""
-        self._id = self._id or data.get("id") or f"chatcmpl-{uuid.uuid4().hex}"
+        self._id = self._id or data.get("id") or f"{self.id_prefix}{uuid.uuid4().hex}"
         self._created = self._created or data.get("created") or int(time.time())
         chunk = {
             **data,
             "id": self._id,
-            "object": "chat.completion.chunk",
+            "object": self.object,
             "created": self._created,
             "model": self._parsed.model,
         }
@@ -135,10 +152,6 @@ class ChatEncoder:
         if self._parsed.wants_usage:
             chunk["usage"] = None
         return chunk
-
-    def _finish(self) -> dict[str, Any]:
-        """For a provider that says that all is well and not why it stopped."""
-        return self._named({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
 
 
 def _is_finish(choice: Any) -> bool:

@@ -9,6 +9,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+import orjson
+
 from apps.core.errors import InvalidRequest
 from apps.gateway.surfaces.base import Parsed
 
@@ -38,6 +40,9 @@ _DROPPED = frozenset([*_ACCESS, *_ROUTING, *_PRICED])
 _DROPPED_PREFIXES = ("azure_", "vertex_", "aws_", "litellm_", "user_api_key", "watsonx_", "mock_")
 _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]{1,18})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 _ADDRESS = re.compile(r"(https?://[^\s]|data:)", re.IGNORECASE)
+_UNWRITABLE = (
+    "The body is nested too deeply, or holds a number of over 64 bits or half a character."
+)
 _LONGEST_MODEL = 200
 MOST_TOKENS = 2**31 - 1
 
@@ -47,15 +52,22 @@ def fail(name: str, message: str) -> InvalidRequest:
 
 
 def cleaned(body: Any, rules: Mapping[str, Rule]) -> dict[str, Any]:
-    """The fields that pass, each through its rule. A known field with null is the same as none."""
+    """The fields that pass, each through its rule. A known field with null is the same as none.
+
+    What is returned can be written as JSON and walked: nobody after us meets a body that is too deep for it.
+    """
     if not isinstance(body, dict):
-        raise InvalidRequest("Give a JSON object as body.", detail=None)
+        raise InvalidRequest("Give a JSON object as body.")
     fields = {}
     for name, value in body.items():
         rule = rules.get(name)
         if (rule is not None and value is None) or steers(name):
             continue
         fields[name] = value if rule is None else rule(value, name)
+    try:
+        orjson.dumps(fields)
+    except TypeError:
+        raise InvalidRequest(_UNWRITABLE) from None
     return fields
 
 

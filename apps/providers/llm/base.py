@@ -8,6 +8,7 @@ The common language is OpenAI's: whatever a customer speaks and whatever a provi
 it, unless both speak the same (`LlmProvider.speaks`); then it passes as it is.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -40,7 +41,7 @@ class FilePart:
     field: str
     file_name: str
     content_type: str
-    data: bytes = field(repr=False)
+    data: bytes = dataclasses.field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""`/v1/*`: language models in the interfaces that programs already speak."""

@@ -1,0 +1,160 @@
+"""What all endpoints of `/v1` do around their own part: find the caller, shape refusals, count, note."""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from apps.core import metrics, refusals
+from apps.core.refusals import Refusal
+from apps.core.request_ids import request_id
+from apps.gateway import answers
+from apps.gateway.llm import requests
+from apps.gateway.llm.lanes import Lanes
+from apps.gateway.llm.requests import Asked, ClientLeft
+from apps.gateway.surfaces.base import dumps
+from apps.llm.services.lane import Lane
+
+log = logging.getLogger("modelyard.request")
+
+Shape = Callable[[Refusal], dict[str, Any]]
+
+
+class Exchange:
+    """One request, and what goes back: headers in front, an answer once."""
+
+    __slots__ = ("_receive", "_send", "_started_at", "name", "route", "scope", "status", "told")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, *, route: str) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self._started_at = time.monotonic()
+        self.route = route
+        self.name = _request_id(scope)
+        self.told: dict[str, str] = {}
+        self.status = 0
+
+    async def body(self) -> bytes:
+        return await requests.body_of(self.scope, self._receive)
+
+    async def gone(self) -> None:
+        """Returns when the client has left."""
+        while (await self._receive())["type"] != "http.disconnect":
+            continue
+
+    async def answer(
+        self,
+        body: bytes,
+        *,
+        status: int = 200,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        await self.begin(
+            status=status,
+            content_type=content_type,
+            headers={**(headers or {}), "content-length": str(len(body))},
+        )
+        await self._send({"type": "http.response.body", "body": body})
+
+    async def begin(
+        self, *, status: int = 200, content_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Send the head. From here on there is no other answer."""
+        self.status = status
+        fields = answers.base_headers(self.name) | self.told | (dict(headers) if headers else {})
+        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields.items()]
+        raw.append((b"content-type", content_type.encode()))
+        self._note()
+        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+
+    async def write(self, data: bytes) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def close(self) -> None:
+        await self._send({"type": "http.response.body", "body": b""})
+
+    @property
+    def has_begun(self) -> bool:
+        return self.status != 0
+
+    def _note(self) -> None:
+        """Counted at the head of the answer: how long a stream lasts says nothing about us."""
+        seconds = time.monotonic() - self._started_at
+        metrics.REQUESTS.labels("POST", self.route, self.status).inc()
+        metrics.REQUEST_SECONDS.labels(self.route).observe(seconds)
+        # What was answered has a row of its own; what was not has this line.
+        level = logging.DEBUG if self.status < 400 else logging.INFO
+        if log.isEnabledFor(level):
+            facts = {"route": self.route, "status": self.status, "request_id": self.name}
+            log.log(level, "request", extra=facts)
+
+
+class Endpoint:
+    """An ASGI application for one path. `work` is its own part; `shape` how its clients expect errors."""
+
+    def __init__(
+        self,
+        lanes: Lanes,
+        *,
+        route: str,
+        shape: Shape,
+        work: Callable[[Lane, Exchange, Asked], Awaitable[None]],
+        method: str = "POST",
+    ) -> None:
+        self._lanes = lanes
+        self._route = route
+        self._shape = shape
+        self._work = work
+        self._method = method
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        exchange = Exchange(scope, receive, send, route=self._route)
+        try:
+            await self._serve(exchange)
+        except ClientLeft:
+            return
+        except Exception as error:
+            if exchange.has_begun:
+                # A stream says by itself what went wrong; this is our fault.
+                log.exception("answer broke off", extra={"request_id": exchange.name})
+                return
+            await self.refuse(exchange, refusals.of_error(error, request_id=exchange.name))
+
+    async def _serve(self, exchange: Exchange) -> None:
+        method = exchange.scope["method"]
+        if method == "OPTIONS":
+            await self._allow(exchange)
+            return
+        lane = await self._lanes.get()
+        asked = await requests.asked(lane, exchange.scope, exchange.told)
+        if method != self._method:
+            refusal = refusals.refusal(
+                "invalid_request",
+                f"{method} is not possible here; use {self._method}.",
+                request_id=exchange.name,
+                http=405,
+            )
+            exchange.told["Allow"] = f"{self._method}, OPTIONS"
+            await self.refuse(exchange, refusal)
+            return
+        await self._work(lane, exchange, asked)
+
+    async def refuse(self, exchange: Exchange, refusal: Refusal) -> None:
+        await exchange.answer(
+            dumps(self._shape(refusal)), status=refusal.status, headers=refusal.headers
+        )
+
+    async def _allow(self, exchange: Exchange) -> None:
+        exchange.told["Allow"] = f"{self._method}, OPTIONS"
+        await exchange.answer(b"", status=204)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            return request_id(value.decode("latin-1"))
+    return request_id("")

@@ -1,0 +1,90 @@
+"""Whether a call may be made at all: model, plan, key, pool. Decides in memory; nothing is held yet."""
+
+from dataclasses import dataclass
+
+from apps.accounts.policies import Feature
+from apps.catalog.llm.model import LlmModel, LlmRoute
+from apps.catalog.llm.registry import llm_model
+from apps.catalog.registry import InvalidModel
+from apps.core.errors import DomainError, InvalidRequest, PlanRequired
+from apps.llm.services.questions import Question
+
+_PLAN_WORDS = "is available from the Developer plan up, or on an own account."
+
+
+class ModelDenied(DomainError):
+    """The key may not call this model."""
+
+    type = "scope_denied"
+
+
+class Disabled(DomainError):
+    """Nothing new starts in this workspace."""
+
+    type = "scope_denied"
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """What will answer a call, and from which pool."""
+
+    model: LlmModel
+    is_private: bool
+    routes: tuple[LlmRoute, ...]
+    # What it may write: by the request, else by the model.
+    output_tokens: int
+
+
+def admit(question: Question) -> Admitted:
+    """Raises InvalidModel, InvalidRequest, PlanRequired, ModelDenied or Disabled, each with what to do."""
+    identity = question.identity
+    if not identity.is_enabled:
+        raise Disabled("This workspace is disabled; nothing new can be started in it.")
+    model = llm_model(question.model)
+    if not model.serves(question.operation):
+        raise InvalidModel(
+            f"invalid model: {question.model} is a {model.kind} model and does not serve this endpoint.",
+            detail={"field": "model"},
+        )
+    if identity.allowed_models and not _is_allowed(model, question):
+        raise ModelDenied(
+            f"This API key may not call {question.model}.",
+            detail={"field": "model", "allowed_models": sorted(identity.allowed_models)},
+        )
+    if model.stream_only and not question.is_stream:
+        raise InvalidRequest.field("stream", f"{model.name} answers as a stream only: set it.")
+    is_private = _is_private(model, question)
+    if not is_private:
+        _check_plan(model, question)
+    return Admitted(model, is_private, model.every_route, _most_output(model, question))
+
+
+def _is_allowed(model: LlmModel, question: Question) -> bool:
+    allowed = question.identity.allowed_models
+    return model.name in allowed or model.id in allowed or question.model in allowed
+
+
+def _is_private(model: LlmModel, question: Question) -> bool:
+    if question.service_mode not in ("", "public", "private"):
+        raise InvalidRequest.field("service_mode", "Use public, private or leave it empty.")
+    if question.service_mode:
+        return question.service_mode == "private"
+    return model.family in question.identity.private_families
+
+
+def _check_plan(model: LlmModel, question: Question) -> None:
+    feature: Feature | None = model.feature
+    terms = question.identity.terms
+    if feature is not None and not terms.includes(feature):
+        raise PlanRequired(
+            f"{model.name} {_PLAN_WORDS}",
+            detail={"plan": question.identity.plan, "needed_feature": str(feature)},
+        )
+
+
+def _most_output(model: LlmModel, question: Question) -> int:
+    most = model.max_output_tokens
+    asked = question.output_tokens
+    if asked is not None:
+        most = min(asked, most) if most else asked
+    return most * question.choices

@@ -1,0 +1,147 @@
+"""The end of an attempt: what it used, what it costs, its row, and what was held for it given back."""
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+
+from apps.core.errors import DomainError
+from apps.llm import policies
+from apps.llm.models import End, UsageSource
+from apps.llm.services.attempts import Attempt
+from apps.llm.services.holding import Held
+from apps.llm.services.journal import Slot
+from apps.llm.services.lane import Lane
+from apps.llm.services.roster import Line
+from apps.providers.llm.base import Usage
+
+log = logging.getLogger(__name__)
+
+# A customer waits no longer for the row of an answer than this; the row is written all the same.
+_WRITE_SECONDS = 30.0
+
+
+class NotRecorded(DomainError):
+    """The answer was made, but what it costs cannot be written down now, so it is not given out."""
+
+    type = "internal_error"
+
+
+@dataclass(frozen=True, slots=True)
+class Charged:
+    """What a call came to, as its row says it."""
+
+    end: End
+    usage: Usage
+    usage_source: UsageSource
+    points: int
+    total_ms: int
+
+
+@dataclass(eq=False, slots=True)
+class Try:
+    """An attempt under way: its row to be, its account, and what it has delivered."""
+
+    attempt: Attempt
+    line: Line
+    slot: Slot
+    started_at: float
+    text_bytes: int = 0
+    reported: Usage | None = None
+
+
+def note_delivery(one: Try, held: Held | None) -> None:
+    """What was written so far is about to go to the customer: from here on it is charged, whatever happens."""
+    points = 0
+    if held is not None:
+        usage, _ = policies.judged(
+            end=End.CLIENT_LEFT,
+            reported=one.reported,
+            text_bytes=one.text_bytes,
+            bounds=held.bounds,
+        )
+        points = min(held.price.cost(usage), held.points)
+    one.slot.delivering(text_bytes=one.text_bytes, points=points)
+
+
+def move(lane: Lane, one: Try, held: Held, *, input_tokens: int) -> None:
+    """The call is now charged to another block: the journal has to know."""
+    old = one.slot
+    one.attempt.block_id = held.reservation.block_id
+    one.slot = lane.journal.open(one.attempt, input_tokens=input_tokens)
+    one.attempt.block_id = None
+    note_delivery(one, held)
+    old.close()
+
+
+def give_up(lane: Lane, one: Try, *, end: End, error: str) -> None:
+    """An attempt that gave the customer nothing: it costs nothing, and nobody waits for its row."""
+    _fill(one, end=end, error=error)
+    lane.roster.free(one.line)
+    written = lane.recorder.write(one.attempt)
+    written.add_done_callback(lambda _: one.slot.close())
+
+
+async def end(
+    lane: Lane,
+    one: Try,
+    held: Held | None,
+    bounds: policies.Bounds,
+    *,
+    how: End,
+    error: str = "",
+) -> Charged:
+    """Write what the attempt cost, before the customer gets the rest of it. Goes on when its caller is cancelled.
+
+    Raises NotRecorded when the database could not be reached in time; the row follows when it can.
+    """
+    # Nobody else uses the account while a row is written.
+    lane.roster.free(one.line)
+    usage, source = policies.judged(
+        end=how, reported=one.reported, text_bytes=one.text_bytes, bounds=bounds
+    )
+    one.attempt.usage, one.attempt.usage_source = usage, source.value
+    _charge(lane, one, held)
+    _fill(one, end=how, error=error)
+    one.slot.delivering(text_bytes=one.text_bytes, points=one.attempt.points)
+    work = asyncio.ensure_future(_write(lane, one, held))
+    try:
+        async with asyncio.timeout(_WRITE_SECONDS):
+            is_written = await asyncio.shield(work)
+    except TimeoutError:
+        is_written = False
+    if not is_written:
+        raise NotRecorded(
+            "The answer could not be recorded, so it is not given out. Try again in a moment.",
+            retry_after=5,
+        )
+    points = one.attempt.points
+    return Charged(how, usage, source, points, one.attempt.total_ms)
+
+
+def _charge(lane: Lane, one: Try, held: Held | None) -> None:
+    """The cost, within what is held; a little more is taken where there is more, else it is ours to bear."""
+    if held is None:
+        return
+    cost = held.price.cost(one.attempt.usage)
+    over = cost - held.points
+    if over > 0 and lane.purse.extend(held.reservation, more=over):
+        over = 0
+    one.attempt.block_id = held.reservation.block_id
+    one.attempt.price_version = held.price.version
+    one.attempt.points = min(cost, held.points)
+    one.attempt.written_off = max(0, over)
+
+
+async def _write(lane: Lane, one: Try, held: Held | None) -> bool:
+    is_written = await lane.recorder.write(one.attempt)
+    one.slot.close()
+    if held is not None:
+        lane.purse.settle(held.reservation, cost=one.attempt.points if is_written else 0)
+    return is_written
+
+
+def _fill(one: Try, *, end: End, error: str) -> None:
+    one.attempt.end = end.value
+    one.attempt.error = error
+    one.attempt.total_ms = round((time.monotonic() - one.started_at) * 1000)

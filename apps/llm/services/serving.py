@@ -1,0 +1,263 @@
+"""An admitted call, answered: whole, or piece by piece while its provider writes.
+
+Whatever happens (the customer leaves, the provider breaks off, credits run out, this process is told to stop) it ends
+once, with a row that says how, and with what was held given back.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from apps.billing.services.caps import SpendLimitReached
+from apps.billing.services.credits import InsufficientCredits
+from apps.core.errors import DomainError
+from apps.core.wire import NoAnswer
+from apps.llm import policies
+from apps.llm.models import End
+from apps.llm.services import charging, holding
+from apps.llm.services.admission import Admitted
+from apps.llm.services.charging import Charged
+from apps.llm.services.holding import Held
+from apps.llm.services.lane import Lane
+from apps.llm.services.limits import Tokens
+from apps.llm.services.questions import Question
+from apps.llm.services.reading import written_bytes
+from apps.llm.services.trying import Sent, Tries, refusal
+from apps.providers.base import ProviderError, ProviderRefused, ProviderUnavailable
+from apps.providers.llm.base import Answer, Piece, Usage
+
+_GRACE_STEP_SECONDS = 0.5
+_LEFT = "Nobody waited for an answer."
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole answer and what it cost. `is_native`: it has the shape of the question's own operation."""
+
+    answer: Answer
+    is_native: bool
+    charged: Charged
+
+
+class Serving:
+    """One call. Either `answer`, or `start`, `more` until None and `finish`; `release` in any case."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        question: Question,
+        admitted: Admitted,
+        *,
+        bounds: policies.Bounds,
+        held: Held | None,
+        tokens: Tokens | None,
+    ) -> None:
+        self._lane = lane
+        self.question = question
+        self.admitted = admitted
+        self._bounds = bounds
+        self._held = held
+        self._tokens = tokens
+        self._tries = Tries(lane, question, admitted, held)
+        self._sent: Sent | None = None
+        self._incoming: AsyncIterator[bytes] | None = None
+        self._is_ending = False
+        self.charged: Charged | None = None
+
+    # -------------------------------------------------------------------------- whole
+    async def answer(self) -> Whole:
+        """The whole answer, paid for. Raises a DomainError; then nothing was charged."""
+        while True:
+            sent = await self._tries.begin()
+            try:
+                answer = await self._read(sent)
+            except (ProviderError, NoAnswer) as error:
+                self._tries.failed(sent.one, error)
+                continue
+            except BaseException:
+                charging.give_up(self._lane, sent.one, end=End.CLIENT_LEFT, error=_LEFT)
+                raise
+            finally:
+                sent.opened.close()
+            self._lane.roster.worked(sent.one.line)
+            charged = await self._end(sent, _how_whole(answer, sent, self.admitted))
+            return Whole(answer, sent.is_native, charged)
+
+    async def _read(self, sent: Sent) -> Answer:
+        left = max(0.1, self._tries.deadline - time.monotonic())
+        response = await sent.opened.whole(seconds=left)
+        answer = sent.provider.answer(sent.call, response, sent.one.line.access)
+        one = sent.one
+        one.attempt.first_ms = round((time.monotonic() - one.started_at) * 1000)
+        one.reported = answer.usage
+        one.text_bytes = written_bytes(answer.body) if answer.usage is None else 0
+        return answer
+
+    # ------------------------------------------------------------------------- stream
+    @property
+    def is_native(self) -> bool:
+        """Whether pieces have the shape of the question's own operation. After `start`."""
+        return self._sent is not None and self._sent.is_native
+
+    async def start(self) -> list[Piece]:
+        """The first pieces. Raises a DomainError; then nothing was charged."""
+        while True:
+            sent = await self._tries.begin()
+            self._decoder = sent.provider.decoder(sent.call, sent.one.line.access)
+            self._incoming = sent.opened.pieces(idle_seconds=self._lane.timing.idle)
+            try:
+                pieces = await self._pieces(sent)
+            except (ProviderError, NoAnswer) as error:
+                sent.opened.close()
+                self._tries.failed(sent.one, error)
+                continue
+            except BaseException:
+                sent.opened.close()
+                charging.give_up(self._lane, sent.one, end=End.CLIENT_LEFT, error=_LEFT)
+                raise
+            one = sent.one
+            one.attempt.first_ms = round((time.monotonic() - one.started_at) * 1000)
+            self._sent = sent
+            if pieces is None:
+                return []
+            return await self._delivered(sent, pieces)
+
+    async def more(self) -> list[Piece] | None:
+        """The next pieces, None at the end. Raises a DomainError where the stream broke off; what came is charged."""
+        sent = self._required()
+        try:
+            pieces = await self._pieces(sent)
+        except (ProviderError, NoAnswer) as error:
+            await self._broken(sent, error)
+            raise refusal_midway(error) from None
+        return None if pieces is None else await self._delivered(sent, pieces)
+
+    async def finish(self) -> Charged:
+        """All has come and was sent: write down what it cost, before the last bytes go."""
+        sent = self._required()
+        sent.opened.close()
+        self._lane.roster.worked(sent.one.line)
+        is_empty = not sent.one.text_bytes and not _has_output(sent.one.reported)
+        return await self._end(sent, End.EMPTY if is_empty else End.COMPLETED)
+
+    async def leave(self, end: End = End.CLIENT_LEFT) -> None:
+        """Nobody reads any more: the provider is cut off, and what it had written is charged. Safe to repeat."""
+        sent = self._sent
+        if sent is not None and not self._is_ending:
+            sent.opened.close()
+            await self._end(sent, end)
+
+    def release(self) -> None:
+        """Give back what is held where nothing was charged. Safe to repeat."""
+        if self._held is not None and not self._is_ending:
+            self._lane.purse.settle(self._held.reservation, cost=0)
+        used = self.charged.usage if self.charged else Usage()
+        self._lane.limits.correct_tokens(self._tokens, used=used.input_tokens + used.output_tokens)
+        self._tokens = None
+
+    async def _pieces(self, sent: Sent) -> list[Piece] | None:
+        """The next pieces that say anything; None when the provider has said all."""
+        assert self._incoming is not None  # noqa: S101 - `start` has set it
+        while not self._decoder.is_complete:
+            if time.monotonic() > self._tries.deadline:
+                raise NoAnswer("The answer took too long.", sent=True)
+            data = await anext(self._incoming, None)
+            pieces = self._decoder.close() if data is None else self._decoder.feed(data)
+            if pieces:
+                return pieces
+            if data is None:
+                return None
+        return None
+
+    async def _delivered(self, sent: Sent, pieces: list[Piece]) -> list[Piece]:
+        """Count what is about to be sent. Raises InsufficientCredits where it goes beyond what is held."""
+        one = sent.one
+        written = 0
+        for piece in pieces:
+            if piece.usage is not None:
+                one.reported = piece.usage
+            if piece.text:
+                text = piece.text
+                written += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+        if written and not self._is_affordable(one.text_bytes + written):
+            await self._wait_for_credits(sent, one.text_bytes + written)
+        one.text_bytes += written
+        if written:
+            charging.note_delivery(one, self._held)
+        return pieces
+
+    def _is_affordable(self, text_bytes: int) -> bool:
+        held = self._held
+        if held is None or held.output_tokens is None:
+            return True
+        return policies.tokens_of(text_bytes) <= held.output_tokens
+
+    async def _wait_for_credits(self, sent: Sent, text_bytes: int) -> None:
+        """The stated grace: for so long a stream stands still, in case that credits come in; then it ends."""
+        held = self._held
+        until = time.monotonic() + self._lane.timing.grace
+        while held is not None:
+            try:
+                await holding.hold_more(self._lane, self.question, held)
+            except (InsufficientCredits, SpendLimitReached) as error:
+                if time.monotonic() >= until:
+                    sent.opened.close()
+                    await self._end(sent, End.OUT_OF_CREDITS)
+                    raise type(error)(
+                        "The credits are used up in the middle of the answer: it ends here, and what you have of it"
+                        " was charged. Add credits and ask again.",
+                        detail=error.detail,
+                    ) from None
+                await asyncio.sleep(_GRACE_STEP_SECONDS)
+            else:
+                charging.move(self._lane, sent.one, held, input_tokens=self._bounds.counted_input)
+                if self._is_affordable(text_bytes):
+                    return
+
+    async def _broken(self, sent: Sent, error: ProviderError | NoAnswer) -> None:
+        sent.opened.close()
+        if isinstance(error, NoAnswer):
+            is_late = str(error) != "The answer broke off."
+            self._lane.roster.failed(sent.one.line, ProviderUnavailable(str(error)))
+            end = End.TIMED_OUT if is_late else End.UPSTREAM_CUT
+        else:
+            if not isinstance(error, ProviderRefused):
+                self._lane.roster.failed(sent.one.line, error)
+            end = End.UPSTREAM_CUT
+        await self._end(sent, end, error=str(error))
+
+    async def _end(self, sent: Sent, how: End, *, error: str = "") -> Charged:
+        # From here on the row decides what is given back, even if nobody waits for it.
+        self._is_ending = True
+        charged = await charging.end(
+            self._lane, sent.one, self._held, self._bounds, how=how, error=error
+        )
+        self.charged = charged
+        return charged
+
+    def _required(self) -> Sent:
+        if self._sent is None:
+            raise RuntimeError("a stream goes on before it has started")
+        return self._sent
+
+
+def refusal_midway(error: ProviderError | NoAnswer) -> DomainError:
+    """The same as before an answer, but something was charged already."""
+    found = refusal(error)
+    found.message = (
+        "The model's provider broke the answer off. What you have of it was charged."
+        if found.type == "no_route"
+        else found.message
+    )
+    return found
+
+
+def _how_whole(answer: Answer, sent: Sent, admitted: Admitted) -> End:
+    is_text = admitted.model.kind.value == "chat"
+    is_empty = is_text and not sent.one.text_bytes and not _has_output(answer.usage)
+    return End.EMPTY if is_empty else End.COMPLETED
+
+
+def _has_output(usage: Usage | None) -> bool:
+    return usage is not None and (usage.output_tokens > 0 or usage.images > 0)
