@@ -12,6 +12,8 @@ from apps.gateway.surfaces.checks import fail
 from apps.providers.llm.base import Operation, Usage
 
 _MOST_PROMPTS = 2048
+# A text has no calls to end with.
+_OTHER_FINISHES = MappingProxyType({"tool_calls": "stop", "function_call": "stop"})
 # What only a provider of this interface can do, and the value that asks for nothing.
 _NATIVE_ONLY = MappingProxyType({"suffix": "", "echo": False, "best_of": 1})
 _AS_IN_CHAT = (
@@ -122,11 +124,12 @@ def _dicts(value: Any) -> list[dict[str, Any]]:
 def _choice(choice: dict[str, Any], where: str) -> dict[str, Any]:
     said = choice.get(where)
     text = said.get("content") if isinstance(said, dict) else None
+    finish = choice.get("finish_reason")
     return {
         "index": choice.get("index") or 0,
         "text": text if isinstance(text, str) else "",
         "logprobs": None,
-        "finish_reason": choice.get("finish_reason"),
+        "finish_reason": _OTHER_FINISHES.get(finish, finish) if isinstance(finish, str) else None,
     }
 
 

@@ -88,7 +88,7 @@ def test_an_answer_in_chat_shape_becomes_a_text():
     answer = SURFACE.answer(ANSWER, SURFACE.parse(ASKED), is_native=False, usage=USAGE, bill=BILL)
     assert answer == ours(
         system_fingerprint="fp_1",
-        choices=[choice("Let me look.", "tool_calls")],
+        choices=[choice("Let me look.", "stop")],
         usage=CHAT_USAGE,
     )
 
