@@ -1,0 +1,62 @@
+"""A gateway as it is served, a scripted provider behind it, and a customer in front."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from apps.accounts.models import Workspace
+from apps.gateway.app import make_app
+from tests.factories import WorkspaceFactory, api_key
+from tests.factories.byoa import account
+from tests.llm.service import Service
+from tests.llm_upstream.running import Loop, Running, scripted
+from tests.llm_upstream.server import Scripted
+
+
+@pytest.fixture
+def loop() -> Iterator[Loop]:
+    found = Loop()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def provider(loop: Loop) -> Iterator[Scripted]:
+    with scripted(loop) as server:
+        yield server
+
+
+@pytest.fixture
+def service(
+    transactional_db: None, settings: Any, tmp_path: Any, provider: Scripted
+) -> Iterator[Service]:
+    """The gateway over HTTP, with an account at the scripted provider and a customer with a dollar."""
+    settings.EGRESS_ALLOW = ["127.0.0.0/8"]
+    settings.LLM_JOURNAL_DIR = tmp_path / "gateways"
+    settings.LLM_GRACE_SECONDS = 0
+    workspace: Workspace = WorkspaceFactory.create()
+    account(provider="openai", base_url=provider.url, slots=100)
+    with Running(served(make_app())) as running, httpx.Client(timeout=30) as client:
+        yield Service(running.url, client, provider, workspace, api_key(workspace))
+
+
+def served(app: Any) -> Any:
+    """The gateway with its lifespan, as config.asgi gives it one."""
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        while True:
+            message = await receive()
+            if message["type"] == "lifespan.startup":
+                await app.start()
+            else:
+                await app.stop()
+            await send({"type": f"{message['type']}.complete"})
+            if message["type"] == "lifespan.shutdown":
+                return
+
+    return application
