@@ -56,7 +56,8 @@ def check(body: Mapping[str, Any], *, provider: str, choices: int = 1) -> None:
         raise reading.refused(f"{provider} gives at most {choices} choices: n is too large.")
     if body.get("logprobs") or body.get("top_logprobs"):
         raise reading.refused(f"{provider} tells no log probabilities: logprobs cannot be set.")
-    if "audio" in (body.get("modalities") or ()):
+    modalities = body.get("modalities")
+    if isinstance(modalities, list) and "audio" in modalities:
         raise reading.refused(f"{provider} does not speak: modalities cannot hold audio.")
     if body.get("web_search_options"):
         raise reading.refused(f"{provider} is not asked to search: leave out web_search_options.")

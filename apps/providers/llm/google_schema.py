@@ -33,11 +33,7 @@ class _Translation:
         self._nodes = 0
 
     def of(self, schema: Any, depth: int) -> Schema:
-        self._nodes += 1
-        if depth > _DEEPEST or self._nodes > _MOST_NODES:
-            raise reading.refused(
-                "A JSON schema for Gemini must not be nested deeply or refer to itself."
-            )
+        self._count(depth)
         found = self._joined(reading.mapping(schema), depth)
         made = {name: value for name, value in found.items() if name in _KEPT}
         self._type(found, made)
@@ -45,27 +41,31 @@ class _Translation:
         self._inside(found, made, depth)
         return made
 
+    def _count(self, depth: int) -> None:
+        """References make a small schema large."""
+        self._nodes += 1
+        if depth > _DEEPEST or self._nodes > _MOST_NODES:
+            raise reading.refused(
+                "A JSON schema for Gemini must not be nested deeply or refer to itself."
+            )
+
     def _joined(self, schema: Schema, depth: int) -> Schema:
         """With what it refers to, and all that it must be at once."""
+        self._count(depth)
         found = dict(schema)
         if isinstance(reference := found.pop("$ref", None), str):
-            found = {**self._joined(self._referred(reference), self._deeper(depth)), **found}
+            found = {**self._joined(self._referred(reference), depth + 1), **found}
         for one in reading.objects(found.pop("allOf", None)):
-            more = self._joined(one, self._deeper(depth))
+            more = self._joined(one, depth + 1)
             both = {
                 **reading.mapping(found.get("properties")),
                 **reading.mapping(more.get("properties")),
             }
-            required = [*_list(found.get("required")), *_list(more.get("required"))]
+            required = _texts(found.get("required")) | _texts(more.get("required"))
             found = {**found, **more}
             found |= {"properties": both} if both else {}
-            found |= {"required": required} if required else {}
+            found |= {"required": list(required)} if required else {}
         return found
-
-    def _deeper(self, depth: int) -> int:
-        if depth > _DEEPEST:
-            raise reading.refused("A JSON schema for Gemini must not refer to itself.")
-        return depth + 1
 
     def _referred(self, reference: str) -> Schema:
         found: Any = self._root
@@ -78,8 +78,9 @@ class _Translation:
 
     def _type(self, found: Schema, made: Schema) -> None:
         said = found.get("type")
-        types = [one for one in (said if isinstance(said, list) else [said]) if one in _TYPES]
-        if isinstance(said, list) and "null" in said:
+        named = _texts(said if isinstance(said, list) else [said])
+        types = [one for one in named if one in _TYPES]
+        if "null" in named and types:
             made["nullable"] = True
         if len(types) == 1:
             made["type"] = types[0].upper()
@@ -87,7 +88,7 @@ class _Translation:
             made["anyOf"] = [{"type": one.upper()} for one in types]
         elif "properties" in found:
             made["type"] = "OBJECT"
-        if found.get("format") in _FORMATS:
+        if str(found.get("format")) in _FORMATS:
             made["format"] = found["format"]
 
     def _values(self, found: Schema, made: Schema) -> None:
@@ -103,8 +104,8 @@ class _Translation:
             made["properties"] = {
                 name: self.of(part, depth + 1) for name, part in properties.items()
             }
-            required = [one for one in _list(found.get("required")) if one in properties]
-            made |= {"required": list(dict.fromkeys(required))} if required else {}
+            required = [one for one in _texts(found.get("required")) if one in properties]
+            made |= {"required": required} if required else {}
         if made.get("type") == "ARRAY" or "items" in found:
             made["items"] = self.of(found.get("items"), depth + 1)
         if kinds := reading.objects(found.get("anyOf") or found.get("oneOf")):
@@ -123,3 +124,8 @@ class _Translation:
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> dict[str, None]:
+    """The texts of a list, each once and in their order."""
+    return {one: None for one in _list(value) if isinstance(one, str)}

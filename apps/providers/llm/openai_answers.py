@@ -96,7 +96,7 @@ def _heard_usage(found: Any, duration: Any) -> Usage | None:
 
 
 def _heard(call: Call, response: Response, access: Access) -> Answer:
-    if call.body.get("response_format") in _TEXTS:
+    if str(call.body.get("response_format")) in _TEXTS:
         _check_bytes(response, access)
         return Answer(response.body, None, content_type="text/plain; charset=utf-8")
     fields = reading.whole(response, access)

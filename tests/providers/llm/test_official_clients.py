@@ -1,0 +1,73 @@
+"""What was translated is what the official clients read."""
+
+from typing import Any
+
+import pytest
+
+from apps.providers.llm.base import Operation
+from apps.providers.llm.registry import llm_provider
+from tests.providers.llm import test_anthropic_answers, test_google_answers
+from tests.providers.llm.samples import ACCESS, PNG, WEATHER, call, read
+from tests.providers.wire import answer
+
+openai_chat = pytest.importorskip("openai.types.chat")
+openai_types = pytest.importorskip("openai.types")
+anthropic, google = llm_provider("anthropic"), llm_provider("google")
+MADE = call(tools=[WEATHER])
+
+
+@pytest.mark.parametrize(
+    ("provider", "body"),
+    [
+        (
+            anthropic,
+            test_anthropic_answers.message(
+                test_anthropic_answers.THOUGHT,
+                "Hi",
+                test_anthropic_answers.CALLED,
+                stop="tool_use",
+            ),
+        ),
+        (
+            google,
+            test_google_answers.content(
+                test_google_answers.candidate("a", test_google_answers.CALL)
+            ),
+        ),
+    ],
+)
+def test_a_chat_is_one(provider: Any, body: Any):
+    found = provider.answer(MADE, answer(body), ACCESS).body
+
+    read_back = openai_chat.ChatCompletion.model_validate(found, strict=True)
+
+    assert read_back.choices[0].finish_reason == "tool_calls"
+    assert read_back.to_dict(exclude_unset=True) == found
+
+
+@pytest.mark.parametrize(
+    ("provider", "stream"),
+    [(anthropic, test_anthropic_answers.STREAM), (google, test_google_answers.STREAM)],
+)
+def test_a_chunk_is_one(provider: Any, stream: bytes):
+    pieces, _ = read(provider, MADE, [stream])
+
+    for piece in pieces:
+        chunk = openai_chat.ChatCompletionChunk.model_validate(piece.data, strict=True)
+        assert chunk.to_dict(exclude_unset=True) == piece.data
+
+
+def test_embeddings_and_pictures_are_such():
+    vectors = google.answer(
+        call(Operation.EMBEDDINGS, input="a"),
+        answer({"embeddings": [{"values": [0.5]}], "usageMetadata": {"promptTokenCount": 1}}),
+        ACCESS,
+    ).body
+    pictures = google.answer(
+        call(Operation.IMAGES, "imagen-4.0"),
+        answer({"predictions": [{"bytesBase64Encoded": PNG}]}),
+        ACCESS,
+    ).body
+
+    assert openai_types.CreateEmbeddingResponse.model_validate(vectors).data[0].embedding == [0.5]
+    assert openai_types.ImagesResponse.model_validate(pictures).data[0].b64_json == PNG
