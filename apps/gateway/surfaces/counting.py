@@ -1,7 +1,7 @@
 """How many tokens a text is, without asking its model: a rule that a customer can check, and bounds that are certain.
 
 The rule, which counts what a provider did not: a token is four bytes of UTF-8, rounded up. The bounds: no tokenizer in
-use makes more tokens than there are bytes, nor, over a whole conversation, fewer than one in twelve.
+use makes more tokens than there are bytes, nor, of what is read in a whole conversation, fewer than one for twelve.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,14 @@ _UNSEEN_FILE = 1_000_000
 _PICTURES = frozenset({"image", "image_url", "input_image"})
 _AUDIO = frozenset({"input_audio", "audio"})
 _FILES = frozenset({"file", "input_file", "document", "video_url", "audio_url"})
-# Fields of a request whose text is read beside its messages. What else there is (stop words, labels) is not read.
+# What a model once thought: most providers do not read it again.
+_THOUGHTS = frozenset({"thinking", "redacted_thinking", "reasoning"})
+# What is read of a message and of its parts: text and parts, and what is written as JSON.
+_READ = frozenset({"content", "text", "output", "summary", "name", "refusal"})
+_READ_AS_JSON = frozenset(
+    {"input", "arguments", "tool_calls", "function_call", "function", "custom", "action"}
+)
+# Fields of a request whose text is read beside its messages.
 _TEXTS = {
     Operation.CHAT: (),
     Operation.MESSAGES: ("system",),
@@ -53,6 +60,7 @@ def prompt_bounds(
     least = found.messages * _LEAST_PER_MESSAGE + found.text // _MOST_BYTES_PER_TOKEN + found.tokens
     most = (
         found.text
+        + found.unread
         + found.schemas
         + (_MOST_FOR_TOOLS if found.schemas else 0)
         + (found.messages + _MOST_BESIDE) * _MOST_PER_MESSAGE
@@ -73,12 +81,16 @@ def counted(operation: Operation, body: Mapping[str, Any], *, image_tokens: int)
 
 
 class _Found:
-    """What a request holds: bytes of text and of tools, tokens of media at most, tokens that are given as numbers."""
+    """What a request holds, in bytes: text, tools, and what is probably not read (thoughts, labels, fields unknown).
 
-    __slots__ = ("media", "messages", "pictures", "schemas", "text", "tokens")
+    In tokens: media, at most, and what is given as tokens.
+    """
+
+    __slots__ = ("media", "messages", "pictures", "schemas", "text", "tokens", "unread")
 
     def __init__(self) -> None:
-        self.text = self.schemas = self.media = self.tokens = self.pictures = self.messages = 0
+        self.text = self.unread = self.schemas = 0
+        self.media = self.tokens = self.pictures = self.messages = 0
 
     def part(self, part: Any, waiting: list[Any]) -> None:
         """A part of a message; the parts inside it are put into `waiting`."""
@@ -101,29 +113,19 @@ class _Found:
             self.media += _audio_tokens(part)
         elif kind in _FILES:
             self._file(part, waiting)
+        elif kind in _THOUGHTS:
+            self.unread += len(dumps(part))
         else:
             self._fields(part, waiting)
 
     def _fields(self, part: dict[str, Any], waiting: list[Any]) -> None:
         for name, value in part.items():
-            if name in ("content", "text", "output", "summary"):
+            if name in _READ:
                 waiting.append(value)
-            elif name in (
-                "input",
-                "arguments",
-                "tool_calls",
-                "function_call",
-                "function",
-                "action",
-            ):
-                self.text += _size(value) if isinstance(value, str) else len(dumps(value))
-            elif isinstance(value, str):
-                # Names, reasoning, whatever is read without our knowing; not what only says its kind.
-                self.text += (
-                    0 if name in ("role", "type", "id", "status", "call_id") else _size(value)
-                )
-            elif isinstance(value, (dict, list)) and name != "cache_control":
-                self.text += len(dumps(value))
+            elif name in _READ_AS_JSON:
+                self.text += _json_size(value)
+            elif name not in ("role", "type"):
+                self.unread += _json_size(value)
 
     def _file(self, part: dict[str, Any], waiting: list[Any]) -> None:
         file = part.get("file") or part.get("source") or part
@@ -145,9 +147,12 @@ class _Found:
 
 def _measured(operation: Operation, body: Mapping[str, Any]) -> _Found:
     found = _Found()
-    for name in _SCHEMAS:
-        if body.get(name):
-            found.schemas += len(dumps(body[name]))
+    texts = _TEXTS.get(operation, _OTHER_TEXTS)
+    for name, value in body.items():
+        if name in _SCHEMAS:
+            found.schemas += len(dumps(value)) if value else 0
+        elif name not in texts and name != "messages":
+            found.unread += _json_size(value)
     waiting: list[Any] = []
     for message in _list(body.get("messages")):
         found.messages += 1
@@ -156,7 +161,7 @@ def _measured(operation: Operation, body: Mapping[str, Any]) -> _Found:
             found.text += _size(content)
         else:
             waiting.append(message)
-    for name in _TEXTS.get(operation, _OTHER_TEXTS):
+    for name in texts:
         value = body.get(name)
         found.messages += sum(isinstance(one, dict) for one in _list(value))
         waiting.append(value)
@@ -172,6 +177,13 @@ def _list(value: Any) -> list[Any]:
 def _size(text: str) -> int:
     # Halves of characters may come from JSON; they have a size too.
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+def _json_size(value: Any) -> int:
+    """Bytes of a text as it is, of anything else as JSON. Numbers and marks alone are nothing to read."""
+    if isinstance(value, str):
+        return _size(value)
+    return len(dumps(value)) if isinstance(value, (dict, list)) else 0
 
 
 def _decoded(data: str) -> int:

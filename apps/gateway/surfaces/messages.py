@@ -36,7 +36,7 @@ class Messages:
         return {
             **messages_stream.message_object(parsed, key=bill.call_id.replace("-", "")),
             "content": [messages_stream.content_block(block) for block in blocks.written],
-            **messages_stream.stopped(blocks),
+            **messages_stream.stopped(blocks, parsed),
             "usage": messages_stream.usage_object(usage, bill),
         }
 

@@ -41,7 +41,7 @@ class TranslatingEncoder:
         written = self._begin(usage) + self._written(self._blocks.finish())
         last = {
             "type": "message_delta",
-            "delta": stopped(self._blocks),
+            "delta": stopped(self._blocks, self._parsed),
             "usage": usage_object(usage, bill),
         }
         return written + _event(last) + _event({"type": "message_stop"})
@@ -129,13 +129,14 @@ def content_block(block: Block, *, is_begun: bool = False) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def stopped(blocks: Blocks) -> dict[str, Any]:
+def stopped(blocks: Blocks, parsed: Parsed) -> dict[str, Any]:
     """Why it stopped. Some providers call a tool and say that they just stopped."""
     reason = _STOP_REASONS.get(blocks.finish_reason, "end_turn")
     if reason == "end_turn" and blocks.has_tools:
         reason = "tool_use"
-    word = blocks.stop_word if reason == "end_turn" else ""
-    return {"stop_reason": "stop_sequence" if word else reason, "stop_sequence": word or None}
+    if reason == "end_turn" and blocks.stop_word in parsed.body.get("stop_sequences", ()):
+        return {"stop_reason": "stop_sequence", "stop_sequence": blocks.stop_word}
+    return {"stop_reason": reason, "stop_sequence": None}
 
 
 def usage_object(usage: Usage, bill: Bill, *, own: Any = None) -> dict[str, Any]:

@@ -155,7 +155,7 @@ REFUSED = [
     ({"response_format": {}}, "response_format.type", "This must be a string."),
     ({"top_logprobs": 21}, "top_logprobs", "Give a whole number from 0 to 20."),
     (
-        {"web_search_options": {"search_context_size": "low"}},
+        {"web_search_options": {}},
         "web_search_options",
         "Searching the web is not offered; use tools of your own.",
     ),

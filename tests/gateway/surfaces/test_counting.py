@@ -36,7 +36,7 @@ CASES = [
     (CHAT, chat(part("file", file={"filename": "abcd", "file_data": data_address(300)})), (3, 364), 75),
     (CHAT, chat(part("file", file={"file_url": "https://a.test"})), (3, 1_000_064), 250_000),
     (CHAT, chat(part("input_audio", input_audio={"data": "A" * 64})), (3, 68), 1),
-    (CHAT, {**chat("abcd"), "user": "x" * 999, "stop": "y" * 999}, (3, 68), 1),
+    (CHAT, {**chat("abcd"), "user": "x" * 999, "stop": ["y" * 996], "n": 9}, (3, 68 + 1999), 1),
     (CHAT, {**chat("abcd"), "tools": [{"a": 1}]}, (3, 68 + 9 + 1024), 4),
     (
         Operation.COMPLETIONS,
@@ -55,7 +55,7 @@ CASES = [
     (
         Operation.RESPONSES,
         {"input": [{"type": "function_call_output", "call_id": "c", "output": "abcdefgh"}]},
-        (3, 8 + 64),
+        (3, 8 + 1 + 64),
         2,
     ),
     (
@@ -64,7 +64,7 @@ CASES = [
             "system": part("text", text="abcd", cache_control={"type": "ephemeral"}),
             **chat(part("tool_result", tool_use_id="", content=part("image", source={"data": "A" * 999}))),
         },
-        (6, 4 + 80 + 100),
+        (6, 4 + 20 + 80 + 100),
         101,
     ),
     (
@@ -73,7 +73,9 @@ CASES = [
         (3, 44 + 64),
         11,
     ),
-    (Operation.MESSAGES, chat(part("tool_use", id="t", name="abcd", input={"a": 1})), (3, 4 + 7 + 64), 3),
+    (Operation.MESSAGES, chat(part("tool_use", id="t", name="abcd", input={"a": 1})), (3, 4 + 7 + 1 + 64), 3),
+    (Operation.MESSAGES, chat(part("thinking", thinking="x", signature="y")), (3, 50 + 64), 0),
+    (CHAT, {"messages": [{"role": "assistant", "content": "abcd", "reasoning_content": "xx"}]}, (3, 70), 1),
 ]  # fmt: skip
 
 

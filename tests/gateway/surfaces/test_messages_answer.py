@@ -52,8 +52,9 @@ def message(key: str, **fields: Any) -> dict[str, Any]:
     }
 
 
-def answered(body: dict[str, Any]) -> dict[str, Any]:
-    return SURFACE.answer(body, SURFACE.parse(ASKED), is_native=False, usage=USAGE, bill=BILL)
+def answered(body: dict[str, Any], **fields: Any) -> dict[str, Any]:
+    parsed = SURFACE.parse({**ASKED, **fields})
+    return SURFACE.answer(body, parsed, is_native=False, usage=USAGE, bill=BILL)
 
 
 def test_an_answer_in_chat_shape_becomes_a_message():
@@ -75,13 +76,16 @@ def test_an_answer_in_chat_shape_becomes_a_message():
     [
         ({"finish_reason": "stop"}, "end_turn", None),
         ({"finish_reason": "stop", "stop_reason": "END"}, "stop_sequence", "END"),
+        ({"finish_reason": "stop", "stop_reason": "eos"}, "end_turn", None),
         ({"finish_reason": "length"}, "max_tokens", None),
         ({"finish_reason": "content_filter"}, "refusal", None),
         ({"finish_reason": None}, "end_turn", None),
     ],
 )
 def test_why_it_stopped(choice: dict[str, Any], reason: str, word: str | None):
-    answer = answered({"choices": [{"message": {"content": "x"}, **choice}]})
+    answer = answered(
+        {"choices": [{"message": {"content": "x"}, **choice}]}, stop_sequences=["END"]
+    )
     assert (answer["stop_reason"], answer["stop_sequence"]) == (reason, word)
 
 
