@@ -187,7 +187,7 @@ def text_or_texts(most: int) -> Rule:
 
 
 def refuse(message: str) -> Rule:
-    """For a field that we know and do not serve. Null, false and an empty list ask for nothing; {} may ask for it all."""
+    """For a field that we know and do not serve. Null, false and an empty list ask for nothing; {} may ask."""
 
     def rule(value: Any, name: str) -> Any:
         if value not in (False, "", []):
