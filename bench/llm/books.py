@@ -48,6 +48,7 @@ class Books:
     available: int
     held: int
     served: int
+    billed: int  # of what was served; `charged` includes other calls of the workspace
     unbilled: int
     beyond: int
     miscounted: int
@@ -85,8 +86,9 @@ def close(served: Customer, received: Mapping[str, int]) -> Books:
         available=wallet.available,
         held=wallet.held,
         served=due.total(),
+        billed=sum(paid.get(name, 0) for name in due),
         unbilled=sum(max(0, due[name] - paid.get(name, 0)) for name in due),
-        beyond=sum(max(0, points - due[name]) for name, points in paid.items()),
+        beyond=sum(max(0, paid.get(name, 0) - due[name]) for name in due),
         miscounted=sum(row.points + row.written_off != row.due(row.output_tokens) for row in every),
         left_open=left_open,
         ends=Counter(row.end for row in every),

@@ -17,8 +17,8 @@ from bench.llm.processes import Place, free_port
 PLENTY = 10**15
 # GATEWAY_CONCURRENCY, if nobody says otherwise.
 WORKERS = 2
-_SLOTS = 100_000
-_RATE_PER_MINUTE = 100_000_000
+_SLOTS = 10_000
+_TOKENS_PER_MINUTE = 2_000_000_000  # requests are limited by API_RATE_PER_MINUTE of bench.settings
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,7 @@ def customer(points: int = PLENTY) -> Customer:
         cap_total_points=PLENTY,
         cap_daily_points=PLENTY,
         cap_monthly_points=PLENTY,
-        rate_limit_per_minute=_RATE_PER_MINUTE,
-        tokens_per_minute=PLENTY,
+        tokens_per_minute=_TOKENS_PER_MINUTE,
     )
     _, key = accounts.create_key(workspace_id=workspace.pk, terms=terms, actor=owner)
     return Customer(workspace.pk, points, key)

@@ -21,6 +21,13 @@ def run(*, quick: bool = False) -> dict[str, Any]:
     signal.signal(signal.SIGTERM, _leave)
     use_files()
     data.migrate()
+    try:
+        return _run(quick)
+    except Missing as reason:
+        raise SystemExit(f"bench: {reason}") from None
+
+
+def _run(quick: bool) -> dict[str, Any]:
     with contextlib.ExitStack() as running:
         place = running.enter_context(_place())
         mock = running.enter_context(place.mock())
