@@ -41,7 +41,12 @@ class ChatDecoder(EventDecoder):
 
     def _take(self, name: str, fields: dict[str, Any], pieces: list[Piece]) -> None:
         text = ""
-        for choice in _choices(fields):
+        choices = fields.get("choices") or []
+        if type(choices) is not list:
+            raise reading.unreadable()
+        for choice in choices:
+            if type(choice) is not dict:
+                raise reading.unreadable()
             index = choice.get("index")
             index = index if type(index) is int else 0
             if choice.get("finish_reason"):
@@ -144,15 +149,6 @@ def _flat(value: Any) -> str:
     if isinstance(value, list):
         return "".join(reading.text(one.get("text")) for one in reading.objects(value))
     return reading.text(value)
-
-
-def _choices(fields: dict[str, Any]) -> list[dict[str, Any]]:
-    choices = fields.get("choices")
-    if choices is None:
-        return []
-    if type(choices) is not list or any(type(one) is not dict for one in choices):
-        raise reading.unreadable()
-    return choices
 
 
 def _delta(kind: str, fields: dict[str, Any]) -> str:

@@ -20,6 +20,7 @@ class Events:
 
     __slots__ = (
         "_data",
+        "_is_between",
         "_is_first",
         "_line",
         "_line_size",
@@ -40,14 +41,17 @@ class Events:
         self._name = ""
         self._is_first = True
         self._skips_lf = False
+        # Nothing is left of what came before.
+        self._is_between = False
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete. Raises ProviderUnavailable for an event of absurd size."""
         events: list[Event] = []
-        if self._is_between() and data[-2:] == b"\n\n" and b"\r" not in data:
-            self._whole(data, events)
-        else:
+        if not self._is_between or data[-2:] != b"\n\n" or b"\r" in data:
             self._cut(data, events)
+            self._is_between = not self._is_begun()
+        else:
+            self._whole(data, events)
         return events
 
     def close(self) -> list[Event]:
@@ -57,8 +61,9 @@ class Events:
         self._dispatch(events)
         return events
 
-    def _is_between(self) -> bool:
-        return not (self._line or self._data or self._name or self._skips_lf or self._is_first)
+    def _is_begun(self) -> bool:
+        kept = self._line or self._data or self._name
+        return bool(kept) or self._skips_lf or self._is_first
 
     def _whole(self, data: bytes, events: list[Event]) -> None:
         for block in data[:-2].split(b"\n\n"):

@@ -162,7 +162,17 @@ def test_the_last_event_needs_no_empty_line():
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"garbage", b"{", b"[]", b"7", b"null", b'{"choices": "x"}', b'{"choices": [7]}', b"\xff"],
+    [
+        b"garbage",
+        b"{",
+        b"[]",
+        b"7",
+        b"null",
+        b'{"choices": "x"}',
+        b'{"choices": 7}',
+        b'{"choices": [7]}',
+        b"\xff",
+    ],
 )
 def test_what_is_no_chunk_ends_the_stream(garbage: bytes):
     stream = events(chunk({"content": "a"}), garbage, chunk({}, "stop"), DONE)

@@ -42,6 +42,7 @@ CASES: list[tuple[bytes, list[Event]]] = [
 def test_events_are_found_whole_and_byte_by_byte(stream: bytes, expected: list[Event]):
     assert read(stream) == expected
     assert read(*bytewise(stream)) == expected
+    assert read(b"", stream) == expected
     assert read(b"data: first\n\n", stream.removeprefix(b"\xef\xbb\xbf"))[1:] == expected
 
 
