@@ -6,6 +6,7 @@ this process; each of them may hold a database connection.
 """
 
 import asyncio
+import gc
 import re
 
 from starlette.types import Message, Receive, Scope, Send
@@ -53,6 +54,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     while True:
         message: Message = await receive()
         if message["type"] == "lifespan.startup":
+            # What the start made stays: the collector need not look at it again and again while it serves.
+            gc.freeze()
             # Not waited for: the pages are there while the database is still being reached.
             starting = asyncio.create_task(gateway.start())
         elif starting is not None:

@@ -1,6 +1,7 @@
 """The paths of `/v1`, each with and without a slash at its end."""
 
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from apps.gateway.llm import listing, plain
 from apps.gateway.llm.answering import Endpoint, Shape
@@ -31,19 +32,23 @@ _PLAIN = (
 )
 
 
-def routes(lanes: Lanes) -> list[BaseRoute]:
-    """All of them, on one lane."""
-    found: list[BaseRoute] = []
+def fixed(lanes: Lanes) -> dict[str, ASGIApp]:
+    """What serves each path that has no variable part: looked up, which a router's patterns are not."""
+    found: dict[str, ASGIApp] = {}
     for path, surface, shape in _SURFACES:
-        found += _both(path, Endpoint(lanes, route=f"v1/{path}", shape=shape, work=Talk(surface)))
+        found[path] = Endpoint(lanes, route=f"v1/{path}", shape=shape, work=Talk(surface))
     for path, kind in _PLAIN:
-        work = Plain(kind)
-        found += _both(path, Endpoint(lanes, route=f"v1/{path}", shape=errors.openai, work=work))
-    for path, view in (("models", listing.models), ("models/{model:path}", listing.model)):
-        endpoint = Endpoint(lanes, route=f"v1/{path}", shape=errors.openai, work=view, method="GET")
-        found += _both(path, endpoint)
-    return found
+        found[path] = Endpoint(lanes, route=f"v1/{path}", shape=errors.openai, work=Plain(kind))
+    found["models"] = Endpoint(
+        lanes, route="v1/models", shape=errors.openai, work=listing.models, method="GET"
+    )
+    both = {f"/v1/{path}": endpoint for path, endpoint in found.items()}
+    return both | {f"{path}/": endpoint for path, endpoint in both.items()}
 
 
-def _both(path: str, endpoint: Endpoint) -> list[BaseRoute]:
-    return [Route(f"/v1/{path}", endpoint), Route(f"/v1/{path}/", endpoint)]
+def variable(lanes: Lanes) -> list[BaseRoute]:
+    """The rest."""
+    model = Endpoint(
+        lanes, route="v1/models/{model}", shape=errors.openai, work=listing.model, method="GET"
+    )
+    return [Route("/v1/models/{model:path}", model)]

@@ -8,15 +8,15 @@ from apps.accounts.selectors import Identity
 from apps.core import throttling
 from apps.core.errors import RateLimited
 from apps.core.shared_counts import SharedCounts
-
-_KEPT_SECONDS = throttling.WINDOW_SECONDS * 2
+from apps.core.throttling import Allowance, Window
+from apps.llm.services.permits import Permits
 
 
 @dataclass(slots=True)
 class Tokens:
     """What a call was counted for beforehand, to be corrected by what it used."""
 
-    window: throttling.Window
+    window: Window
     counted: int
 
 
@@ -25,19 +25,13 @@ class Limits:
 
     def __init__(self) -> None:
         self._counts = SharedCounts()
+        self._permits = Permits(self._counts)
 
-    async def count_request(self, identity: Identity) -> throttling.Allowance:
+    async def count_request(self, identity: Identity) -> Allowance:
         """Count a request of a key, or of a person in the dashboard. The caller requires it, whatever else is wrong."""
-        if identity.key_id is not None:
-            window = throttling.key_window(
-                key_id=identity.key_id, limit=identity.rate_limit_per_minute
-            )
-        else:
-            window = throttling.window(
-                caller=f"user:{identity.user_id}", limit=settings.API_RATE_PER_MINUTE
-            )
-        used = await self._counts.add(window.name, 1, seconds=_KEPT_SECONDS)
-        return window.allowance(used)
+        window = _requests(identity)
+        permit = self._permits.at_once(window, 1) or await self._permits.take(window, 1)
+        return window.allowance(permit.used)
 
     async def count_tokens(
         self, identity: Identity, *, tokens: int, told: dict[str, str]
@@ -47,15 +41,14 @@ class Limits:
         if limit is None or identity.key_id is None:
             return None
         window = throttling.window(caller=f"tokens:{identity.key_id}", limit=limit)
-        used = await self._counts.add(window.name, tokens, seconds=_KEPT_SECONDS)
-        if used is None:
+        permit = self._permits.at_once(window, tokens) or await self._permits.take(window, tokens)
+        if permit.used is None:
             # Nobody counts tokens now; requests are held back instead.
             return None
         told["x-ratelimit-limit-tokens"] = str(limit)
-        told["x-ratelimit-remaining-tokens"] = str(max(0, limit - used))
+        told["x-ratelimit-remaining-tokens"] = str(max(0, limit - permit.used))
         told["x-ratelimit-reset-tokens"] = f"{window.reset_seconds}s"
-        if used > limit:
-            self._counts.add(window.name, -tokens, seconds=_KEPT_SECONDS)
+        if not permit.granted:
             raise RateLimited(
                 f"This call may use {tokens} tokens, more than what is left of the key's {limit} in this minute."
                 f" Try again in {window.reset_seconds} s.",
@@ -67,13 +60,19 @@ class Limits:
     def correct_tokens(self, tokens: Tokens | None, *, used: int) -> None:
         """The call is over and has used so much."""
         if tokens is not None and used != tokens.counted:
-            self._counts.add(tokens.window.name, used - tokens.counted, seconds=_KEPT_SECONDS)
+            self._permits.correct(tokens.window, used - tokens.counted)
 
     async def has_room(self, *, account_id: int, per_minute: int) -> bool:
         """Count a request to a provider's account; False when its minute is used up. True while nobody can count."""
         window = throttling.window(caller=f"account:{account_id}", limit=per_minute)
-        used = await self._counts.add(window.name, 1, seconds=_KEPT_SECONDS)
-        return used is None or used <= per_minute
+        permit = self._permits.at_once(window, 1) or await self._permits.take(window, 1)
+        return permit.granted
 
     async def close(self) -> None:
         await self._counts.close()
+
+
+def _requests(identity: Identity) -> Window:
+    if identity.key_id is not None:
+        return throttling.key_window(key_id=identity.key_id, limit=identity.rate_limit_per_minute)
+    return throttling.window(caller=f"user:{identity.user_id}", limit=settings.API_RATE_PER_MINUTE)
