@@ -34,8 +34,8 @@ def main() -> int:
     figures = {name: _run(name, {"quick": True} if options.quick else {}) for name in names}
     for name, found in figures.items():
         for key, value in found.items():
-            for line in value if isinstance(value, list) else [value]:
-                print(f"{name:8} {key:24} {line}")
+            if not isinstance(value, list):  # a table, which was printed as it grew
+                print(f"{name:8} {key:28} {value}")
     if options.json:
         print(json.dumps(figures[names[0]] if options.name else figures))
     return 0

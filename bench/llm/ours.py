@@ -11,7 +11,7 @@ from apps.accounts import services as accounts
 from apps.accounts.models import User, Workspace
 from apps.billing.services import onboarding
 from apps.byoa.services import accounts as pool
-from bench.llm.peers import Target
+from bench.llm.peers import Missing, Target
 from bench.llm.processes import Place, free_port
 
 PLENTY = 10**15
@@ -66,4 +66,8 @@ def gateway(place: Place, served: Customer, *, workers: int = WORKERS) -> Iterat
     ]  # fmt: skip
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.settings"}
     with place.running(command, environment=environment) as program:
-        yield Target(port, served.headers, program)
+        try:
+            yield Target(port, served.headers, program)
+        except (Missing, SystemExit):
+            print(program.tail(), file=sys.stderr)
+            raise

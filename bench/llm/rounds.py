@@ -1,5 +1,6 @@
 """Everybody in turn, in short rounds, so that whatever else the machine does falls on all of them."""
 
+import json
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -70,14 +71,17 @@ def wait_ready(place: Place, name: str, target: Target) -> None:
 
 
 def measure(place: Place, targets: Mapping[str, Target], plan: Plan) -> list[Cell]:
-    """All targets at every load."""
+    """All targets at every load; prints what it finds as it goes."""
     for is_stream in (False, True):
         for target in targets.values():
             _round(place, target, is_stream, _WARM_CONNECTIONS, plan.warm_seconds)
     cells = []
     for is_stream in (False, True):
         for connections in plan.connections:
-            cells += _cells(place, targets, plan, is_stream, connections)
+            found = _cells(place, targets, plan, is_stream, connections)
+            for cell in found:
+                print(json.dumps(cell.row()), flush=True)
+            cells += found
     return cells
 
 
