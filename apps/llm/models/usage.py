@@ -2,6 +2,7 @@
 
 from typing import ClassVar, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -165,6 +166,21 @@ class UsageHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.workspace_id} {self.hour:%Y-%m-%d %H} {self.model}"
+
+
+class UsageMark(models.Model):
+    """How far `Usage` is summed into `UsageHour`: one row, see `services.roll_up`.
+
+    Rows up to `counted_to` are in. Those up to `next_to` follow as soon as none of `writers` is under way any more, the
+    transactions that were writing when it was noted: a row with a smaller number may be on its way until then.
+    """
+
+    counted_to = models.BigIntegerField(default=0)
+    next_to = models.BigIntegerField(null=True)
+    writers = ArrayField(models.CharField(max_length=40), default=list)
+
+    def __str__(self) -> str:
+        return f"up to usage row {self.counted_to}"
 
 
 class CallContent(models.Model):
