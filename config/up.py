@@ -16,7 +16,7 @@ from socket import socket
 import httpx
 from django.core.exceptions import ImproperlyConfigured
 
-from config import up_sandbox
+from config import up_models, up_sandbox
 from config.embedded_binaries import CannotStart
 from config.embedded_lock import DataDirLock
 from config.embedded_run import (
@@ -64,7 +64,7 @@ def _up(*, data_dir: Path, port: int) -> None:
     listener = listen(port=port)
     try:
         os.environ.update(_start_servers(supervisor, data_dir))
-        stand_ins = _stand_ins(data_dir)
+        stand_ins = [*_stand_ins(data_dir), *_models(data_dir)]
         demo = _bootstrap(supervisor)
         for program in (*stand_ins, web(listener), *workers(), schedule()):
             supervisor.start(program)
@@ -127,6 +127,15 @@ def _stand_ins(data_dir: Path) -> list[Program]:
     told = up_sandbox.environment(data_dir=data_dir, listener=listener)
     os.environ.update(told)
     return [up_sandbox.program(listener, data_dir=data_dir, told=told)]
+
+
+def _models(data_dir: Path) -> list[Program]:
+    """The local model server, where this machine can run it."""
+    if not (has_local_engine() and up_models.is_wanted()):
+        return []
+    listener = up_models.listen(data_dir=data_dir)
+    os.environ.update(up_models.environment(listener))
+    return [up_models.program(listener)]
 
 
 def _bootstrap(supervisor: Supervisor) -> Demo:

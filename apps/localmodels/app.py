@@ -1,5 +1,8 @@
 """The server's routes."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -27,6 +30,7 @@ _SINCE = 1_738_713_600  # the youngest of the weights was published then; a fixe
 def create_app() -> Starlette:
     """An application without state of its own: engines belong to the process."""
     return Starlette(
+        lifespan=_lifespan,
         routes=[
             Route("/healthz", _health),
             Route("/v1/models", _models),
@@ -48,6 +52,12 @@ def create_app() -> Starlette:
             Exception: _broken,
         },
     )
+
+
+@asynccontextmanager
+async def _lifespan(_: Starlette) -> AsyncIterator[None]:
+    yield
+    llama.end()
 
 
 async def _health(request: Request) -> JSONResponse:

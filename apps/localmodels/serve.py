@@ -8,6 +8,7 @@ from socket import AF_INET, AF_UNIX, SO_REUSEADDR, SOCK_STREAM, SOL_SOCKET, sock
 import uvicorn
 
 from apps.localmodels.app import create_app
+from apps.providers.local.chat.llama import llama
 
 _BACKLOG = 256
 _ENVIRONMENT = {
@@ -35,6 +36,8 @@ def serve(listener: socket) -> None:
     """Serve until SIGTERM; what is being answered then is cut after two seconds."""
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    if listener.family == AF_UNIX:
+        llama.socket = Path(listener.getsockname()).with_name("llama.sock")
     config = uvicorn.Config(
         create_app(),
         # uvloop takes no foreign unix socket for one of its own.

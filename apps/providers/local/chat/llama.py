@@ -4,8 +4,6 @@ Its socket and not its Python calls, because a caller who leaves is noticed ther
 read, and what is wrong with a request is answered instead of ending the process.
 """
 
-import atexit
-import os
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -18,15 +16,12 @@ from apps.providers.local.sessions import threads
 
 SLOTS = 3
 CONTEXT = 2048
-TEMPERATURE, REPEAT_PENALTY, MIN_P = (
-    0.2,
-    1.05,
-    0.1,
-)  # at 1.15 it forgets Paris, at 1.0 it goes round in circles
+TEMPERATURE = 0.2
+REPEAT_PENALTY = 1.05  # at 1.15 it forgets Paris, at 1.0 it goes round in circles
+MIN_P = 0.1
 _WEIGHTS = "SmolLM2-135M-Instruct.Q4_1.gguf"
-_HTTP_THREADS = (
-    16  # more than slots: a request that was given up ends a moment after its slot is given on
-)
+# More than slots: a request that was given up ends a moment after its slot is given on.
+_HTTP_THREADS = 16
 _ERRORS_ONLY = 1
 
 
@@ -38,22 +33,11 @@ class Llama:
     server: Any
 
 
-def start() -> Llama:
-    """Load the model, which takes a second. It ends with the process."""
+def start(socket: Path) -> Llama:
+    """Load the model, which takes a second. What lay at the socket's path is replaced."""
     library = import_module("xllamacpp")
-    # Short, since a socket's path may have 107 bytes; mkdtemp makes it ours alone.
-    short = min(tempfile.gettempdir(), "/tmp", key=len)  # noqa: S108
-    home = tempfile.TemporaryDirectory(prefix="modelyard-", dir=short, ignore_cleanup_errors=True)
-    _end_with_process(home)
-    socket = Path(home.name) / "llama.sock"
+    socket.unlink(missing_ok=True)
     return Llama(socket, library.Server(_parameters(library, socket)))
-
-
-def _end_with_process(home: "tempfile.TemporaryDirectory[str]") -> None:
-    owner = os.getpid()
-    atexit.register(lambda: home.cleanup() if os.getpid() == owner else None)
-    # A process that multiprocessing forked leaves without atexit.
-    import_module("multiprocessing.util").Finalize(None, home.cleanup, exitpriority=1)
 
 
 def _parameters(library: Any, socket: Path) -> Any:
@@ -79,6 +63,8 @@ class Loading:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loaded: Llama | None = None
+        # Where it is to listen: a short path, of 107 bytes at most, that nobody else can reach.
+        self.socket: Path | None = None
 
     @property
     def is_loaded(self) -> bool:
@@ -87,8 +73,23 @@ class Loading:
     def __call__(self) -> Llama:
         with self._lock:
             if self._loaded is None:
-                self._loaded = start()
+                self._loaded = start(self.socket or self._somewhere())
             return self._loaded
+
+    def end(self) -> None:
+        """Unload it. Answers that are being written break off."""
+        with self._lock:
+            if self._loaded is not None:
+                socket = self._loaded.socket
+                self._loaded = None
+                socket.unlink(missing_ok=True)
+                if self.socket is None:
+                    socket.parent.rmdir()
+
+    @staticmethod
+    def _somewhere() -> Path:
+        short = min(tempfile.gettempdir(), "/tmp", key=len)  # noqa: S108
+        return Path(tempfile.mkdtemp(prefix="modelyard-", dir=short)) / "llama.sock"
 
 
 llama = Loading()
