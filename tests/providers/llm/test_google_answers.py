@@ -1,5 +1,3 @@
-import base64
-import struct
 from typing import Any
 
 import pytest
@@ -7,11 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apps.providers.base import ProviderRefused, ProviderUnavailable
-from apps.providers.llm.base import Answer, Call, Operation, Piece, Usage
+from apps.providers.llm.base import Call, Operation, Piece, Usage
 from apps.providers.llm.registry import llm_provider
 from tests.providers.llm.samples import (
     ACCESS,
-    PNG,
     WEATHER,
     bytewise,
     call,
@@ -22,68 +19,26 @@ from tests.providers.llm.samples import (
     timeless,
     usage_of,
 )
+from tests.providers.llm.samples_google import (
+    CALL,
+    EVENTS,
+    STREAM,
+    USED,
+    called,
+    candidate,
+    choice,
+    content,
+)
 from tests.providers.wire import answer
 
 google = llm_provider("google")
 Why = ProviderRefused.Why
 UNKNOWN = (ProviderUnavailable, True, None)
 MODERATED = (ProviderRefused, Why.MODERATED)
-COUNTED = {
-    "promptTokenCount": 20,
-    "cachedContentTokenCount": 5,
-    "candidatesTokenCount": 10,
-    "thoughtsTokenCount": 30,
-    "toolUsePromptTokenCount": 4,
-    "totalTokenCount": 64,
-    "promptTokensDetails": [
-        {"modality": "TEXT", "tokenCount": 12},
-        {"modality": "AUDIO", "tokenCount": 8},
-    ],
-    "candidatesTokensDetails": [{"modality": "AUDIO", "tokenCount": 2}],
-}
-USED = Usage(
-    input_tokens=24,
-    cached_tokens=5,
-    audio_input_tokens=8,
-    output_tokens=40,
-    reasoning_tokens=30,
-    audio_output_tokens=2,
-)
-CALL = {"functionCall": {"id": "c1", "name": "get_weather", "args": {"city": "Rome"}}}
-
-
-def candidate(*parts: Any, finish: Any = "STOP", index: Any = 0) -> dict[str, Any]:
-    found = [{"text": one} if isinstance(one, str) else one for one in parts]
-    said = {"content": {"role": "model", "parts": found}, "index": index}
-    return said | {"finishReason": finish} if finish else said
-
-
-def content(*candidates: Any, usage: Any = COUNTED, **fields: Any) -> dict[str, Any]:
-    return {
-        "candidates": list(candidates),
-        "modelVersion": "gemini-2.5-flash",
-        "responseId": "r-1",
-        **({"usageMetadata": usage} if usage is not None else {}),
-        **fields,
-    }
 
 
 def given_answer(made: Call, body: Any) -> Any:
     return outcome(google.answer, made, answer(body), ACCESS)
-
-
-def choice(message: dict[str, Any], finish: str = "stop", index: int = 0) -> dict[str, Any]:
-    return {
-        "index": index,
-        "message": {"role": "assistant", "content": None, "refusal": None, **message},
-        "logprobs": None,
-        "finish_reason": finish,
-    }
-
-
-def called(**more: Any) -> dict[str, Any]:
-    function = {"name": "get_weather", "arguments": '{"city":"Rome"}'}
-    return {"id": "c1", "type": "function", "function": function, **more}
 
 
 SIGNED = called(extra_content={"google": {"thought_signature": "c2ln"}})
@@ -193,16 +148,6 @@ def test_a_blocked_prompt_is_refused(operation: Operation):
 
 # --------------------------------------------------------------------------------------------- streams
 
-EVENTS = [
-    content(
-        candidate({"text": "Hm.", "thought": True}, finish=None), usage={"promptTokenCount": 20}
-    ),
-    content(candidate("Hel", finish=None), usage=None),
-    content(candidate("lo 🎈", "", finish=None), usage=None),
-    content(candidate(CALL, CALL | {"thoughtSignature": "c2ln"})),
-]
-STREAM = events(*EVENTS)
-
 
 def chunks(pieces: list[Piece]) -> list[Any]:
     """What each adds, its text and its usage; all are one answer's."""
@@ -306,95 +251,3 @@ def test_an_error_in_a_stream_is_raised(event: Any, expected: Any):
     for stream in (events(event), events(EVENTS[0], event)):
         assert outcome(read, google, call(), [stream]) == expected
         assert outcome(read, google, call(), bytewise(stream)) == expected
-
-
-# -------------------------------------------------------------------------------- embeddings, pictures
-
-VECTORS = {"embeddings": [{"values": [0.5, -1]}, {"values": [0.25, 2]}]}
-
-
-@pytest.mark.parametrize("format", ["float", "base64", None])
-def test_embeddings_come_as_they_were_asked_for(format: Any):
-    made = call(Operation.EMBEDDINGS, input=["a", "b"], encoding_format=format)
-
-    found = given_answer(made, VECTORS | {"usageMetadata": {"promptTokenCount": 2}})
-
-    vectors: list[Any] = [[0.5, -1], [0.25, 2]]
-    if format == "base64":
-        vectors = [base64.b64encode(struct.pack("<2f", *one)).decode() for one in vectors]
-    data = [
-        {"object": "embedding", "index": at, "embedding": one} for at, one in enumerate(vectors)
-    ]
-    assert found == Answer(
-        {
-            "object": "list",
-            "data": data,
-            "model": "m-1",
-            "usage": {"prompt_tokens": 2, "total_tokens": 2},
-        },
-        Usage(input_tokens=2),
-    )
-
-
-def test_embeddings_may_come_without_usage():
-    found = given_answer(call(Operation.EMBEDDINGS, input="a"), {"embeddings": [{"values": [1.5]}]})
-
-    assert (found.usage, "usage" in found.body) == (None, False)
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        {},
-        {"embeddings": []},
-        {"embeddings": [{"values": [1]}]},
-        {"embeddings": [{"values": []}, {"values": [1]}]},
-        {"embeddings": [{"values": ["x"]}, {"values": [1]}]},
-        {"embeddings": [{"values": [1e300]}, {"values": [1]}]},
-        {"embeddings": [{}, {}]},
-    ],
-)
-def test_vectors_must_be_there(body: Any):
-    made = call(Operation.EMBEDDINGS, input=["a", "b"], encoding_format="base64")
-
-    assert given_answer(made, body) == UNKNOWN
-
-
-def inline(data: str, **more: Any) -> dict[str, Any]:
-    return {"inlineData": {"mimeType": "image/png", "data": data}, **more}
-
-
-@pytest.mark.parametrize(
-    ("made", "body", "expected"),
-    [
-        (
-            call(Operation.IMAGES),
-            content(candidate("Here.", inline("AAAA", thought=True), inline(PNG)), usage={"promptTokenCount": 5}),
-            Usage(input_tokens=5, images=1),
-        ),
-        (call(Operation.IMAGE_EDITS), content(candidate(inline(PNG)), usage=None), Usage(images=1)),
-        (
-            call(Operation.IMAGES, "imagen-4.0"),
-            {"predictions": [{"bytesBase64Encoded": PNG}, {"raiFilteredReason": "No."}]},
-            Usage(images=1),
-        ),
-    ],
-)  # fmt: skip
-def test_pictures_come_as_base64(made: Call, body: Any, expected: Usage):
-    found = given_answer(made, body)
-
-    assert (timeless(found.body), found.usage) == ({"data": [{"b64_json": PNG}]}, expected)
-
-
-@pytest.mark.parametrize(
-    ("made", "body", "expected"),
-    [
-        (call(Operation.IMAGES), content(candidate("No.")), (ProviderRefused, Why.FAILED)),
-        (call(Operation.IMAGES), content(candidate(finish="IMAGE_SAFETY")), MODERATED),
-        (call(Operation.IMAGES), {}, (ProviderRefused, Why.FAILED)),
-        (call(Operation.IMAGES, "imagen-4.0"), {}, (ProviderRefused, Why.FAILED)),
-        (call(Operation.IMAGES, "imagen-4.0"), {"predictions": [{"raiFilteredReason": "No."}]}, MODERATED),
-    ],
-)  # fmt: skip
-def test_no_picture_is_a_failure(made: Call, body: Any, expected: Any):
-    assert given_answer(made, body) == expected

@@ -6,7 +6,7 @@ import pytest
 
 from apps.core.wire import Request
 from apps.providers.base import AccountNeedsOwner, Need, ProviderRefused
-from apps.providers.llm.base import FilePart, Operation
+from apps.providers.llm.base import Operation
 from tests.providers.llm.samples import (
     ANSWER_SCHEMA,
     BY_SCHEMA,
@@ -277,64 +277,3 @@ def test_tools_and_their_choice(choice: Any, expected: Any):
 )
 def test_what_has_no_words_is_refused(body: Any):
     assert outcome(lambda: sent(**body)) == INVALID
-
-
-# -------------------------------------------------------------------------------- embeddings, pictures
-
-
-def test_texts_to_embed():
-    made = call(Operation.EMBEDDINGS, input=["a", "b"], dimensions=256)
-
-    one = {"model": "models/m-1", "outputDimensionality": 256}
-    assert asked("google", made) == {
-        "requests": [
-            {**one, "content": {"parts": [{"text": "a"}]}},
-            {**one, "content": {"parts": [{"text": "b"}]}},
-        ]
-    }
-    assert asked("google", call(Operation.EMBEDDINGS, input="a")) == {
-        "requests": [{"model": "models/m-1", "content": {"parts": [{"text": "a"}]}}]
-    }
-
-
-@pytest.mark.parametrize("given", [[1, 2], [[1]], None, 7, ["a"] * 101])
-def test_what_is_no_text_is_not_embedded(given: Any):
-    assert outcome(asked, "google", call(Operation.EMBEDDINGS, input=given)) == INVALID
-
-
-def test_pictures_to_draw():
-    made = call(Operation.IMAGES, prompt="a cat", size="1024x1536", n=1)
-
-    assert asked("google", made) == {
-        "contents": [turn("user", "a cat")],
-        "generationConfig": {
-            "responseModalities": ["TEXT", "IMAGE"],
-            "imageConfig": {"aspectRatio": "2:3"},
-        },
-    }
-    assert asked("google", call(Operation.IMAGES, "imagen-4.0", prompt="a cat", n=2, size="1536x1024")) == {
-        "instances": [{"prompt": "a cat"}],
-        "parameters": {"sampleCount": 2, "aspectRatio": "4:3"},
-    }  # fmt: skip
-
-
-def test_pictures_to_start_from():
-    file = FilePart("image[]", "1.png", "image/png", b"PNG")
-
-    found = asked("google", call(Operation.IMAGE_EDITS, prompt="a hat", files=(file,)))
-
-    assert found["contents"] == [
-        turn("user", "a hat", {"inlineData": {"mimeType": "image/png", "data": "UE5H"}})
-    ]
-
-
-@pytest.mark.parametrize(
-    "made",
-    [
-        call(Operation.IMAGES, prompt="a", n=2),
-        call(Operation.IMAGES, prompt="a", is_stream=True),
-        call(Operation.IMAGE_EDITS, files=(FilePart("mask", "1.png", "image/png", b"PNG"),)),
-    ],
-)
-def test_pictures_that_cannot_be_asked_for(made: Any):
-    assert outcome(asked, "google", made) == INVALID

@@ -6,7 +6,7 @@ import pytest
 
 from apps.providers.llm.base import Operation
 from apps.providers.llm.registry import llm_provider
-from tests.providers.llm import test_anthropic_answers, test_google_answers
+from tests.providers.llm import samples_anthropic, samples_google
 from tests.providers.llm.samples import ACCESS, PNG, WEATHER, call, read
 from tests.providers.wire import answer
 
@@ -21,18 +21,16 @@ MADE = call(tools=[WEATHER])
     [
         (
             anthropic,
-            test_anthropic_answers.message(
-                test_anthropic_answers.THOUGHT,
+            samples_anthropic.message(
+                samples_anthropic.THOUGHT,
                 "Hi",
-                test_anthropic_answers.CALLED,
+                samples_anthropic.CALLED,
                 stop="tool_use",
             ),
         ),
         (
             google,
-            test_google_answers.content(
-                test_google_answers.candidate("a", test_google_answers.CALL)
-            ),
+            samples_google.content(samples_google.candidate("a", samples_google.CALL)),
         ),
     ],
 )
@@ -47,7 +45,7 @@ def test_a_chat_is_one(provider: Any, body: Any):
 
 @pytest.mark.parametrize(
     ("provider", "stream"),
-    [(anthropic, test_anthropic_answers.STREAM), (google, test_google_answers.STREAM)],
+    [(anthropic, samples_anthropic.STREAM), (google, samples_google.STREAM)],
 )
 def test_a_chunk_is_one(provider: Any, stream: bytes):
     pieces, _ = read(provider, MADE, [stream])
