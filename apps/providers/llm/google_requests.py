@@ -153,13 +153,14 @@ def _config(asked: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _thinking(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Thoughts count towards the limit, so they must leave some of it."""
+    """Thoughts count towards the limit, so they must leave some of it. Where little is left, the model decides: each
+    has another least budget."""
     budget = chat.thought(asked)
-    if budget is None:
-        return {}
     limit = chat.limit(asked)
-    if limit is not None:
+    if budget and limit is not None:
         budget = min(budget, limit - limit // 4)
+    if budget is None or 0 < budget < chat.LEAST_THOUGHT:
+        return {}
     return {"thinkingConfig": {"thinkingBudget": budget, "includeThoughts": budget > 0}}
 
 

@@ -123,9 +123,10 @@ def test_settings_are_named_anew():
         ({"reasoning_effort": "medium"}, {"thinkingBudget": 4096, "includeThoughts": True}),
         ({"reasoning_effort": "high"}, {"thinkingBudget": 16384, "includeThoughts": True}),
         (
-            {"reasoning_effort": "high", "max_tokens": 1000},
-            {"thinkingBudget": 750, "includeThoughts": True},
+            {"reasoning_effort": "high", "max_tokens": 2000},
+            {"thinkingBudget": 1500, "includeThoughts": True},
         ),
+        ({"reasoning_effort": "high", "max_tokens": 1000}, None),
         ({"reasoning_effort": "unheard"}, None),
         ({}, None),
     ],

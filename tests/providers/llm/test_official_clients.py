@@ -3,16 +3,19 @@
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from apps.providers.llm.base import Operation
 from apps.providers.llm.registry import llm_provider
 from tests.providers.llm import samples_anthropic, samples_google
-from tests.providers.llm.samples import ACCESS, PNG, WEATHER, call, read
+from tests.providers.llm.samples import ACCESS, BY_SCHEMA, PDF, PICTURE, PNG, WEATHER, call, read
 from tests.providers.wire import answer
 
 openai_chat = pytest.importorskip("openai.types.chat")
 openai_types = pytest.importorskip("openai.types")
 anthropic, google = llm_provider("anthropic"), llm_provider("google")
+IMAGE = {"type": "image_url", "image_url": {"url": PICTURE}}
+FILE = {"type": "file", "file": {"file_data": PDF, "filename": "a.pdf"}}
 MADE = call(tools=[WEATHER])
 
 
@@ -69,3 +72,31 @@ def test_embeddings_and_pictures_are_such():
 
     assert openai_types.CreateEmbeddingResponse.model_validate(vectors).data[0].embedding == [0.5]
     assert openai_types.ImagesResponse.model_validate(pictures).data[0].b64_json == PNG
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {
+            "messages": [
+                {"role": "system", "content": "Be kind."},
+                {"role": "user", "content": [IMAGE, FILE]},
+                {"role": "assistant", "tool_calls": [samples_anthropic.used("a")]},
+                {"role": "tool", "tool_call_id": "a", "content": "Sunny"},
+            ],
+            "tools": [WEATHER],
+            "tool_choice": "required",
+            "parallel_tool_calls": False,
+            "stop": ["END"],
+            "user": "u-1",
+            "temperature": 0.5,
+        },
+        {"reasoning_effort": "high"},
+        {"response_format": BY_SCHEMA},
+    ],
+)
+def test_a_request_to_anthropic_is_one(body: Any):
+    params = pytest.importorskip("anthropic.types.message_create_params")
+    expected = TypeAdapter(params.MessageCreateParamsNonStreaming)
+
+    expected.validate_python(samples_anthropic.sent(**body))
