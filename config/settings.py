@@ -10,6 +10,7 @@ from csp.constants import NONE, SELF
 
 import config.celery  # noqa: F401 - every process sends jobs, so every process makes the app
 from config import env, schedule
+from config.settings_gpts import *  # noqa: F403
 from config.settings_llm import *  # noqa: F403
 from config.settings_money import *  # noqa: F403
 from config.settings_pools import *  # noqa: F403
