@@ -41,7 +41,11 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 # What a proxy in front of separate processes must send to the gateway as well.
-_STREAMING = re.compile(r"/v1(/.*)?|/api/v1/task/[^/]+/events/?", re.DOTALL)
+_STREAMING = re.compile(
+    r"/v1(/.*)?|/api/v1/task/[^/]+/events/?|/w/[^/]+/chat/stream"
+    r"|/api/chatgpt/v1(/.*)?|/w/[^/]+/conversations/[^/]+/stream",
+    re.DOTALL,
+)
 
 
 def _is_streaming(path: str) -> bool:

@@ -1,4 +1,5 @@
-"""The streaming side of the API, beside Django on the same origin: `/v1/*` and the event streams of tasks.
+"""The streaming side of the API, beside Django on the same origin: `/v1/*`, the event streams of tasks,
+conversations, and the dashboard's chat.
 
 Starlette instead of Django, because an answer that trickles for minutes must not occupy a thread. What no route serves
 is answered as the API does for what it does not know.
@@ -12,7 +13,8 @@ from starlette.types import Receive, Scope, Send
 
 from apps.core import envelopes, refusals
 from apps.core.request_ids import request_id
-from apps.gateway import answers
+from apps.gateway import answers, playground
+from apps.gateway.conversations import routes as conversations
 from apps.gateway.events import TaskEvents, Timing
 from apps.gateway.llm import routes
 from apps.gateway.llm.lanes import Lanes
@@ -33,7 +35,12 @@ class Gateway:
         events = TaskEvents(timing)
         paths = ("/api/v1/task/{task_id}/events", "/api/v1/task/{task_id}/events/")
         self._app = Starlette(
-            routes=[*(Route(path, events) for path in paths), *routes.variable(self.lanes)],
+            routes=[
+                *(Route(path, events) for path in paths),
+                *routes.variable(self.lanes),
+                *conversations.routes(self.lanes),
+                playground.route(self.lanes),
+            ],
             exception_handlers={404: unknown},
         )
         self._fixed = routes.fixed(self.lanes)

@@ -20,6 +20,7 @@ from apps.llm.services.lane import Lane
 log = logging.getLogger("modelyard.request")
 
 Shape = Callable[[Refusal], dict[str, Any]]
+Who = Callable[[Lane, Scope, dict[str, str]], Awaitable[Asked]]
 
 
 class Exchange:
@@ -94,7 +95,10 @@ class Exchange:
 
 
 class Endpoint:
-    """An ASGI application for one path. `work` is its own part; `shape` how its clients expect errors."""
+    """An ASGI application for one path.
+
+    `work` is its own part; `shape` how its clients expect errors, `who` finds the caller.
+    """
 
     def __init__(
         self,
@@ -104,12 +108,14 @@ class Endpoint:
         shape: Shape,
         work: Callable[[Lane, Exchange, Asked], Awaitable[None]],
         method: str = "POST",
+        who: Who = requests.asked,
     ) -> None:
         self._lanes = lanes
         self._route = route
         self._shape = shape
         self._work = work
         self._method = method
+        self._who = who
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange = Exchange(scope, receive, send, route=self._route)
@@ -130,7 +136,7 @@ class Endpoint:
             await self._allow(exchange)
             return
         lane = await self._lanes.get()
-        asked = await requests.asked(lane, exchange.scope, exchange.told)
+        asked = await self._who(lane, exchange.scope, exchange.told)
         if method != self._method:
             refusal = refusals.refusal(
                 "invalid_request",
