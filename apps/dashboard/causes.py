@@ -40,6 +40,8 @@ class Cause:
 # The first word of a reference: how it is called, and the pages that may show it.
 _NAMES = {
     "task": "Task",
+    "llm": "LLM calls",
+    "gpts": "GPTs file",
     "payment": "Payment",
     "signup": "Welcome credits",
     "code": "Redeem code",

@@ -164,7 +164,9 @@ def _folded(rows: QuerySet[CreditEntry]) -> QuerySet[CreditEntry]:
     settled = CreditEntry.objects.across_workspaces().filter(
         workspace_id=OuterRef("workspace_id"), reference=OuterRef("reference"), kind__in=_SETTLED
     )
-    return rows.exclude(Exists(settled), kind=Kind.HOLD)
+    # What a gateway took for calls that did not come, and gave back, tells nobody anything.
+    idle = {"kind": Kind.RELEASE, "reference__startswith": "llm:"}
+    return rows.exclude(Exists(settled), kind=Kind.HOLD).exclude(**idle)
 
 
 def _with_holds(workspace_id: int, entries: Sequence[CreditEntry]) -> list[Line]:

@@ -10,6 +10,7 @@ from django.db import connection
 
 from apps.billing import selectors as billing
 from apps.billing.selectors import gifts, invoices, lots
+from apps.ops.audit.calls import BLOCK_CHECKS, CALL_CHECKS
 from apps.ops.audit.money import MONEY_CHECKS
 from apps.ops.audit.work import TASK_CHECKS, WORK_CHECKS
 
@@ -34,8 +35,8 @@ def differences() -> list[str]:
     Wallets equal the sums of their ledgers and of their lots, each ledger line's balance follows from the one before,
     and every task's hold was placed, is open while it runs, was captured to the task's cost, and refunded at most once
     and at most that. Every purchase has its payment and every payment its purchase, its clawbacks and its documents;
-    every reward, code and correction its rule. What has ended left nothing open and its webhook a delivery; and the
-    checks of `work_differences`.
+    every reward, code and correction its rule; every block of LLM calls its hold, and its rows come to what it took.
+    What has ended left nothing open and its webhook a delivery; and the checks of `work_differences`.
     """
     return [
         *_wallets(),
@@ -43,6 +44,7 @@ def differences() -> list[str]:
         *_lots(),
         *_found(TASK_CHECKS),
         *_found(MONEY_CHECKS),
+        *_found(CALL_CHECKS),
         *invoices.differences(),
         *invoices.gaps(),
         *gifts.gift_faults(),
@@ -52,7 +54,7 @@ def differences() -> list[str]:
 
 def work_differences() -> list[str]:
     """The cheap part: what is counted, held and open for unfinished work is what there is."""
-    return list(_found(WORK_CHECKS))
+    return [*_found(WORK_CHECKS), *_found(BLOCK_CHECKS)]
 
 
 def proof() -> Proof:

@@ -32,11 +32,15 @@ _USED = """
 WITH captured AS (
     SELECT CASE WHEN reference LIKE 'task:________-____-____-____-____________' THEN substr(reference, 6)::uuid END
            AS task_id,
+           CASE WHEN reference LIKE 'llm:________-____-____-____-____________' THEN substr(reference, 5)::uuid END
+           AS block_id,
            -(available_delta + held_delta) AS points
       FROM billing_creditentry
      WHERE workspace_id = %(workspace)s AND kind = 'CAPTURE' AND created_at >= %(since)s AND created_at < %(until)s
 )
-SELECT COALESCE(t.model, ''), COALESCE(t.task_type, ''), count(*), COALESCE(sum(c.points), 0)
+SELECT COALESCE(u.model, t.model, ''), COALESCE(u.operation, t.task_type, ''), count(*),
+       COALESCE(sum(COALESCE(u.points, c.points)), 0)
   FROM captured c LEFT JOIN tasks_task t ON t.id = c.task_id AND t.workspace_id = %(workspace)s
+  LEFT JOIN llm_usage u ON u.block_id = c.block_id AND u.points > 0
  GROUP BY 1, 2 ORDER BY 4 DESC, 1, 2
 """

@@ -40,17 +40,37 @@ SELECT e.workspace_id, (e.created_at AT TIME ZONE 'UTC')::date AS day, COALESCE(
             CASE WHEN e.reference ~ '^task:[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$'
                  THEN substr(e.reference, 6)::uuid END
   LEFT JOIN accounts_apikey k ON k.id = COALESCE(e.api_key_id, t.api_key_id)
- WHERE e.kind IN ('CAPTURE', 'RELEASE', 'REFUND') AND {lines}
+ WHERE e.kind IN ('CAPTURE', 'RELEASE', 'REFUND') AND (e.kind = 'REFUND' OR e.reference NOT LIKE 'llm:%%') AND {lines}
  GROUP BY 1, 2, 3, 4, 5, 6, 7
  ORDER BY 1, 2, 3, 4, 5, 6, 7
+"""
+# A line of LLM calls is a block of them: its rows say which models they were, and come to the line's points.
+_COUNT_CALLS = """
+INSERT INTO tasks_usageday AS d (workspace_id, day, model, task_type, service_mode, api_key_id, member_id,
+                                 completed, failed, cancelled, charged_points, refunded_points, run_ms)
+SELECT e.workspace_id, (e.created_at AT TIME ZONE 'UTC')::date AS day, u.model, u.operation, 'llm', e.api_key_id,
+       COALESCE(u.user_id, k.created_by_id) AS member_id,
+       count(*) FILTER (WHERE u."end" IN ('completed', 'empty', 'client_left')),
+       count(*) FILTER (WHERE u."end" NOT IN ('completed', 'empty', 'client_left')), 0,
+       sum(u.points), 0, sum(u.total_ms)
+  FROM billing_creditentry e
+  JOIN llm_usage u ON u.block_id = CASE WHEN e.reference ~ '^llm:[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$'
+                                        THEN substr(e.reference, 5)::uuid END
+  LEFT JOIN accounts_apikey k ON k.id = e.api_key_id
+ WHERE e.kind = 'CAPTURE' AND {lines}
+ GROUP BY 1, 2, 3, 4, 5, 6, 7
+ ORDER BY 1, 2, 3, 4, 5, 6, 7
+"""
+_ADD = """
 ON CONFLICT (workspace_id, day, model, task_type, service_mode, api_key_id, member_id) DO UPDATE
    SET completed = d.completed + EXCLUDED.completed, failed = d.failed + EXCLUDED.failed,
        cancelled = d.cancelled + EXCLUDED.cancelled, charged_points = d.charged_points + EXCLUDED.charged_points,
        refunded_points = d.refunded_points + EXCLUDED.refunded_points, run_ms = d.run_ms + EXCLUDED.run_ms
 """
-_COUNT_NEW = _COUNT.format(lines="e.id > %s AND e.id <= %s")
+_NEW = "e.id > %s AND e.id <= %s"
+_COUNT_NEW = [(count + _ADD).format(lines=_NEW) for count in (_COUNT, _COUNT_CALLS)]
 _OF_DAY = "e.created_at >= %s AND e.created_at < %s AND e.id <= %s"
-_COUNT_DAY = _COUNT.format(lines=_OF_DAY)
+_COUNT_DAY = [(count + _ADD).format(lines=_OF_DAY) for count in (_COUNT, _COUNT_CALLS)]
 
 
 def count_new() -> bool:
@@ -119,7 +139,8 @@ def _take(mark: UsageMark, last: int) -> bool:
         cursor.execute(_UPTO, [mark.counted_to, last, _LINES_AT_ONCE - 1])
         full_piece = cursor.fetchone()
         upto = last if full_piece is None else int(full_piece[0])
-        cursor.execute(_COUNT_NEW, [mark.counted_to, upto])
+        for count in _COUNT_NEW:
+            cursor.execute(count, [mark.counted_to, upto])
     mark.counted_to = upto
     mark.next_to = None if upto == last else last
     return upto < last
@@ -133,7 +154,8 @@ def recount_day(*, day: date) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("DELETE FROM tasks_usageday WHERE day = %s", [day])
-        cursor.execute(_COUNT_DAY, [*_bounds(day), mark.counted_to])
+        for count in _COUNT_DAY:
+            cursor.execute(count, [*_bounds(day), mark.counted_to])
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:
@@ -188,13 +210,13 @@ WITH mark AS (SELECT COALESCE(max(counted_to), 0) AS line FROM tasks_usagemark),
     SELECT workspace_id, (created_at AT TIME ZONE 'UTC')::date AS day,
            sum(CASE kind WHEN 'CAPTURE' THEN -(available_delta + held_delta)
                          WHEN 'REFUND' THEN debt_delta - available_delta ELSE 0 END) AS points,
-           count(*) FILTER (WHERE kind <> 'REFUND') AS ended
+           count(*) FILTER (WHERE kind <> 'REFUND' AND reference NOT LIKE 'llm:%%') AS ended
       FROM billing_creditentry, mark
      WHERE kind IN ('CAPTURE', 'RELEASE', 'REFUND') AND id <= mark.line AND created_at >= %(first)s
      GROUP BY 1, 2
 ), summed AS (
     SELECT workspace_id, day, sum(charged_points - refunded_points) AS points,
-           sum(completed + failed + cancelled) AS ended
+           sum(completed + failed + cancelled) FILTER (WHERE service_mode <> 'llm') AS ended
       FROM tasks_usageday WHERE day >= (%(first)s::timestamptz AT TIME ZONE 'UTC')::date GROUP BY 1, 2
 )
 SELECT workspace_id, day, COALESCE(summed.points, 0)::bigint, COALESCE(ledger.points, 0)::bigint,
