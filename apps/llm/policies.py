@@ -11,6 +11,8 @@ from apps.providers.llm.base import Usage
 _BYTES_PER_TOKEN = 4
 # Tokens that providers count and that are in no text: the frame of an answer, of each choice.
 _UNSEEN_OUTPUT = 64
+# Some round the length of a sound up to whole seconds.
+_ROUNDED_UP_MS = 1000
 # Of these nothing is charged, whatever was used.
 FREE = frozenset({End.REFUSED, End.FAILED})
 
@@ -43,7 +45,7 @@ def judged(
     if end in FREE:
         return Usage(), UsageSource.NONE
     if end in (End.COMPLETED, End.EMPTY):
-        if reported is not None and is_believable(reported, bounds):
+        if reported is not None and is_believable(reported, bounds, text_bytes=text_bytes):
             return reported, UsageSource.REPORTED
         return _counted(text_bytes, bounds), UsageSource.COUNTED
     if not text_bytes:
@@ -51,14 +53,16 @@ def judged(
     return _broken_off(reported, text_bytes, bounds), UsageSource.COUNTED
 
 
-def is_believable(reported: Usage, bounds: Bounds) -> bool:
-    """Whether a report can be true of this call: no provider can have read more than was sent."""
+def is_believable(reported: Usage, bounds: Bounds, *, text_bytes: int = 0) -> bool:
+    """Whether a report can be true of this call: no provider can have read more than was sent, or written nothing."""
     most = bounds.most
-    return (
+    is_for_nothing = text_bytes > 0 and not (reported.output_tokens or reported.audio_ms)
+    return not is_for_nothing and (
         reported.input_tokens <= most.input_tokens
         and reported.output_tokens <= most.output_tokens + _UNSEEN_OUTPUT
         and reported.images <= max(most.images, 0)
         and reported.characters <= most.characters
+        and reported.audio_ms <= most.audio_ms + _ROUNDED_UP_MS
     )
 
 

@@ -29,13 +29,19 @@ def provider(loop: Loop) -> Iterator[Scripted]:
 
 
 @pytest.fixture
+def grace() -> float:
+    """Seconds for which a stream without credits stands still; tests parametrize it."""
+    return 0
+
+
+@pytest.fixture
 def service(
-    transactional_db: None, settings: Any, tmp_path: Any, provider: Scripted
+    transactional_db: None, settings: Any, tmp_path: Any, provider: Scripted, grace: float
 ) -> Iterator[Service]:
     """The gateway over HTTP, with an account at the scripted provider and a customer with a dollar."""
     settings.EGRESS_ALLOW = ["127.0.0.0/8"]
     settings.LLM_JOURNAL_DIR = tmp_path / "gateways"
-    settings.LLM_GRACE_SECONDS = 0
+    settings.LLM_GRACE_SECONDS = grace
     workspace: Workspace = WorkspaceFactory.create()
     account(provider="openai", base_url=provider.url, slots=100)
     with Running(served(make_app())) as running, httpx.Client(timeout=30) as client:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -11,6 +11,7 @@ from apps.accounts.models import Workspace
 from apps.billing.models import Wallet
 from apps.llm.models import CreditBlock, Usage
 from apps.ops.audit import differences
+from tests.factories import WorkspaceFactory, api_key
 from tests.llm_upstream.server import Scripted
 
 MODEL = "gpt-4o-mini"
@@ -23,6 +24,15 @@ class Service:
     provider: Scripted
     workspace: Workspace
     key: str
+    points: int = 10_000_000
+
+    def customer(
+        self, *, points: int = 10_000_000, plan: str = "developer", **terms: Any
+    ) -> "Service":
+        """The same gateway, asked by another customer; `terms` are of the key."""
+        workspace = WorkspaceFactory.create(points=points, plan=plan)
+        key = api_key(workspace, **terms)
+        return replace(self, workspace=workspace, key=key, points=points)
 
     def post(self, path: str, body: Any, **options: Any) -> httpx.Response:
         headers = {"authorization": f"Bearer {options.pop('key', self.key)}"}
@@ -55,15 +65,17 @@ class Service:
 
     def settled(self) -> None:
         """Until every block has been given back: a second after the last call."""
-        wait_for(lambda: not CreditBlock.objects.of(self.workspace.pk).filter(state="open").exists())
+        wait_for(
+            lambda: not CreditBlock.objects.of(self.workspace.pk).filter(state="open").exists()
+        )
 
     def spent(self) -> int:
-        """What the workspace has paid of its dollar, when everything is settled; the books are in order."""
+        """What the workspace has paid of what it had, when everything is settled; the books are in order."""
         self.settled()
         assert differences() == []
         wallet = Wallet.objects.of(self.workspace.pk).get()
         assert wallet.held == 0
-        return 10_000_000 - wallet.available
+        return self.points - wallet.available
 
 
 def asking(script: Any = "Hi", **fields: Any) -> dict[str, Any]:

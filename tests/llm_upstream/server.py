@@ -22,6 +22,8 @@ class Script:
     """What to do. `words` are the pieces of the answer; with `after` of them sent, `fault` happens."""
 
     words: list[str] = field(default_factory=lambda: ["Hello", " there", "."])
+    # So often all of them.
+    times: int = 1
     # right, none, or the object itself.
     usage: Any = "right"
     delay: float = 0.0
@@ -41,7 +43,9 @@ class Script:
             return cls()
         given = json.loads(text)
         known = {one.name for one in fields(cls)}
-        return cls(**{name: value for name, value in given.items() if name in known})
+        script = cls(**{name: value for name, value in given.items() if name in known})
+        script.words *= script.times
+        return script
 
     @property
     def text(self) -> str:

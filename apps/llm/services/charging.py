@@ -103,7 +103,6 @@ async def end(
     one.attempt.usage, one.attempt.usage_source = usage, source.value
     _charge(lane, one, held)
     _fill(one, end=how, error=error)
-    one.slot.delivering(text_bytes=one.text_bytes, points=one.attempt.points)
     work = asyncio.ensure_future(_write(lane, one, held))
     try:
         async with asyncio.timeout(_WRITE_SECONDS):

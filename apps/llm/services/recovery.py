@@ -57,6 +57,6 @@ def _attempt(slot: dict[str, Any]) -> Attempt:
             output_tokens=(text_bytes + 3) // 4,
         ),
         usage_source=(UsageSource.COUNTED if was_delivered else UsageSource.NONE).value,
-        points=int(slot["points"]) if slot["block_id"] else 0,
+        points=int(slot["points"]) if slot["block_id"] and was_delivered else 0,
         error="The gateway that served it died.",
     )

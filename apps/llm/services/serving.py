@@ -62,6 +62,8 @@ class Serving:
         self._tries = Tries(lane, question, admitted, held)
         self._sent: Sent | None = None
         self._incoming: AsyncIterator[bytes] | None = None
+        # Came with what was sent last, and had to be paid for first.
+        self._waiting: list[Piece] = []
         self._is_ending = False
         self.charged: Charged | None = None
 
@@ -91,7 +93,8 @@ class Serving:
         one = sent.one
         one.attempt.first_ms = round((time.monotonic() - one.started_at) * 1000)
         one.reported = answer.usage
-        one.text_bytes = written_bytes(answer.body) if answer.usage is None else 0
+        # Also where usage is reported: whether that can be is judged by it.
+        one.text_bytes = written_bytes(answer.body)
         return answer
 
     # ------------------------------------------------------------------------- stream
@@ -159,6 +162,9 @@ class Serving:
     async def _pieces(self, sent: Sent) -> list[Piece] | None:
         """The next pieces that say anything; None when the provider has said all."""
         assert self._incoming is not None  # noqa: S101 - `start` has set it
+        if self._waiting:
+            pieces, self._waiting = self._waiting, []
+            return pieces
         while not self._decoder.is_complete:
             if time.monotonic() > self._tries.deadline:
                 raise NoAnswer("The answer took too long.", sent=True)
@@ -171,21 +177,33 @@ class Serving:
         return None
 
     async def _delivered(self, sent: Sent, pieces: list[Piece]) -> list[Piece]:
-        """Count what is about to be sent. Raises InsufficientCredits where it goes beyond what is held."""
+        """Count what is about to be sent. Raises InsufficientCredits where all of it goes beyond what is held."""
         one = sent.one
-        written = 0
+        written = sum(map(_size, pieces))
+        if written and not self._is_affordable(one.text_bytes + written):
+            pieces = await self._affordable(sent, pieces)
+            written = sum(map(_size, pieces))
         for piece in pieces:
             if piece.usage is not None:
                 one.reported = piece.usage
-            if piece.text:
-                text = piece.text
-                written += len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
-        if written and not self._is_affordable(one.text_bytes + written):
-            await self._wait_for_credits(sent, one.text_bytes + written)
         one.text_bytes += written
         if written:
             charging.note_delivery(one, self._held)
         return pieces
+
+    async def _affordable(self, sent: Sent, pieces: list[Piece]) -> list[Piece]:
+        """As many of the pieces as what is held pays for, at least one; the others wait for the next time."""
+        written = sent.one.text_bytes + _size(pieces[0])
+        if not self._is_affordable(written):
+            await self._wait_for_credits(sent, written)
+        count = 1
+        for piece in pieces[1:]:
+            written += _size(piece)
+            if not self._is_affordable(written):
+                break
+            count += 1
+        self._waiting = pieces[count:]
+        return pieces[:count]
 
     def _is_affordable(self, text_bytes: int) -> bool:
         held = self._held
@@ -251,6 +269,12 @@ def refusal_midway(error: ProviderError | NoAnswer) -> DomainError:
         else found.message
     )
     return found
+
+
+def _size(piece: Piece) -> int:
+    """Bytes of what was written in it."""
+    text = piece.text
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def _how_whole(answer: Answer, sent: Sent, admitted: Admitted) -> End:
