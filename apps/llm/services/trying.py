@@ -57,7 +57,7 @@ class Tries:
             one, route = await self._next()
             provider = llm_provider(route.provider)
             try:
-                call = self._call(provider, route)
+                call = self._call(provider, route, one.line)
                 opened = await self._open(one, provider, call)
             except (ProviderError, NoAnswer) as error:
                 self.failed(one, error)
@@ -161,11 +161,11 @@ class Tries:
         )
 
     # ------------------------------------------------------------------------ asking
-    def _call(self, provider: LlmProvider, route: LlmRoute) -> Call:
+    def _call(self, provider: LlmProvider, route: LlmRoute, line: Line) -> Call:
         question = self._question
         operation = question.operation
         body: Mapping[str, Any] = question.body
-        if not provider.speaks(operation):
+        if not provider.speaks(operation, line.access):
             if question.as_chat is None or not provider.speaks(Operation.CHAT):
                 raise ProviderError(f"{route.provider} does not serve {operation}.")
             operation, body = Operation.CHAT, question.as_chat()

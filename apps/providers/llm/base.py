@@ -128,8 +128,11 @@ class LlmProvider(Protocol):
     # As in routes and accounts: `apps.providers.registry`.
     name: ClassVar[str]
 
-    def speaks(self, operation: Operation) -> bool:
-        """Whether it takes the operation in its own shape; what it does not take may go to it as CHAT."""
+    def speaks(self, operation: Operation, access: Access | None = None) -> bool:
+        """Whether it takes the operation in its own shape; what it does not take may go to it as CHAT.
+
+        With `access` it is about the server of that account: not all of them know all operations.
+        """
         ...
 
     def request(self, call: Call, access: Access) -> Request:

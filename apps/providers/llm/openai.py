@@ -81,11 +81,16 @@ class OpenAI:
         chosen = access.config.get("native_responses")
         if isinstance(chosen, bool):
             return chosen
-        try:
-            host = urlsplit(access.base_url).hostname or ""
-        except ValueError:
-            return False
-        return not access.base_url or f".{host}".endswith(".api.openai.com")
+        return is_openai(access)
+
+
+def is_openai(access: Access) -> bool:
+    """Whether the account is at OpenAI itself."""
+    try:
+        host = urlsplit(access.base_url).hostname or ""
+    except ValueError:
+        return False
+    return not access.base_url or f".{host}".endswith(".api.openai.com")
 
 
 def _accept(call: Call) -> str:
@@ -107,6 +112,9 @@ def _body(call: Call, access: Access) -> dict[str, Any]:
         body["stream"] = call.is_stream
     if call.operation in _TELLS_USAGE:
         _ask_for_usage(body, call, access)
+        if call.operation is Operation.CHAT and is_openai(access) and "max_tokens" in body:
+            # Its newer models refuse the old name, its older ones know both; other servers may know only the old.
+            body.setdefault("max_completion_tokens", body.pop("max_tokens"))
     elif call.operation is Operation.RESPONSES:
         body = {name: value for name, value in body.items() if name not in _SHARED}
         body["store"] = False
