@@ -79,7 +79,7 @@ class Roster:
         self._copies: dict[int | None, _Copy] = {}
         self._freed: asyncio.Event = asyncio.Event()
         self._called: Counter[int] = Counter()
-        self._local = Line(None, _LOCAL, Access(base_url="http://local-models", credential=""))
+        self._local = Line(None, _LOCAL, Access(base_url=settings.LOCAL_MODELS_URL, credential=""))
         self._telling: set[asyncio.Task[None]] = set()
 
     async def take(
