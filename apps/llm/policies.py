@@ -15,6 +15,8 @@ _UNSEEN_OUTPUT = 64
 _ROUNDED_UP_MS = 1000
 # Of these nothing is charged, whatever was used.
 FREE = frozenset({End.REFUSED, End.FAILED})
+# So where the price is of a whole answer, of one that broke off without its reader's doing.
+_BROKEN = frozenset({End.UPSTREAM_CUT, End.TIMED_OUT, End.GATEWAY_LOST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +24,13 @@ class Bounds:
     """What is certain of a call before it is made, and our own count of what it asks.
 
     No believable report goes beyond `most`. `counted_input` is by our rule. What a call consists of besides tokens
-    (pictures, characters, audio) is in `most` and is exact where the request says it.
+    (pictures, characters, audio) is in `most` and is exact where the request says it. `is_flat`: the price is of a
+    whole answer.
     """
 
     most: Usage
     counted_input: int
+    is_flat: bool = False
 
 
 def tokens_of(text_bytes: int) -> int:
@@ -42,7 +46,7 @@ def judged(
     A whole answer counts as its provider says, where that can be; one that broke off counts what had arrived of it,
     by our rule: what a provider says half-way is not the end.
     """
-    if end in FREE:
+    if end in FREE or (bounds.is_flat and end in _BROKEN):
         return Usage(), UsageSource.NONE
     if end in (End.COMPLETED, End.EMPTY):
         if reported is not None and is_believable(reported, bounds, text_bytes=text_bytes):

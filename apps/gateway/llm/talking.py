@@ -11,6 +11,7 @@ from apps.catalog.llm.registry import llm_model
 from apps.core import refusals
 from apps.core.errors import DomainError
 from apps.core.money import POINTS_PER_USD
+from apps.gateway.conversations import gizmos
 from apps.gateway.llm import requests
 from apps.gateway.llm.answering import Exchange
 from apps.gateway.llm.requests import Asked
@@ -39,7 +40,10 @@ class Talk:
 
     async def __call__(self, lane: Lane, exchange: Exchange, asked: Asked) -> None:
         parsed = self._surface.parse(requests.parsed(await exchange.body()))
-        question = question_of(self._surface, parsed, asked=asked, request_id=exchange.name)
+        answered_as = await gizmos.resolved(
+            parsed, operation=self._surface.operation, identity=asked.identity
+        )
+        question = question_of(self._surface, answered_as, asked=asked, request_id=exchange.name)
         async with calls.opened(lane, question, told=exchange.told) as call:
             exchange.told["x-call-id"] = str(question.call_id)
             if parsed.is_stream:

@@ -6,25 +6,39 @@ async with calls.opened(lane, question) as call:
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from apps.byoa.selectors import require_seat
+from apps.catalog.llm.model import LlmModel
+from apps.catalog.llm.pricing import LlmPrice
 from apps.core.threads import in_thread
 from apps.llm.services import admission, holding, moderation
 from apps.llm.services.lane import Lane
 from apps.llm.services.questions import Question, bounds
+from apps.llm.services.recorder import Priced
 from apps.llm.services.serving import Serving
 
 
 @asynccontextmanager
 async def opened(
-    lane: Lane, question: Question, *, told: dict[str, str] | None = None
+    lane: Lane,
+    question: Question,
+    *,
+    told: dict[str, str] | None = None,
+    price: LlmPrice | None = None,
+    family: str = "",
 ) -> AsyncIterator[Serving]:
     """A call that may be made, with what it may cost held until the end of the block.
 
     `told` gets headers about the caller's allowance. Raises a DomainError when it may not be made; then nothing was
     held or charged.
+
+    `price` is in place of the model's, and of a whole answer: one that breaks off costs nothing. `family` is whose
+    seats and accounts a private call uses in place of the model's.
     """
     admitted = admission.admit(question)
+    if family and admitted.is_private:
+        admitted = replace(admitted, model=replace(admitted.model, family=family))
     model = admitted.model
     limits = bounds(
         question, context_tokens=model.context_tokens, output_tokens=admitted.output_tokens
@@ -33,7 +47,9 @@ async def opened(
         await in_thread(
             require_seat, workspace_id=question.identity.workspace_id, family=model.family
         )
-    price = None if admitted.is_private else await lane.price(model, question.identity)
+    if price is not None and not admitted.is_private:
+        limits = replace(limits, is_flat=True)
+    price = None if admitted.is_private else await _price(lane, question, model, price)
     await moderation.check(question)
     tokens = await lane.limits.count_tokens(
         question.identity,
@@ -52,3 +68,15 @@ async def opened(
         yield call
     finally:
         call.release()
+
+
+async def _price(
+    lane: Lane, question: Question, model: LlmModel, given: LlmPrice | None
+) -> LlmPrice:
+    if given is None:
+        return await lane.price(model, question.identity)
+    kept_as = given.as_json()
+    lane.recorder.know_price(
+        Priced(given.version, model.name, kept_as["rates"], given.minimum_points)
+    )
+    return given

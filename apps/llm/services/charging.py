@@ -53,7 +53,8 @@ class Try:
 def note_delivery(one: Try, held: Held | None) -> None:
     """What was written so far is about to go to the customer: from here on it is charged, whatever happens."""
     points = 0
-    if held is not None:
+    # Of a price for the whole answer nothing is due while it is not whole.
+    if held is not None and not held.bounds.is_flat:
         usage, _ = policies.judged(
             end=End.CLIENT_LEFT,
             reported=one.reported,
