@@ -12,10 +12,13 @@ from apps.billing.selectors.subscriptions import seat_rows
 from apps.byoa.models import Account
 from apps.byoa.selectors.routes import routes
 from apps.catalog import registry as catalog
+from apps.catalog.llm.registry import llm_models
 from apps.providers import registry
 
 # Families whose private tasks may go to the public pool when no own account can serve.
 FAILOVER_FAMILIES = frozenset({"midjourney", "kling", "luma", "suno"})
+# Conversations of GPTs are held with any model there is.
+_LLM_FAMILIES = frozenset({"llm", "gpts"})
 # Names that their words do not give.
 _TITLES = {
     "ace_step": "ACE-Step", "diffrhythm": "DiffRhythm", "framepack": "FramePack", "gpts": "GPTs",
@@ -55,9 +58,13 @@ def family_title(family: str) -> str:
 
 def providers_for(family: str) -> tuple[str, ...]:
     """Where an account for the family can be: the providers of its models, the most special ones first."""
-    specs = [spec for spec in catalog.all_specs().values() if spec.family == family]
-    named = (route.provider for spec in specs for route in routes(spec))
     known = registry.names()
+    if family in _LLM_FAMILIES:
+        models = llm_models().values()
+        named = [route.provider for model in models for route in model.every_route]
+    else:
+        specs = [spec for spec in catalog.all_specs().values() if spec.family == family]
+        named = [route.provider for spec in specs for route in routes(spec)]
     # What any server with our API serves stands behind what single models name.
     found = sorted(dict.fromkeys(named), key=lambda name: name == "federation")
     return tuple(name for name in found if name in known)
@@ -67,7 +74,8 @@ def seat_families(*, workspace: Workspace) -> list[SeatFamily]:
     """Every family that the catalog has and seats are sold for, and those of which the workspace has something."""
     rented = {row.family: row for row in seat_rows(workspace_id=workspace.pk)}
     accounts, parked = _counted(workspace.pk)
-    sold = [family for family in settings.SEAT_PRICES if family in catalog.families()]
+    there = catalog.families() | _LLM_FAMILIES
+    sold = [family for family in settings.SEAT_PRICES if family in there]
     families = dict.fromkeys([*sold, *rented, *accounts, *parked])
     found = []
     for family in families:

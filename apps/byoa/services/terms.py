@@ -12,6 +12,7 @@ import orjson
 
 from apps.byoa.models import Account, Mode, Weight
 from apps.catalog import registry as catalog
+from apps.catalog.llm.registry import llm_models
 from apps.core import media
 from apps.core.errors import InvalidRequest
 from apps.providers import registry
@@ -172,7 +173,8 @@ _OPTIONS: dict[str, tuple[Callable[[object], bool], str]] = {
 
 
 def _check_families(families: tuple[str, ...]) -> None:
-    unknown = sorted(set(families) - catalog.families())
+    known = catalog.families() | {model.family for model in llm_models().values()}
+    unknown = sorted(set(families) - known)
     _require("families", not unknown, f"The catalog has no {', '.join(unknown)}.")
     _require("families", len(families) <= 100, "At most 100.")
 
