@@ -160,7 +160,7 @@ def _try(*ways: Sequence[Sequence[str]]) -> None:
                     command, capture_output=True, text=True, check=True, timeout=_INSTALL_SECONDS
                 )
         except subprocess.CalledProcessError as error:
-            reason = (error.stderr or error.stdout).strip()[-500:]
+            reason = " ".join((error.stderr or error.stdout).split())[:300]
         except (subprocess.TimeoutExpired, OSError) as error:
             reason = str(error)
         else:
