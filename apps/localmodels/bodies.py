@@ -68,9 +68,9 @@ async def files(sent: FormData, name: str) -> list[bytes]:
 
 def _invalid(error: ValidationError) -> ApiError:
     first = error.errors(include_url=False, include_context=False)[0]
-    param = ".".join(str(step) for step in first["loc"])
-    where = f"{param}: " if param else ""
-    return ApiError(f"{where}{first['msg']}", param=param or None)
+    where = ".".join(str(step) for step in first["loc"])
+    param = str(first["loc"][0]) if first["loc"] else None
+    return ApiError(f"{where}: {first['msg']}" if where else first["msg"], param=param)
 
 
 def _too_large() -> ApiError:

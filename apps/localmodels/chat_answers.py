@@ -26,6 +26,8 @@ def error_of(body: bytes) -> ApiError:
             param="messages",
             code="context_length_exceeded",
         )
+    # What comes before is about templates, which nobody here has written.
+    message = message.rpartition("parser generation failed: ")[2]
     return ApiError(message) if code == 400 else failed("The model could not answer this.")
 
 

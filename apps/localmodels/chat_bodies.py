@@ -7,13 +7,11 @@ from pydantic import BaseModel, Field
 
 from apps.localmodels.bodies import Body, Count
 from apps.localmodels.errors import ApiError, unsupported
-from apps.providers.local.chat.llama import MIN_P, REPEAT_PENALTY, TEMPERATURE
+from apps.providers.local.chat.llama import CONTEXT, MIN_P, REPEAT_PENALTY, TEMPERATURE
 
 MODEL = "local-chat"
 LONGEST_ANSWER = 512  # tokens, where nobody says
-_AS_IT_IS = (
-    "top_p", "stop", "seed", "presence_penalty", "frequency_penalty", "logit_bias", "stream",
-)  # fmt: skip
+_AS_IT_IS = ("top_p", "presence_penalty", "frequency_penalty", "logit_bias", "stream")
 
 
 class StreamOptions(BaseModel):
@@ -84,11 +82,15 @@ def _sampling(body: Sampling, longest: int | None) -> dict[str, Any]:
         raise unsupported("This model gives one answer at a time: n must be 1.", "n")
     asked = {name: value for name in _AS_IT_IS if (value := getattr(body, name)) is not None}
     asked |= {
-        "max_tokens": longest or LONGEST_ANSWER,
+        "max_tokens": min(longest or LONGEST_ANSWER, CONTEXT),
         "temperature": TEMPERATURE if body.temperature is None else body.temperature,
         "repeat_penalty": REPEAT_PENALTY,
         "min_p": MIN_P,
     }
+    if body.seed is not None:
+        asked["seed"] = body.seed % 2**31  # it takes no more, and -1 as none
+    if stops := [body.stop] if isinstance(body.stop, str) else body.stop:
+        asked["stop"] = [stop for stop in stops if stop]
     if body.stream:
         asked["stream_options"] = {"include_usage": body.wants_usage}
     return asked

@@ -157,6 +157,16 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
         ({"temperature": 3}, "temperature", "less than or equal to 2"),
         ({"model": "gpt-5"}, "model", "does not exist"),
         ({"response_format": {"type": "xml"}}, "response_format", "must be text"),
+        (
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "a", "schema": {"type": "banana"}},
+                }
+            },
+            None,
+            "unrecognized type banana",
+        ),
         ({"tool_choice": "required"}, "tool_choice", "names no function"),
         ({"tool_choice": "sometimes"}, "tool_choice", "must be none, auto"),
         (
@@ -167,12 +177,19 @@ def test_what_does_not_fit_is_refused_before_anything_is_written(
     ],
 )
 def test_what_it_cannot_do_is_said(
-    wire: httpx.Client, changed: dict[str, object], param: str, message: str
+    wire: httpx.Client, changed: dict[str, object], param: str | None, message: str
 ) -> None:
     body = {"model": "local-chat", "messages": ASK} | changed
     status, error = refused(wire, "/v1/chat/completions", **body)
     assert (status, error["param"]) == (404 if param == "model" else 400, param)
     assert message in error["message"]
+
+
+def test_numbers_of_any_size_are_taken(client: openai.OpenAI) -> None:
+    answer = client.chat.completions.create(
+        model="local-chat", messages=ASK, seed=2**70, max_tokens=10**9, stop=["", "a", "e"]
+    )
+    assert answer.choices[0].finish_reason == "stop"
 
 
 def test_who_leaves_gives_the_slot_to_the_next(wire: httpx.Client) -> None:
