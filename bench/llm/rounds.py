@@ -19,8 +19,8 @@ class Plan:
     """How long and how often."""
 
     rounds: int = 3
-    seconds: float = 1.5
-    warm_seconds: float = 6.0  # Node compiles for seconds what is asked often
+    seconds: float = 1.2
+    warm_seconds: float = 5.0  # Node compiles for seconds what is asked often
     connections: tuple[int, ...] = (1, 16, 64)
 
 
