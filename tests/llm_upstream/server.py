@@ -9,7 +9,7 @@ import contextlib
 import json
 import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from aiohttp import web
@@ -77,6 +77,8 @@ class Scripted:
         self.cut_by_caller = 0
         self.delivered = 0
         self.key = key
+        # Stands above every script.
+        self.always: dict[str, Any] = {}
         self.port = 0
         self._runner: web.AppRunner | None = None
 
@@ -119,7 +121,7 @@ class Scripted:
     async def _answer(self, request: web.Request, path: str, body: Any) -> web.StreamResponse:
         if isinstance(body, bytes):
             return _form(path)
-        script = Script.of(body)
+        script = replace(Script.of(body), **self.always)
         if script.before:
             await asyncio.sleep(script.before)
         if (bad := _refused(script)) is not None:
