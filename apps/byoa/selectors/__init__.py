@@ -1,7 +1,7 @@
 """Reading accounts: which routes can take work, what a workspace has of its own, how an account is reached."""
 
 from apps.byoa.selectors.access import access
-from apps.byoa.selectors.live import LiveAccount, live_accounts
+from apps.byoa.selectors.live import LiveAccount, hopeful, live_accounts
 from apps.byoa.selectors.own import (
     NoSeat,
     best_prospect,
@@ -47,6 +47,7 @@ __all__ = [
     "engine_can",
     "family_title",
     "forget_pool",
+    "hopeful",
     "in_need",
     "is_available",
     "live_accounts",

@@ -56,6 +56,18 @@ def live_accounts(*, workspace_id: int | None, providers: Collection[str]) -> li
     return [found for row in rows if (found := _live(row)) is not None]
 
 
+def hopeful(*, providers: Collection[str]) -> frozenset[tuple[str, str]]:
+    """(provider, family) of the operator's accounts that serve now or will by themselves; family "" stands for all."""
+    rows = Account.objects.across_workspaces().filter(
+        workspace=None, provider__in=providers, status__in=_READY, is_paused=False
+    )
+    return frozenset(
+        (provider, family)
+        for provider, families in rows.values_list("provider", "families")
+        for family in families or [""]
+    )
+
+
 def _live(row: Account) -> LiveAccount | None:
     now = row.now  # type: ignore[attr-defined]
     state = policies.state_of(row, now=now)

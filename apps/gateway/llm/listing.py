@@ -14,6 +14,7 @@ from apps.core.threads import in_thread
 from apps.gateway.llm.answering import Exchange
 from apps.gateway.llm.requests import Asked
 from apps.gateway.surfaces.base import dumps
+from apps.llm.services.admission import sandbox_route
 from apps.llm.services.lane import Lane
 
 _MOST_LISTED = 1000
@@ -66,7 +67,9 @@ def _available(lane: Lane, identity: Identity) -> Any:
         # A workspace that uses its own accounts sees for itself whether they serve it.
         if model.family in identity.private_families:
             return True
-        return lane.roster.is_served(family=model.family, routes=model.every_route)
+        if lane.roster.is_served(family=model.family, routes=model.every_route):
+            return True
+        return sandbox_route(model) is not None
 
     return is_available
 

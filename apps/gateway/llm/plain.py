@@ -11,7 +11,7 @@ from apps.gateway.llm import forms, requests
 from apps.gateway.llm.answering import Exchange
 from apps.gateway.llm.requests import Asked
 from apps.gateway.llm.sound import length_ms, longest_ms
-from apps.gateway.llm.talking import bill_of, cost_headers
+from apps.gateway.llm.talking import bill_of, cost_headers, note_sandbox
 from apps.gateway.surfaces import base, checks, counting
 from apps.gateway.surfaces.base import Bill, Parsed
 from apps.llm.services import calls
@@ -52,6 +52,7 @@ class Plain:
         async with calls.opened(lane, question, told=exchange.told) as call:
             exchange.told["x-call-id"] = str(question.call_id)
             whole = await call.answer()
+            note_sandbox(exchange, call)
             bill = bill_of(call, whole.charged)
             body, content_type = _shown(whole, parsed, bill, self._kind.operation)
             await exchange.answer(body, content_type=content_type, headers=cost_headers(bill))

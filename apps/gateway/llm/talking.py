@@ -54,6 +54,7 @@ class Talk:
 
     async def _whole(self, exchange: Exchange, call: Serving, parsed: Parsed) -> None:
         whole = await call.answer()
+        note_sandbox(exchange, call)
         bill = bill_of(call, whole.charged)
         body = whole.answer.body
         assert isinstance(body, dict)  # noqa: S101 - text answers are JSON, see Answer
@@ -137,6 +138,7 @@ class Streaming:
     async def _run(self) -> None:
         try:
             pieces: list[Piece] | None = await self._call.start()
+            note_sandbox(self._exchange, self._call)
             encoder = self._encoder = self._make(self._call.is_native)
             while pieces is not None:
                 if data := b"".join([encoder.piece(piece) for piece in pieces]):
@@ -163,6 +165,12 @@ class Streaming:
             await self._exchange.begin(content_type=_STREAM, headers=_STREAM_HEADERS)
         async with asyncio.timeout(_SEND_SECONDS):
             await self._exchange.write(data)
+
+
+def note_sandbox(exchange: Exchange, call: Serving) -> None:
+    """An answer of what stands in for a model says so."""
+    if call.is_sandbox:
+        exchange.told["x-served-by"] = "sandbox"
 
 
 def bill_of(call: Serving, charged: Charged) -> Bill:

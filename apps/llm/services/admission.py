@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
+from django.conf import settings
+
 from apps.accounts.policies import Feature
-from apps.catalog.llm.model import LlmModel, LlmRoute
+from apps.catalog.llm.model import LlmKind, LlmModel, LlmRoute
 from apps.catalog.llm.registry import llm_model
 from apps.catalog.registry import InvalidModel
 from apps.core.errors import DomainError, InvalidRequest, PlanRequired
@@ -31,6 +33,8 @@ class Admitted:
     model: LlmModel
     is_private: bool
     routes: tuple[LlmRoute, ...]
+    # What stands in where nobody has an account for the model; None: nothing does.
+    sandbox: LlmRoute | None
     # What it may write: by the request, else by the model.
     output_tokens: int
 
@@ -56,7 +60,30 @@ def admit(question: Question) -> Admitted:
     is_private = _is_private(model, question)
     if not is_private:
         _check_plan(model, question)
-    return Admitted(model, is_private, model.every_route, _most_output(model, question))
+    stand_in = None if is_private else sandbox_route(model)
+    output = _most_output(model, question)
+    return Admitted(model, is_private, model.every_route, stand_in, output)
+
+
+# Of our own model server: what shows how a model of this kind is used.
+_STAND_INS = {
+    LlmKind.CHAT: "local-chat",
+    LlmKind.EMBEDDING: "local-embedding",
+    LlmKind.SPEECH: "local-speech",
+    LlmKind.TRANSCRIPTION: "local-transcription",
+    LlmKind.IMAGE: "local-image",
+    LlmKind.MODERATION: "local-moderation",
+}
+
+
+def sandbox_route(model: LlmModel) -> LlmRoute | None:
+    """The route to try a model out without an account, where the installation allows it (SANDBOX_ENGINE).
+
+    Answers say so (`x-served-by: sandbox`), and nobody gets them where there is an account.
+    """
+    if not (settings.SANDBOX_ENGINE and settings.LOCAL_MODELS_URL):
+        return None
+    return LlmRoute("local", _STAND_INS[model.kind])
 
 
 def _is_allowed(model: LlmModel, question: Question) -> bool:

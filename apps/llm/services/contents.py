@@ -6,8 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import orjson
+from django.db import transaction
 from django.utils import timezone
 
+from apps.accounts.models import User
+from apps.accounts.services import audit
 from apps.llm.models import CallContent
 
 MOST_BYTES = 200_000
@@ -53,9 +56,20 @@ def forget() -> int:
             return total
 
 
-def forget_all_of(*, workspace_id: int) -> int:
-    """Delete whatever is kept of a workspace at once: it does not want that any more."""
-    return CallContent.objects.of(workspace_id).delete()[0]
+@transaction.atomic
+def forget_all_of(*, workspace_id: int, actor: User | None, ip: str | None) -> int:
+    """Delete whatever is kept of a workspace now, and leave an audit event of it; says how much that was."""
+    count = CallContent.objects.of(workspace_id).delete()[0]
+    if count:
+        audit(
+            workspace_id=workspace_id,
+            actor=actor,
+            action="llm_content.deleted",
+            target="LLM calls",
+            ip=ip,
+            detail={"calls": count},
+        )
+    return count
 
 
 def _cut(data: bytes) -> tuple[str, bool]:

@@ -59,6 +59,8 @@ class _Copy:
     """Accounts of one owner as they were read."""
 
     lines: dict[int, Line] = field(default_factory=dict)
+    # Of the operator's: (provider, family) of accounts that will serve, if not now.
+    hopeful: frozenset[tuple[str, str]] = frozenset()
     read_at: float = float("-inf")
     reading: "asyncio.Task[None] | None" = None
 
@@ -139,6 +141,11 @@ class Roster:
         copy = self._copies.get(None) or _Copy()
         return any(self._fitting(copy, route, family, None, ()) for route in routes)
 
+    def has_account(self, *, family: str, routes: Sequence[LlmRoute]) -> bool:
+        """Whether the operator has any account for it, also one that rests. By the newest copy."""
+        hopeful = (self._copies.get(None) or _Copy()).hopeful
+        return any((route.provider, one) in hopeful for route in routes for one in ("", family))
+
     async def refresh(self) -> None:
         """Have a copy of the operator's accounts that is not too old."""
         await self._fresh(None)
@@ -212,6 +219,8 @@ class Roster:
             found = await in_thread(
                 selectors.live_accounts, workspace_id=workspace_id, providers=PROVIDERS
             )
+            if workspace_id is None:
+                copy.hopeful = await in_thread(selectors.hopeful, providers=PROVIDERS)
             copy.lines = {one.id: self._line(copy, one) for one in found}
             copy.read_at = asked_at
             self._freed.set()

@@ -97,6 +97,11 @@ class Serving:
         one.text_bytes = written_bytes(answer.body)
         return answer
 
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether our own small model stands in for one that nobody has an account for."""
+        return self._tries.is_sandbox
+
     # ------------------------------------------------------------------------- stream
     @property
     def is_native(self) -> bool:

@@ -1,7 +1,7 @@
 """Attempts to have a call answered: an account, a request to it, and the next account when that fails."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apps.byoa.selectors import NoRoute
@@ -48,6 +48,8 @@ class Tries:
         self.held = held
         self._avoid: list[Line] = []
         self._number = 0
+        # The answer comes from what stands in for the model.
+        self.is_sandbox = False
         self._last: DomainError | None = None
         self.deadline = time.monotonic() + lane.timing.total
 
@@ -130,7 +132,7 @@ class Tries:
                 line, route = await self._lane.roster.take(
                     workspace_id=owner,
                     family=self._admitted.model.family,
-                    routes=self._admitted.routes,
+                    routes=self._routes(),
                     avoid=self._avoid,
                 )
             except Full:
@@ -139,11 +141,27 @@ class Tries:
                 await self._lane.roster.freed(seconds=_LOOK_SECONDS)
                 continue
             except NobodyServes:
-                raise self._last or self._nobody("") from None
+                if self._last is not None or not self._may_stand_in():
+                    raise self._last or self._nobody("") from None
+                self.is_sandbox = True
+                continue
             if await self._may_use(line):
                 return line, route
             self._lane.roster.free(line)
             self._avoid.append(line)
+
+    def _routes(self) -> Sequence[LlmRoute]:
+        sandbox = self._admitted.sandbox
+        return (sandbox,) if self.is_sandbox and sandbox is not None else self._admitted.routes
+
+    def _may_stand_in(self) -> bool:
+        """Only where the operator has no account at all for the model: a stand-in is never taken for it."""
+        admitted = self._admitted
+        if admitted.sandbox is None or self.is_sandbox or self._avoid:
+            return False
+        return not self._lane.roster.has_account(
+            family=admitted.model.family, routes=admitted.routes
+        )
 
     async def _may_use(self, line: Line) -> bool:
         """Whether the account's own limit of requests a minute has room; counts this one."""

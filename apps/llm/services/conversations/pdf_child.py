@@ -54,7 +54,7 @@ def read(data: bytes, *, most_pages: int, most_bytes: int) -> dict[str, object]:
 
 def _text_of(page: object) -> str:
     try:
-        return str(page.extract_text())  # type: ignore[attr-defined]
+        return str(page.extract_text()).strip()  # type: ignore[attr-defined]
     except Exception:
         # A page that cannot be read does not make the others unreadable.
         return ""
