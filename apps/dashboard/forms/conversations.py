@@ -1,0 +1,71 @@
+"""Forms of conversations and assistants. What may be in them is the services' word."""
+
+from typing import Any
+
+from django import forms
+
+from apps.core.errors import DomainError
+from apps.llm.services.conversations.extraction import KINDS
+from apps.llm.services.conversations.preparing import GIZMO, Opening
+
+
+class FileForm(forms.Form):
+    """One file."""
+
+    file = forms.FileField(
+        label="File",
+        help_text=f"Up to 20 MB: {KINDS}.",
+        widget=forms.FileInput(
+            attrs={"accept": ".txt,.md,.csv,.tsv,.json,.html,.htm,.pdf,.png,.jpg,.jpeg,.webp,.gif"}
+        ),
+    )
+
+    def refuse(self, error: DomainError) -> None:
+        """Say beside the field what the service said."""
+        self.add_error("file", _words(error))
+
+
+class BeginForm(forms.Form):
+    """Whom to talk to."""
+
+    with_whom = forms.ChoiceField(label="Talk to")
+
+    def __init__(
+        self, *args: Any, models: list[Any], assistants: list[Any], **options: Any
+    ) -> None:
+        super().__init__(*args, **options)
+        groups = [("Assistants", assistants), ("Models", models)]
+        self.fields["with_whom"].choices = [one for one in groups if one[1]]  # type: ignore[attr-defined]
+        self._assistants = {value for value, _ in assistants}
+
+    def opening(self) -> Opening:
+        chosen: str = self.cleaned_data["with_whom"]
+        return Opening(GIZMO, chosen) if chosen in self._assistants else Opening(chosen)
+
+
+class AssistantForm(forms.Form):
+    """A name, what it is told before every question, and the model that answers."""
+
+    name = forms.CharField(max_length=100)
+    model = forms.ChoiceField(help_text="The model that answers.")
+    instructions = forms.CharField(
+        required=False,
+        max_length=20_000,
+        strip=True,
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="What it is told before every question: who it is, what it does, how it answers.",
+    )
+
+    def __init__(self, *args: Any, models: list[Any], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["model"].choices = models  # type: ignore[attr-defined]
+
+    def refuse(self, error: DomainError) -> None:
+        """Say beside the field what the service said."""
+        field = str((error.detail or {}).get("field", ""))
+        self.add_error(field if field in self.fields else None, _words(error))
+
+
+def _words(error: DomainError) -> str:
+    field = str((error.detail or {}).get("field", ""))
+    return error.message.removeprefix(f"{field}: ")
