@@ -11,6 +11,7 @@ from apps.gateway.app import make_app
 from tests.factories import WorkspaceFactory, api_key
 from tests.factories.byoa import account
 from tests.llm.service import Service
+from tests.llm.serving import served
 from tests.llm_upstream.running import Loop, Running, scripted
 from tests.llm_upstream.server import Scripted
 
@@ -46,23 +47,3 @@ def service(
     account(provider="openai", base_url=provider.url, slots=100)
     with Running(served(make_app())) as running, httpx.Client(timeout=30) as client:
         yield Service(running.url, client, provider, workspace, api_key(workspace))
-
-
-def served(app: Any) -> Any:
-    """The gateway with its lifespan, as config.asgi gives it one."""
-
-    async def application(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "lifespan":
-            await app(scope, receive, send)
-            return
-        while True:
-            message = await receive()
-            if message["type"] == "lifespan.startup":
-                await app.start()
-            else:
-                await app.stop()
-            await send({"type": f"{message['type']}.complete"})
-            if message["type"] == "lifespan.shutdown":
-                return
-
-    return application

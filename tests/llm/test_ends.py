@@ -210,6 +210,13 @@ def test_what_a_provider_says_never_keeps_a_row_from_being_written(service: Serv
 
 
 # ------------------------------------------------------------------------------------ client left
+def test_what_a_broken_off_answer_says_of_its_input_counts(service: Service) -> None:
+    service.stream(CUT | {"fault": "cut", "is_telling": True})
+
+    assert told(service) == [("upstream_cut", "counted", 10, 3, cost(10, 3), 0)]
+    assert service.spent() == cost(10, 3)
+
+
 @pytest.mark.parametrize("how", ["FIN", "RST"])
 def test_a_client_that_leaves_pays_for_what_had_arrived_and_the_provider_is_cut_off(
     service: Service, how: str

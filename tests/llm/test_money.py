@@ -14,8 +14,8 @@ from apps.gateway.app import make_app
 from apps.gateway.surfaces import counting
 from apps.llm.models import CreditBlock
 from apps.providers.llm.base import Operation, Usage
-from tests.llm.conftest import served
 from tests.llm.service import MODEL, Service, asking
+from tests.llm.serving import served
 from tests.llm_upstream.running import Running
 
 pytestmark = pytest.mark.concurrency

@@ -71,6 +71,10 @@ class Running:
         self.url = f"http://127.0.0.1:{port}"
         return self
 
+    def wait(self) -> None:
+        """Until it ends by itself."""
+        self._thread.join()
+
     def __exit__(self, *_: object) -> None:
         self._server.should_exit = True
         self._thread.join(30)

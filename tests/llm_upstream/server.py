@@ -26,6 +26,8 @@ class Script:
     times: int = 1
     # right, none, or the object itself.
     usage: Any = "right"
+    # Every piece tells the usage so far.
+    is_telling: bool = False
     delay: float = 0.0
     before: float = 0.0
     # status:<n>, cut, hang, garbage, half, error, error200, html, empty, drop
@@ -85,7 +87,9 @@ class Scripted:
     async def start(self, *, port: int = 0) -> None:
         app = web.Application(client_max_size=64 * 1024 * 1024)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
+        self._runner = web.AppRunner(
+            app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1
+        )
         await self._runner.setup()
         listener = socket.socket()
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -160,21 +164,15 @@ class Scripted:
             if script.delay:
                 await asyncio.sleep(script.delay)
             self.delivered += 1
-            yield _chunk({"content": word})
-        if script.tool is not None:
-            for event in _tool_chunks(script.tool):
-                yield event
-        finish = "tool_calls" if script.tool is not None else script.finish
-        if finish:
-            yield _chunk({}, finish=finish)
+            yield _chunk({"content": word}, told=script.is_telling and number + 1)
+        for event in _last_chunks(script):
+            yield event
         if script.fault and script.after >= len(script.words):
             async for event in _fault(request, script):
                 yield event
             return
-        wants = (body.get("stream_options") or {}).get("include_usage")
-        if wants and (usage := _usage(body, script)) is not None:
-            yield _sse({**_head("chat.completion.chunk"), "choices": [], "usage": usage})
-        yield b"data: [DONE]\n\n"
+        for event in _closing(body, script):
+            yield event
 
 
 async def _fault(request: web.Request, script: Script) -> AsyncIterator[bytes]:
@@ -223,9 +221,25 @@ def _sse(data: Any) -> bytes:
     return b"data: " + json.dumps(data).encode() + b"\n\n"
 
 
-def _chunk(delta: dict[str, Any], *, finish: str | None = None) -> bytes:
+def _chunk(delta: dict[str, Any], *, finish: str | None = None, told: int = 0) -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
-    return _sse({**_head("chat.completion.chunk"), "choices": [choice]})
+    chunk = {**_head("chat.completion.chunk"), "choices": [choice]}
+    return _sse({**chunk, "usage": _used(told)} if told else chunk)
+
+
+def _closing(body: dict[str, Any], script: Script) -> list[bytes]:
+    """The usage where it is asked for, and the word that this is all."""
+    wants = (body.get("stream_options") or {}).get("include_usage")
+    usage = _usage(body, script) if wants else None
+    told = {**_head("chat.completion.chunk"), "choices": [], "usage": usage}
+    return [*([] if usage is None else [_sse(told)]), b"data: [DONE]\n\n"]
+
+
+def _last_chunks(script: Script) -> list[bytes]:
+    """Calls of tools, and why it ends."""
+    chunks = [] if script.tool is None else _tool_chunks(script.tool)
+    finish = script.finish if script.tool is None else "tool_calls"
+    return [*chunks, _chunk({}, finish=finish)] if finish else chunks
 
 
 def _tool_chunks(tool: dict[str, Any]) -> list[bytes]:
@@ -273,7 +287,10 @@ def _usage(body: dict[str, Any], script: Script) -> Any:
         return None
     if script.usage != "right":
         return script.usage
-    written = len(script.words)
+    return _used(len(script.words))
+
+
+def _used(written: int) -> dict[str, int]:
     return {"prompt_tokens": 10, "completion_tokens": written, "total_tokens": 10 + written}
 
 
@@ -285,9 +302,7 @@ def _other(path: str, body: dict[str, Any], script: Script) -> web.Response:
             for number, _ in enumerate(texts)
         ]
         usage = {"prompt_tokens": 8, "total_tokens": 8}
-        return web.json_response(
-            {"object": "list", "data": rows, "model": _MODEL, "usage": usage}
-        )
+        return web.json_response({"object": "list", "data": rows, "model": _MODEL, "usage": usage})
     if path == "/v1/audio/speech":
         return web.Response(body=b"ID3 not really sound", content_type="audio/mpeg")
     if path == "/v1/images/generations":

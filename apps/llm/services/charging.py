@@ -51,13 +51,16 @@ class Try:
 
 
 def note_delivery(one: Try, held: Held | None) -> None:
-    """What was written so far is about to go to the customer: from here on it is charged, whatever happens."""
+    """What was written so far is about to go to the customer: from here on it is charged, whatever happens.
+
+    By our own count of what was read, too: `recovery` knows no other.
+    """
     points = 0
     # Of a price for the whole answer nothing is due while it is not whole.
     if held is not None and not held.bounds.is_flat:
         usage, _ = policies.judged(
             end=End.CLIENT_LEFT,
-            reported=one.reported,
+            reported=None,
             text_bytes=one.text_bytes,
             bounds=held.bounds,
         )
