@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -64,6 +66,7 @@ class Lane:
         self.journal = journal.Journal(self._folder, gateway=self.gateway)
         self._prices: dict[tuple[str, int, str], tuple[float, LlmPrice]] = {}
         self._tasks: list[asyncio.Task[None]] = []
+        self._beside: set[asyncio.Task[None]] = set()
         self._sessions = contextlib.AsyncExitStack()
 
     async def start(self) -> None:
@@ -106,6 +109,12 @@ class Lane:
         )
         return price
 
+    def beside(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something that no call waits for, and that sees to its errors itself."""
+        task = asyncio.create_task(work)
+        self._beside.add(task)
+        task.add_done_callback(self._beside.discard)
+
     async def _look_after(self) -> None:
         while True:
             await asyncio.sleep(_LOOK_AFTER_SECONDS)
@@ -122,7 +131,7 @@ class Lane:
         """Write, settle and give back everything. Calls must have ended."""
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *self._beside, return_exceptions=True)
         await self.roster.close()
         await self.recorder.close()
         await self.purse.close()

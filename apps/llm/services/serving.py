@@ -19,6 +19,7 @@ from apps.llm.services import charging, holding
 from apps.llm.services.admission import Admitted
 from apps.llm.services.charging import Charged
 from apps.llm.services.holding import Held
+from apps.llm.services.keeping import Said
 from apps.llm.services.lane import Lane
 from apps.llm.services.limits import Tokens
 from apps.llm.services.questions import Question
@@ -65,6 +66,7 @@ class Serving:
         # Came with what was sent last, and had to be paid for first.
         self._waiting: list[Piece] = []
         self._is_ending = False
+        self._said = Said(question)
         self.charged: Charged | None = None
 
     # -------------------------------------------------------------------------- whole
@@ -83,6 +85,7 @@ class Serving:
             finally:
                 sent.opened.close()
             self._lane.roster.worked(sent.one.line)
+            self._said.add_whole(answer)
             charged = await self._end(sent, _how_whole(answer, sent, self.admitted))
             return Whole(answer, sent.is_native, charged)
 
@@ -192,6 +195,7 @@ class Serving:
             if piece.usage is not None:
                 one.reported = piece.usage
         one.text_bytes += written
+        self._said.add(pieces)
         if written:
             charging.note_delivery(one, self._held)
         return pieces
@@ -253,6 +257,8 @@ class Serving:
     async def _end(self, sent: Sent, how: End, *, error: str = "") -> Charged:
         # From here on the row decides what is given back, even if nobody waits for it.
         self._is_ending = True
+        if self._said.is_kept:
+            self._lane.beside(self._said.write())
         charged = await charging.end(
             self._lane, sent.one, self._held, self._bounds, how=how, error=error
         )
