@@ -156,18 +156,15 @@ class Scripted:
         self, request: web.Request, body: dict[str, Any], script: Script
     ) -> AsyncIterator[bytes]:
         yield _chunk({"role": "assistant", "content": ""})
-        for number, word in enumerate(script.words):
-            if script.fault and number == script.after:
-                async for event in _fault(request, script):
-                    yield event
-                return
+        is_whole = not script.fault or script.after >= len(script.words)
+        for number, word in enumerate(script.words if is_whole else script.words[: script.after]):
             if script.delay:
                 await asyncio.sleep(script.delay)
             self.delivered += 1
             yield _chunk({"content": word}, told=script.is_telling and number + 1)
-        for event in _last_chunks(script):
+        for event in _last_chunks(script) if is_whole else ():
             yield event
-        if script.fault and script.after >= len(script.words):
+        if script.fault:
             async for event in _fault(request, script):
                 yield event
             return
