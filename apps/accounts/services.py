@@ -104,6 +104,29 @@ def revoke_key(
     return key
 
 
+MOST_CONTENT_DAYS = 90
+
+
+@transaction.atomic
+def set_llm_content(
+    *, workspace_id: int, actor: User | None, ip: str | None, is_on: bool, days: int
+) -> Workspace:
+    """Whether what is said in LLM calls from now on is kept, and for how many days. Raises InvalidRequest."""
+    if not 1 <= days <= MOST_CONTENT_DAYS:
+        raise InvalidRequest.field("days", f"Choose 1 to {MOST_CONTENT_DAYS} days.")
+    workspace = Workspace.objects.select_for_update().get(pk=workspace_id)
+    before = {"is_on": workspace.keeps_llm_content, "days": workspace.llm_content_days}
+    after = {"is_on": is_on, "days": days}
+    if before == after:
+        return workspace
+    workspace.keeps_llm_content, workspace.llm_content_days = is_on, days
+    workspace.save(update_fields=["keeps_llm_content", "llm_content_days", "updated_at"])
+    detail = {"before": before, "after": after}
+    _audit(workspace_id, actor, "workspace.llm_content", workspace.slug, ip, detail)
+    transaction.on_commit(selectors.forget_believed_keys)
+    return workspace
+
+
 def note_key_use(*, key_id: int, ip: str | None) -> None:
     """When and from where a key was last used, to the minute."""
     ApiKey.objects.across_workspaces().filter(pk=key_id).update(

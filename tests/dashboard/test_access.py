@@ -12,11 +12,15 @@ from apps.accounts.models import Workspace
 from apps.accounts.services import KeyTerms, create_key
 from apps.billing.models import Invoice, TopUp
 from apps.dashboard.urls import urlpatterns
+from apps.llm.services.conversations import assistants
+from apps.llm.services.conversations.preparing import Opening
+from apps.llm.services.conversations.rounds import open_conversation
 from apps.notifications.models import Delivery
 from apps.notifications.services import outbox
-from tests.factories import task
+from tests.factories import identity, task
 from tests.factories.billing import payment
 from tests.factories.byoa import own_account
+from tests.llm.rows import attempt
 
 # name → method, expected status for (owner, developer, viewer, billing). A stranger always gets 404, and who is not
 # signed in is sent to sign-in.
@@ -58,6 +62,24 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "notifications_test": ("post", (302, 403, 403, 403)),
     "notifications_preferences": ("post", (302, 403, 403, 403)),
     "notifications_replay": ("post", (302, 403, 403, 403)),
+    "conversations": ("get", (200, 200, 200, 404)),
+    "conversations_begin": ("post", (422, 422, 403, 404)),  # an empty form
+    "conversation": ("get", (200, 200, 200, 404)),
+    "conversation_file": ("post", (422, 422, 403, 404)),
+    "conversation_delete": ("get", (200, 200, 200, 404)),
+    "assistants": ("get", (200, 200, 200, 404)),
+    "assistants_new": ("get", (200, 200, 200, 404)),
+    "assistant": ("get", (200, 200, 200, 404)),
+    "assistant_file": ("post", (422, 422, 403, 404)),
+    "assistant_file_remove": ("post", (404, 404, 403, 404)),  # there is no such file
+    "assistant_delete": ("get", (200, 200, 200, 404)),
+    "chat": ("get", (200, 200, 200, 404)),
+    "llm_calls": ("get", (200, 200, 200, 200)),
+    "llm_call": ("get", (200, 200, 200, 200)),
+    "llm_call_cost": ("get", (200, 200, 200, 200)),
+    "llm_usage": ("get", (200, 200, 200, 200)),
+    "llm_settings": ("get", (200, 404, 404, 404)),
+    "llm_settings_forget": ("post", (302, 404, 404, 404)),
     "billing": ("get", (200, 200, 200, 200)),
     "billing_autotopup": ("post", (422, 404, 404, 422)),  # an empty form
     "billing_card": ("post", (302, 404, 404, 302)),
@@ -144,6 +166,8 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "billing_referral": f"{base}/billing/referral",
         **_invoice_paths(workspace, f"{base}/billing/invoices"),
         **_account_paths(workspace, f"{base}/accounts"),
+        **_llm_paths(workspace, base),
+        **_conversation_paths(workspace, base),
         "billing": f"{base}/billing",
         "billing_transactions": f"{base}/billing/transactions",
         "billing_transactions_csv": f"{base}/billing/transactions.csv",
@@ -152,6 +176,39 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "billing_budgets": f"{base}/billing/budgets",
         "billing_budgets_member": f"{base}/billing/budgets/members/{owner.pk}",
         "billing_budgets_key": f"{base}/billing/budgets/keys/{key.pk}",
+    }
+
+
+def _conversation_paths(workspace: Workspace, base: str) -> dict[str, str]:
+    who = identity(workspace)
+    made = open_conversation(identity=who, opening=Opening("gpt-4o"))
+    helper = assistants.create(identity=who, terms=assistants.Terms("Helper", "", "gpt-4o"))
+    talk, one = f"{base}/conversations/{made.pk}", f"{base}/assistants/{helper.public_id}"
+    return {
+        "conversations": f"{base}/conversations",
+        "conversations_begin": f"{base}/conversations/begin",
+        "conversation": talk,
+        "conversation_file": f"{talk}/files",
+        "conversation_delete": f"{talk}/delete",
+        "assistants": f"{base}/assistants",
+        "assistants_new": f"{base}/assistants/new",
+        "assistant": one,
+        "assistant_file": f"{one}/files",
+        "assistant_file_remove": f"{one}/files/file-0/remove",
+        "assistant_delete": f"{one}/delete",
+    }
+
+
+def _llm_paths(workspace: Workspace, base: str) -> dict[str, str]:
+    call = f"{base}/llm/calls/{attempt(workspace).call}"
+    return {
+        "chat": f"{base}/chat",
+        "llm_calls": f"{base}/llm/calls",
+        "llm_call": call,
+        "llm_call_cost": f"{call}/cost",
+        "llm_usage": f"{base}/llm/usage",
+        "llm_settings": f"{base}/llm/settings",
+        "llm_settings_forget": f"{base}/llm/settings/forget",
     }
 
 

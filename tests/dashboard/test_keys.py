@@ -32,6 +32,8 @@ def test_key_takes_its_limits_from_the_form(workspace: Workspace, owner: Client)
         "cap_monthly_usd": "0.0000001",
         "cap_total_usd": "0",
         "rate_limit_per_minute": "60",
+        "tokens_per_minute": "90000",
+        "allowed_models": "gpt-4o-mini\nlocal-chat, gpt-4o-mini",
         "expires_on": "2099-12-31",
     }
 
@@ -45,6 +47,11 @@ def test_key_takes_its_limits_from_the_form(workspace: Workspace, owner: Client)
         0,
     )
     assert key.rate_limit_per_minute == 60
+    assert key.tokens_per_minute == 90_000
+    assert key.allowed_models == ["gpt-4o-mini", "local-chat"]
+    page = owner.get(f"/w/{workspace.slug}/keys").content.decode()
+    assert "90000 tokens a minute" in page
+    assert "only gpt-4o-mini, local-chat" in page
     assert key.expires_at == datetime(2100, 1, 1, tzinfo=UTC)
     assert key.created_by == owner_of(workspace)
 
@@ -57,6 +64,9 @@ def test_key_takes_its_limits_from_the_form(workspace: Workspace, owner: Client)
         ("name", "n" * 101),
         ("scopes", []),
         ("scopes", ["everything"]),
+        ("tokens_per_minute", "0"),
+        ("tokens_per_minute", "9999999999"),
+        ("allowed_models", "no-such-model"),
         ("allowed_networks", "203.0.113.0/33"),
         ("allowed_networks", "\n".join(f"10.0.0.{n}" for n in range(51))),
         ("cap_daily_usd", "-1"),

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from apps.accounts.models import Workspace
+from apps.accounts.models import AuditEvent, Workspace
 from apps.llm.models import CallContent
 from apps.llm.services import contents
-from tests.factories import WorkspaceFactory
+from tests.factories import WorkspaceFactory, owner_of
 
 pytestmark = pytest.mark.django_db
 ASKED = {"messages": [{"role": "user", "content": "Is it warm?"}]}
@@ -90,5 +90,11 @@ def test_all_of_a_workspace_is_forgotten_and_nothing_of_its_neighbour(workspace:
     kept(workspace)
     theirs = kept(WorkspaceFactory.create())
 
-    assert contents.forget_all_of(workspace_id=workspace.pk) == 1
+    owner = owner_of(workspace)
+    for expected in (1, 0):
+        count = contents.forget_all_of(workspace_id=workspace.pk, actor=owner, ip=None)
+        assert count == expected
+
     assert list(CallContent.objects.across_workspaces()) == [theirs]
+    event = AuditEvent.objects.of(workspace.pk).get(action="llm_content.deleted")
+    assert (event.actor, event.detail) == (owner, {"calls": 1})

@@ -7,6 +7,8 @@ from django import forms
 
 from apps.accounts.models import Scope
 from apps.accounts.services import KeyTerms
+from apps.catalog.llm.registry import llm_model
+from apps.catalog.registry import InvalidModel
 from apps.core.money import points_from_usd
 
 _SCOPE_WORDS = {
@@ -49,6 +51,20 @@ class KeyForm(forms.Form):
     rate_limit_per_minute = forms.IntegerField(
         label="Requests per minute", required=False, min_value=1, max_value=1_000_000
     )
+    tokens_per_minute = forms.IntegerField(
+        label="Tokens per minute",
+        required=False,
+        min_value=1,
+        max_value=2_000_000_000,
+        help_text="Of language models, read and written together.",
+    )
+    allowed_models = forms.CharField(
+        label="Models it may call",
+        required=False,
+        max_length=10_000,
+        widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
+        help_text="Of language models: one id a line, such as gpt-4o-mini. Empty: all of them.",
+    )
     expires_on = forms.DateField(
         label="Last day it works",
         required=False,
@@ -63,6 +79,17 @@ class KeyForm(forms.Form):
         if day is not None and day.year >= _FIRST_YEAR_TOO_FAR:
             raise forms.ValidationError("Choose an earlier day, or leave it empty.")
         return day
+
+    def clean_allowed_models(self) -> list[str]:
+        names: list[str] = self.cleaned_data["allowed_models"].replace(",", " ").split()
+        for name in names:
+            try:
+                llm_model(name)
+            except InvalidModel:
+                raise forms.ValidationError(
+                    f"There is no language model {name[:100]}. The page Chat lists those there are."
+                ) from None
+        return names
 
     @property
     def limits(self) -> list[forms.BoundField]:
@@ -80,6 +107,8 @@ class KeyForm(forms.Form):
             cap_monthly_points=_points(values["cap_monthly_usd"]),
             cap_total_points=_points(values["cap_total_usd"]),
             rate_limit_per_minute=values["rate_limit_per_minute"],
+            tokens_per_minute=values["tokens_per_minute"],
+            allowed_models=values["allowed_models"],
             expires_at=_end_of(values["expires_on"]),
         )
 
