@@ -15,6 +15,17 @@ TASK_SECONDS = Histogram(
     ["family"],
     buckets=(0.1, 0.5, 1, 2, 5, 10, 30, 60, 120, 300, 900, 3600),
 )
+LLM_CALLS = Counter(
+    "modelyard_llm_attempts_total",
+    "Attempts to answer calls of language models, by how they ended",
+    ["operation", "end"],
+)
+LLM_TOKENS = Counter("modelyard_llm_tokens_total", "Tokens read and written", ["direction"])
+LLM_FIRST_SECONDS = Histogram(
+    "modelyard_llm_first_seconds",
+    "From asking a provider to the first piece of its answer",
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
+)
 DELIVERIES = Counter(
     "modelyard_deliveries_total",
     "Attempts to deliver an event, by what became of it",

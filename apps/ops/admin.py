@@ -16,6 +16,7 @@ from apps.accounts.models import Membership, User, Workspace
 from apps.ops import (  # noqa: F401 - they register their pages
     admin_adjustments,
     admin_auto_topup,
+    admin_calls,
     admin_codes,
     admin_crypto,
     admin_invoices,

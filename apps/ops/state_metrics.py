@@ -18,6 +18,7 @@ from apps.billing.selectors import crypto as billing_crypto
 from apps.billing.selectors import payments as billing_payments
 from apps.byoa import selectors as byoa
 from apps.byoa.models import Status
+from apps.llm.selectors.blocks import open_blocks
 from apps.ops import pool_report
 
 log = logging.getLogger(__name__)
@@ -174,6 +175,20 @@ def _chains() -> Iterator[Metric]:
     yield from (problem, behind, silent, count, age)
 
 
+def _blocks() -> Iterator[Metric]:
+    """What gateways hold for LLM calls: an alarm belongs on what is left behind and on the age."""
+    found = open_blocks()
+    values = {
+        "modelyard_llm_blocks_open": ("Credit blocks held by gateways", found.count),
+        "modelyard_llm_blocks_points": ("Points in them", found.points),
+        "modelyard_llm_blocks_gateways": ("Gateway processes that hold some", found.gateways),
+        "modelyard_llm_blocks_oldest_seconds": ("Age of the oldest", found.oldest_seconds),
+        "modelyard_llm_blocks_left_behind": ("Of those, past their lease", found.left_behind),
+    }
+    for name, (words, value) in values.items():
+        yield GaugeMetricFamily(name, words, value=value)
+
+
 PARTS: dict[str, Part] = {
     "queues": _queues,
     "deliveries": _deliveries,
@@ -181,6 +196,7 @@ PARTS: dict[str, Part] = {
     "attempts": _attempts,
     "payment_events": _payment_events,
     "chains": _chains,
+    "blocks": _blocks,
 }
 
 

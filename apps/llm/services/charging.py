@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from apps.core.errors import DomainError
 from apps.llm import policies
 from apps.llm.models import End, UsageSource
+from apps.llm.services import noting
 from apps.llm.services.attempts import Attempt
 from apps.llm.services.holding import Held
 from apps.llm.services.journal import Slot
@@ -148,3 +149,4 @@ def _fill(one: Try, *, end: End, error: str) -> None:
     one.attempt.end = end.value
     one.attempt.error = error
     one.attempt.total_ms = round((time.monotonic() - one.started_at) * 1000)
+    noting.note(one.attempt)
