@@ -61,7 +61,9 @@ def is_believable(reported: Usage, bounds: Bounds, *, text_bytes: int = 0) -> bo
     """Whether a report can be true of this call: no provider can have read more than was sent, or written nothing."""
     most = bounds.most
     is_for_nothing = text_bytes > 0 and not (reported.output_tokens or reported.audio_ms)
-    return not is_for_nothing and (
+    # Pictures that are measured in tokens took some.
+    is_unmeasured = reported.images > 0 and most.output_tokens > 0 and not reported.output_tokens
+    return not (is_for_nothing or is_unmeasured) and (
         reported.input_tokens <= most.input_tokens
         and reported.output_tokens <= most.output_tokens + _UNSEEN_OUTPUT
         and reported.images <= max(most.images, 0)
@@ -71,10 +73,13 @@ def is_believable(reported: Usage, bounds: Bounds, *, text_bytes: int = 0) -> bo
 
 
 def _counted(text_bytes: int, bounds: Bounds) -> Usage:
+    most = bounds.most
+    # What a picture took cannot be seen from it.
+    written = most.output_tokens if most.images else tokens_of(text_bytes)
     return replace(
-        bounds.most,
+        most,
         input_tokens=bounds.counted_input,
-        output_tokens=min(tokens_of(text_bytes), bounds.most.output_tokens),
+        output_tokens=min(written, most.output_tokens),
     )
 
 

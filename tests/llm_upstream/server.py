@@ -304,7 +304,8 @@ def _other(path: str, body: dict[str, Any], script: Script) -> web.Response:
         return web.Response(body=b"ID3 not really sound", content_type="audio/mpeg")
     if path == "/v1/images/generations":
         pictures = [{"b64_json": "iVBORw0KGgo="} for _ in range(body.get("n", 1))]
-        return web.json_response({"created": 1_700_000_000, "data": pictures})
+        told = {"usage": script.usage} if isinstance(script.usage, dict) else {}
+        return web.json_response({"created": 1_700_000_000, "data": pictures, **told})
     if path == "/v1/moderations":
         results = [{"flagged": False, "categories": {}, "category_scores": {}}]
         return web.json_response({"id": "modr-1", "model": _MODEL, "results": results})

@@ -14,6 +14,10 @@ from apps.llm.services.questions import Question
 _PLAN_WORDS = "is available from the Developer plan up, or on an own account."
 
 
+# Tokens of an answer, or of each picture, at most, where the list does not say. The largest picture known takes 6,240.
+_MOST_OUTPUT = {LlmKind.IMAGE: 8_192, LlmKind.TRANSCRIPTION: 16_384}
+
+
 class ModelDenied(DomainError):
     """The key may not call this model."""
 
@@ -111,6 +115,8 @@ def _check_plan(model: LlmModel, question: Question) -> None:
 
 def _most_output(model: LlmModel, question: Question) -> int:
     most = model.max_output_tokens
+    if not most and ("output" in model.rates or not model.rates):
+        most = _MOST_OUTPUT.get(model.kind, 0)
     asked = question.output_tokens
     if asked is not None:
         most = min(asked, most) if most else asked

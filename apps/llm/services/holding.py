@@ -7,10 +7,13 @@ from apps.llm.policies import Bounds
 from apps.llm.services.lane import Lane
 from apps.llm.services.purse import Reservation
 from apps.llm.services.questions import Question
+from apps.providers.llm.base import Operation
 
 # With less than this much to write a stream is not worth beginning.
 _LEAST_STREAM = 16
 _LEAST_WHOLE = 256
+# Whose whole answers can be told to be shorter.
+_LIMITABLE = (Operation.CHAT, Operation.COMPLETIONS, Operation.RESPONSES, Operation.MESSAGES)
 
 
 @dataclass(slots=True)
@@ -44,7 +47,7 @@ def _least(question: Question, price: LlmPrice, bounds: Bounds, worst: int) -> i
     most = bounds.most.output_tokens
     if question.is_stream:
         few = min(_LEAST_STREAM, most)
-    elif question.output_tokens is None and most:
+    elif question.output_tokens is None and most and question.operation in _LIMITABLE:
         few = min(_LEAST_WHOLE, most)
     else:
         return worst
