@@ -13,7 +13,6 @@ from apps.llm.services import blocks
 from apps.llm.services.recorder import insert_now
 from apps.ops import audit
 from tests.factories import WorkspaceFactory, owner_of
-from tests.llm import rows
 from tests.llm.attempts import attempt_of
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +51,14 @@ def test_calls_that_were_charged_rightly_are_no_difference(workspace: Workspace)
 def test_a_block_whose_rows_do_not_come_to_what_it_took(workspace: Workspace) -> None:
     block = settled(workspace)
     # Past the writer, which charges nothing to a settled block.
-    rows.attempt(workspace, block=block, points=1, user=block.user)
+    late = attempt_of(block, points=0)
+    late.block_id = None
+    insert_now([late])
+    plant("SET session_replication_role = replica")
+    plant(
+        "UPDATE llm_usage SET points = 1, block_id = %s WHERE attempt = %s", block.pk, late.attempt
+    )
+    plant("SET session_replication_role = DEFAULT")
 
     assert audit.differences() == [f"block {block.pk} captured 300 points, its calls come to 301"]
 
