@@ -193,6 +193,8 @@ def _show_addresses(supervisor: Supervisor, demo: Demo) -> None:
     home = f"{demo['base_url']}/w/{demo['workspace']}/"
     _print(f"  Dashboard  {home}   {demo['email']}   {demo['password']}")
     _print(f"  API docs   {demo['base_url']}/docs/api")
+    if "LOCAL_MODELS_URL" in os.environ:
+        _print(f"  Chat\n{_chat(demo['base_url'], demo['api_key'])}")
     if "SANDBOX_URL" in os.environ:
         _print(f"  Payments   test payments: cards {demo['base_url']}/sandbox/stripe/console,")
         _print(f"             tokens {demo['base_url']}/sandbox/chain/ (no real money moves)")
@@ -206,6 +208,11 @@ def _curl(url: str, key: str) -> str:
         f"  (printf '{head}'; base64 -w0 static/demo/photo.jpg; printf '\"}}}}') |\n"
         f"    curl -s {url}/api/v1/task -H 'x-api-key: {key}' -d @-"
     )
+
+
+def _chat(url: str, key: str) -> str:
+    body = '{"model":"local-chat","messages":[{"role":"user","content":"Name three colours."}]}'
+    return f"  curl -s {url}/v1/chat/completions -H 'authorization: Bearer {key}' -d '{body}'"
 
 
 def _stay(supervisor: Supervisor) -> None:
