@@ -12,6 +12,7 @@ from apps.byoa.selectors import require_seat
 from apps.catalog.llm.model import LlmModel
 from apps.catalog.llm.pricing import LlmPrice
 from apps.core.threads import in_thread
+from apps.llm.policies import Bounds
 from apps.llm.services import admission, holding, moderation
 from apps.llm.services.lane import Lane
 from apps.llm.services.questions import Question, bounds
@@ -53,7 +54,7 @@ async def opened(
     await moderation.check(question)
     tokens = await lane.limits.count_tokens(
         question.identity,
-        tokens=limits.most.input_tokens + limits.most.output_tokens,
+        tokens=_tokens_ahead(question, limits),
         told=told if told is not None else {},
     )
     held = None
@@ -80,3 +81,13 @@ async def _price(
         Priced(given.version, model.name, kept_as["rates"], given.minimum_points)
     )
     return given
+
+
+def _tokens_ahead(question: Question, limits: Bounds) -> int:
+    """What a call counts for in its key's minute before it is made: what it asks, and what it allows to be written.
+
+    Where it sets no limit, what was written is counted when it is known: counting a model's longest answer for each
+    call would leave nothing of most minutes.
+    """
+    written = 0 if question.output_tokens is None else limits.most.output_tokens
+    return limits.counted_input + written
