@@ -22,7 +22,7 @@
     if (empty) empty.remove();
     var one = document.createElement("article");
     one.className = "said-one said-" + role;
-    one.appendChild(part("h3", "said-who", who));
+    one.appendChild(part("h2", "said-who", who));
     one.appendChild(part("p", "said-text", text));
     one.appendChild(part("p", "said-note", ""));
     said.appendChild(one);

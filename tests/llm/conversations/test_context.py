@@ -63,18 +63,16 @@ def test_instructions_files_history_and_question_in_this_order() -> None:
 
     body = _body(material, "What colour is the sky?")
 
-    system = body["messages"][0]["content"]
-    assert system.split("\n\n") == [
-        "Be brief.",
-        context._RULE,
-        "[a.txt]\nThe sky is green.",
-        "[b.pdf] No text was found.",
-    ]
-    assert body["messages"][1:] == [
+    assert body["messages"] == [
+        {"role": "system", "content": "Be brief.\n\n[b.pdf] No text was found."},
         {"role": "user", "content": "Hi"},
         {"role": "assistant", "content": "Hello"},
-        {"role": "user", "content": "What colour is the sky?"},
+        {
+            "role": "user",
+            "content": f"{context._RULE}\n\n[a.txt]\nThe sky is green.\n\n{context._THEN}What colour is the sky?",
+        },
     ]
+    assert body["temperature"] == 0.2
 
 
 def test_without_anything_there_is_the_question_alone() -> None:
@@ -93,10 +91,10 @@ def test_all_of_it_keeps_within_a_small_window_and_loses_the_oldest_first() -> N
 
     size = sum(len(one["content"].encode()) for one in body["messages"])
     assert size <= 3 * (model.context_tokens - body["max_tokens"])
-    said = [one["content"].split(" x")[0] for one in body["messages"][1:-1]]
+    said = [one["content"].split(" x")[0] for one in body["messages"][:-1]]
     assert said[-1] == "assistant 39"
     assert said[0].startswith("user ")
-    assert "twenty-four months" in body["messages"][0]["content"]
+    assert "twenty-four months" in body["messages"][-1]["content"]
 
 
 def test_pictures_come_before_the_text() -> None:

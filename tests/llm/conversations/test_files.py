@@ -41,10 +41,9 @@ def test_an_uploaded_pdf_is_what_the_answer_is_taken_from(talking: Talking) -> N
         "characters": len(file.text),
         "note": "",
     }
-    system, *_, question = talking.asked()["messages"]
-    assert system["role"] == "system"
-    assert "[kettle.pdf]\nThe Falcon kettle has a warranty of thirty months." in system["content"]
-    assert question == {"role": "user", "content": "How long is the warranty of the kettle?"}
+    question = talking.asked()["messages"][-1]["content"]
+    assert "[kettle.pdf]\nThe Falcon kettle has a warranty of thirty months." in question
+    assert question.endswith("How long is the warranty of the kettle?")
     assert talking.service.spent() == CREATE + FILE + ROUND
 
 
@@ -144,9 +143,9 @@ def test_named_files_alone_are_read(talking: Talking) -> None:
         {**text("What about the kettle?"), "metadata": {"attachments": [{"id": other["file_id"]}]}},
     )
 
-    system = talking.asked()["messages"][0]["content"]
-    assert "[note.txt]" in system
-    assert "[kettle.pdf]" not in system
+    question = talking.asked()["messages"][-1]["content"]
+    assert "[note.txt]" in question
+    assert "[kettle.pdf]" not in question
 
 
 def test_what_the_files_are_kept_in_goes_with_the_conversation(talking: Talking) -> None:

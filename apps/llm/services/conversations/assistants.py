@@ -18,7 +18,7 @@ from apps.files.services import store
 from apps.llm.models import Assistant, AssistantFile
 from apps.llm.selectors import conversations as selectors
 from apps.llm.services.admission import Disabled
-from apps.llm.services.conversations.context import Material, room_for, system_text
+from apps.llm.services.conversations.context import Material, room_for, system_text, with_files
 from apps.llm.services.conversations.excerpts import Text
 from apps.llm.services.conversations.extraction import Extracted
 from apps.llm.services.conversations.preparing import GIZMO
@@ -146,10 +146,21 @@ def as_chat(*, workspace_id: int, model: str, body: dict[str, Any]) -> tuple[str
     messages = body["messages"]
     said = [_text_of(one) for one in messages if isinstance(one, dict)]
     room = room_for(llm_model(assistant.model), taken_bytes=sum(len(one.encode()) for one in said))
-    system = system_text(material, said[-1] if said else "", most_bytes=room)
-    if system:
+    if material.texts and said and messages[-1].get("role") == "user":
+        asked = with_files(material, said[-1], most_bytes=room)
+        messages = [*messages[:-1], _with_text(messages[-1], asked)]
+    if system := system_text(material):
         messages = [{"role": "system", "content": system}, *messages]
     return assistant.model, {**body, "messages": messages}
+
+
+def _with_text(message: dict[str, Any], text: str) -> dict[str, Any]:
+    """The message with another text; pictures and sounds in it stay."""
+    content = message.get("content")
+    if not isinstance(content, list):
+        return {**message, "content": text}
+    others = [one for one in content if not (isinstance(one, dict) and one.get("type") == "text")]
+    return {**message, "content": [*others, {"type": "text", "text": text}]}
 
 
 def _text_of(message: dict[str, Any]) -> str:

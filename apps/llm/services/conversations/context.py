@@ -16,10 +16,9 @@ _LEAST_ANSWER = 128
 _USUAL_WINDOW = 8_192
 # Of what is left beside instructions and question: so much for files, before anything said earlier.
 _FILES_SHARE = 0.7
-_RULE = (
-    "Below are parts of the files of this conversation. Answer from them only, in your own words. "
-    "Where they do not say, say that the files do not tell."
-)
+_RULE = "Answer from these parts of files only. Where they do not say, say that they do not."
+_THEN = "Using only the text above, answer the question: "
+_FAITHFUL = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,31 +50,42 @@ def chat_body(
     *, model: LlmModel, material: Material, question: str, pictures: Sequence[str] = ()
 ) -> dict[str, Any]:
     """The body of a chat completion. `pictures` are data addresses."""
-    room = _room(model) - len(question.encode())
-    system = system_text(material, question, most_bytes=room)
-    room -= len(system.encode())
+    system = system_text(material)
+    room = _room(model) - len(system.encode())
+    asked = with_files(material, question, most_bytes=room - len(question.encode()))
+    room -= len(asked.encode())
     messages: list[dict[str, Any]] = []
     if system:
         messages.append({"role": "system", "content": system})
     messages += [
         {"role": one.role, "content": one.text} for one in _fitting(material.history, room)
     ]
-    messages.append({"role": "user", "content": _asked(question, pictures)})
-    limit = "max_completion_tokens" if Takes.REASONING in model.takes else "max_tokens"
-    return {"messages": messages, limit: answer_tokens(model)}
+    messages.append({"role": "user", "content": _shown(asked, pictures)})
+    thinks = Takes.REASONING in model.takes
+    limit = "max_completion_tokens" if thinks else "max_tokens"
+    body = {"messages": messages, limit: answer_tokens(model)}
+    # What files say is to be told, not to be made up; models that think choose for themselves.
+    return {**body, "temperature": _FAITHFUL} if material.texts and not thinks else body
 
 
-def system_text(material: Material, question: str, *, most_bytes: int) -> str:
-    """Instructions, then the parts of files that fit the question best."""
-    parts = [material.instructions.strip()] if material.instructions.strip() else []
-    if material.texts:
-        room = most_bytes - sum(len(part.encode()) for part in parts) - len(_RULE)
-        # A question like "and the second?" is about what was asked before.
-        asked = " ".join([*(one.text for one in _last_asked(material.history)), question])
-        found = excerpt(material.texts, asked, most_bytes=int(room * _FILES_SHARE))
-        parts += [_RULE, found]
-    parts += material.notes
-    return "\n\n".join(parts)
+def system_text(material: Material) -> str:
+    """Instructions, and what there is to say of files without text."""
+    parts = [material.instructions.strip(), *material.notes]
+    return "\n\n".join(part for part in parts if part)
+
+
+def with_files(material: Material, question: str, *, most_bytes: int) -> str:
+    """The question behind the parts of files that fit it best.
+
+    Not in the system's message: small models overlook there what they are asked about, and a file has no authority.
+    """
+    if not material.texts:
+        return question
+    # A question like "and the second?" is about what was asked before.
+    asked = " ".join([*(one.text for one in _last_asked(material.history)), question])
+    room = most_bytes - len(_RULE) - len(_THEN)
+    found = excerpt(material.texts, asked, most_bytes=int(room * _FILES_SHARE))
+    return f"{_RULE}\n\n{found}\n\n{_THEN}{question}" if found else question
 
 
 def room_for(model: LlmModel, *, taken_bytes: int) -> int:
@@ -106,7 +116,7 @@ def _fitting(history: Sequence[Turn], room: int) -> list[Turn]:
     return found[::-1]
 
 
-def _asked(question: str, pictures: Sequence[str]) -> str | list[dict[str, Any]]:
+def _shown(question: str, pictures: Sequence[str]) -> str | list[dict[str, Any]]:
     if not pictures:
         return question
     seen = [{"type": "image_url", "image_url": {"url": url}} for url in pictures]
