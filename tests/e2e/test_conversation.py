@@ -1,5 +1,8 @@
 """A conversation about an uploaded PDF, in a browser: the page, the gateway behind it, and a model that answers."""
 
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from apps.accounts.models import Plan, Workspace
+from apps.providers.local.chat.packages import missing
 from config.asgi import application
 from tests.e2e.conftest import Visitor
 from tests.factories import WorkspaceFactory, owner_of
@@ -18,6 +22,7 @@ from tests.llm_upstream.server import Scripted
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
+PROJECT = Path(__file__).resolve().parent.parent.parent
 MANUAL = pdf(
     "Falcon kettle: instructions", "The warranty period is thirty months.\nIt holds 1.7 litres."
 )
@@ -34,10 +39,15 @@ def model() -> Iterator[Scripted]:
 
 @pytest.fixture
 def guest(browser: Browser, settings: Any, tmp_path: Path, model: Scripted) -> Iterator[Visitor]:
-    """A browser before the whole site as it is served: pages and gateway on one origin."""
+    """A browser before a site whose models are scripted."""
     settings.EGRESS_ALLOW = ["127.0.0.0/8"]
-    settings.LLM_JOURNAL_DIR = tmp_path / "gateways"
     settings.LOCAL_MODELS_URL = model.url
+    yield from _visiting(browser, settings, tmp_path)
+
+
+def _visiting(browser: Browser, settings: Any, tmp_path: Path) -> Iterator[Visitor]:
+    """The whole site as it is served: pages and gateway on one origin."""
+    settings.LLM_JOURNAL_DIR = tmp_path / "gateways"
     with Running(application) as site:
         settings.BASE_URL = site.url
         context = browser.new_context(viewport={"width": 1280, "height": 900})
@@ -46,6 +56,23 @@ def guest(browser: Browser, settings: Any, tmp_path: Path, model: Scripted) -> I
         yield visitor
         context.close()
     assert visitor.complaints == []
+
+
+@pytest.fixture
+def local_guest(browser: Browser, settings: Any, tmp_path: Path) -> Iterator[Visitor]:
+    """A browser before a site with the local model server, as `./run up` starts it."""
+    if lacking := missing():
+        pytest.skip(f"The local model server is not installed: {', '.join(lacking)}")
+    with tempfile.TemporaryDirectory(prefix="models-") as folder:
+        path = Path(folder) / "models.sock"
+        command = [sys.executable, "-m", "apps.localmodels.serve", "--socket", str(path)]
+        with subprocess.Popen(command, cwd=PROJECT) as server:
+            while not path.exists() and server.poll() is None:
+                pass
+            settings.LOCAL_MODELS_SOCKET = str(path)
+            settings.LOCAL_MODELS_URL = "http://local-models"
+            yield from _visiting(browser, settings, tmp_path)
+            server.terminate()
 
 
 def _looks_right(visitor: Visitor) -> None:
@@ -90,6 +117,21 @@ def test_a_pdf_is_asked_about(guest: Visitor, model: Scripted) -> None:
     expect(page.get_by_role("heading", name="How long is the warranty?")).to_be_visible()
     expect(page.get_by_role("log").get_by_text("Hello there.")).to_be_visible()
     _looks_right(guest)
+
+
+def test_the_local_model_answers_from_the_pdf(local_guest: Visitor) -> None:
+    workspace: Workspace = WorkspaceFactory.create(plan=Plan.HOBBYIST)
+    local_guest.sign_in(owner_of(workspace), "correct horse")
+    page = local_guest.open(f"/w/{workspace.slug}/conversations")
+    page.get_by_role("button", name="Begin").click()
+    _upload(local_guest, "kettle.pdf", MANUAL)
+
+    page.get_by_label("Your question").fill("How long is the warranty?")
+    page.get_by_role("button", name="Send").click()
+
+    answer = page.locator(".said-assistant .said-text")
+    expect(answer).to_contain_text("thirty months", timeout=120_000)
+    expect(page.get_by_role("button", name="Send")).to_be_enabled(timeout=120_000)
 
 
 def test_an_answer_is_stopped_and_a_refusal_is_read(guest: Visitor, model: Scripted) -> None:
