@@ -91,6 +91,33 @@ def test_an_account_with_a_bad_key_is_parked(service: Service, another: Another)
     assert service.spent() == 3 * COST
 
 
+@pytest.mark.parametrize(
+    ("status", "message", "account_status"),
+    [
+        ("404", "The model `gpt-4-vision-preview` does not exist", "active"),
+        ("404", "This is a chat model and not supported in the v1/completions endpoint.", "active"),
+        ("403", "Your organization must be verified to use the model", "active"),
+        ("403", "Your account has been deactivated", "setup_required"),
+        ("403", "Country, region, or territory not supported", "setup_required"),
+    ],
+)
+def test_what_an_account_lacks_does_not_park_it_for_everything(
+    service: Service, another: Another, status: str, message: str, account_status: str
+) -> None:
+    service.provider.always = {"fault": f"status:{status}", "message": message}
+    another()
+
+    assert service.chat("Hi").status_code == 200
+    if account_status != "active":
+        wait_for(lambda: first_account().status == account_status)
+    # Told in the row all the same.
+    assert message[:20] in service.usage_when(2)[0].error
+    service.provider.always = {}
+    assert [service.chat("Hi").status_code for _ in range(2)] == [200, 200]
+    assert first_account().status == account_status
+    assert len(service.provider.seen) == (2 if account_status == "active" else 1)
+
+
 def test_the_next_route_is_taken_when_the_first_has_nobody(
     service: Service, another: Another
 ) -> None:

@@ -7,6 +7,7 @@ takes its share of an account's slots, so all of them together keep to it. For o
 
 import asyncio
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import Collection, Coroutine, Sequence
@@ -20,7 +21,13 @@ from apps.byoa.selectors import LiveAccount
 from apps.byoa.services import calls, health
 from apps.catalog.llm.model import LlmRoute
 from apps.core.threads import in_thread
-from apps.providers.base import Access, ProviderError, ProviderUnavailable
+from apps.providers.base import (
+    Access,
+    AccountNeedsOwner,
+    Need,
+    ProviderError,
+    ProviderUnavailable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +38,11 @@ _STALE_SECONDS = 5.0
 _REST_SECONDS = 1.0
 _LONGEST_REST_SECONDS = 60.0
 _LOCAL_SLOTS = 16
+# Words about a whole account, in what else may be about a model.
+_OF_ACCOUNT = re.compile(
+    r"deactivat|suspend|terminat|country|territory|location|region|billing|(not|in)active",
+    re.IGNORECASE,
+)
 _LOCAL = "local"
 
 
@@ -128,7 +140,13 @@ class Roster:
             self._tell(in_thread(health.worked, account_ids=[line.account.id]))
 
     def failed(self, line: Line, error: ProviderError) -> None:
-        """The account did not: it rests here at once, and its row says what is to become of it."""
+        """The account did not: it rests here at once, and its row says what is to become of it.
+
+        That it lacks a model or an endpoint says nothing about the rest of it. Which is asked for a customer chooses, who
+        must not be able to park an account for all others with that.
+        """
+        if _is_of_request(error):
+            return
         rest = _REST_SECONDS
         if isinstance(error, ProviderUnavailable) and error.retry_after_seconds:
             rest = min(error.retry_after_seconds, _LONGEST_REST_SECONDS)
@@ -263,6 +281,11 @@ def _turn(lines: Sequence[Line]) -> Line:
     for number, turn in choice.turns.items():
         lines[number].turn = turn
     return lines[choice.id]
+
+
+def _is_of_request(error: ProviderError) -> bool:
+    is_setup = isinstance(error, AccountNeedsOwner) and error.need is Need.SETUP
+    return is_setup and not _OF_ACCOUNT.search(str(error))
 
 
 class Share:
