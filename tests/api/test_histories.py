@@ -1,5 +1,6 @@
 """GET /api/open/tasks/histories: the workspace's tasks by numbered pages."""
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from apps.tasks.models import Task
 from tests.api.conftest import Caller, caller_of
 from tests.api.midjourney import finished, grid, imagined
 from tests.factories import WorkspaceFactory, completed, task
+from tests.llm.rows import attempt, happened
 from tests.tasks import rows
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +103,6 @@ def test_history_is_the_workspaces_own(api: Caller, workspace: Workspace):
         ("diffrhythm", ["diffrhythm"]),
         ("wan", ["wan", "wanx"]),
         ("gpts", []),
-        ("llm", []),
         ("sd", []),
     ],
 )
@@ -206,3 +207,71 @@ def test_history_hides_what_the_plan_hides(workspace: Workspace):
     finished(task_id, grid(task_id, image_url=""))
 
     assert [one["detail"]["output"] for one in read(caller)["data"]] == [None]
+
+
+# ------------------------------------------------------------ calls of language models
+def test_history_of_calls_is_by_their_last_attempts(api: Caller, workspace: Workspace):
+    call = uuid.uuid4()
+    attempt(workspace, call=call, end="failed", points=0)
+    last = attempt(workspace, call=call, number=2)
+    older = read(api, model="llm")
+    attempt(workspace, end="upstream_cut", model="gpt-4o", operation="messages")
+    attempt(WorkspaceFactory.create())
+    task(workspace)
+
+    assert older == {
+        "data": [
+            {
+                "task_id": str(call),
+                "task_model": "gpt-4o-mini",
+                "action": "chat",
+                "status": "finished",
+                "created_at": last.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+                "detail": {
+                    "model": "gpt-4o-mini",
+                    "output": None,
+                    "task_id": str(call),
+                    "task_type": "chat",
+                },
+            }
+        ],
+        "total": 1,
+        "page": 1,
+        "page_size": 10,
+    }
+    data = read(api, model="llm")
+    assert [(one["task_model"], one["action"], one["status"]) for one in data["data"]] == [
+        ("gpt-4o", "messages", "failed"),
+        ("gpt-4o-mini", "chat", "finished"),
+    ]
+    # Without a family it is about tasks, as ever.
+    assert read(api)["total"] == read(api, model="all")["total"] == 1
+
+
+def test_history_of_calls_by_pages_and_of_a_span_of_time(api: Caller, workspace: Workspace):
+    start = timezone.now().replace(microsecond=0) - timedelta(days=1)
+    made = [attempt(workspace, points=0) for _ in range(4)]
+    for number, one in enumerate(made):
+        happened(one, start + timedelta(seconds=10 * number))
+    calls = [str(one.call) for one in made][::-1]
+    at = int(start.timestamp())
+
+    assert [ids(read(api, model="llm", page=page, page_size=3)) for page in (1, 2, 3)] == [
+        calls[:3],
+        calls[3:],
+        [],
+    ]
+    within = read(api, model="llm", start_time=at + 10, end_time=at + 30)
+    assert (ids(within), within["total"]) == (calls[1:3], 2)
+
+
+def test_history_of_calls_takes_the_same_queries_for_any_number(api: Caller, workspace: Workspace):
+    counts = []
+    for count in (1, 3):
+        for _ in range(count):
+            attempt(workspace, points=0)
+        with CaptureQueriesContext(connection) as asked:
+            read(api, model="llm")
+        counts.append(len([one for one in asked if "llm_usage" in one["sql"]]))
+
+    assert counts == [2, 2]

@@ -1,4 +1,4 @@
-"""The history of tasks by pages, as OpenAPI says it."""
+"""The history of tasks and calls by pages, as OpenAPI says it."""
 
 from apps.api.openapi.calls import KEYED, UNIX, operation, query
 from apps.api.openapi.shapes import (
@@ -16,7 +16,7 @@ from apps.api.openapi.shapes import (
 LIST_HISTORIES = operation(
     "listHistories",
     "Account",
-    "The history of tasks by pages",
+    "The history of tasks, or of calls of language models, by pages",
     description="Newest first. `total` is exact up to 10,000; of more only the newest 10,000 have pages, so ask for a "
     "span of time then. `GET /api/v1/tasks` has no such end.",
     answer="HistoriesAnswer",
@@ -26,7 +26,8 @@ LIST_HISTORIES = operation(
         query("page_size", "Tasks on it.", type="integer", minimum=1, maximum=100, default=10),
         query(
             "model",
-            "Only this family: `mj`, `kling`, `flux`, `music-s` and so on; empty or `all`: every one.",
+            "Only this family: `mj`, `kling`, `flux`, `music-s` and so on; empty or `all`: every "
+            "one. `llm`: the calls of `/v1` instead, by their last attempts; those are no tasks.",
             type="string",
             examples=["mj"],
         ),
@@ -37,15 +38,15 @@ LIST_HISTORIES = operation(
 _STATUSES = ["staged", "pending", "processing", "finished", "failed", "cancelled"]
 _HISTORY = obj(
     {
-        "task_id": text(format="uuid"),
+        "task_id": text("Of a call: its id, as in `x-call-id`.", format="uuid"),
         "task_model": text(),
-        "action": text("The task type."),
+        "action": text("The task type; of a call its operation, such as `chat`."),
         "status": text("`finished` is what tasks call completed.", enum=_STATUSES),
         "created_at": TIME,
         "detail": obj(
             {
                 "model": text(),
-                "output": nullable(text("The first address of the result.")),
+                "output": nullable(text("The first address of the result; null of a call.")),
                 "task_id": text(format="uuid"),
                 "task_type": text(),
             }
