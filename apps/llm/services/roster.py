@@ -142,8 +142,8 @@ class Roster:
     def failed(self, line: Line, error: ProviderError) -> None:
         """The account did not: it rests here at once, and its row says what is to become of it.
 
-        That it lacks a model or an endpoint says nothing about the rest of it. Which is asked for a customer chooses, who
-        must not be able to park an account for all others with that.
+        That it lacks a model or an endpoint says nothing about the rest of it. A customer chooses which is asked for,
+        and must not be able to park an account for all others by it.
         """
         if _is_of_request(error):
             return
