@@ -23,6 +23,8 @@ def task(answer: Message, asked: Message | None, conversation: Conversation) -> 
         "config": {
             "service_mode": "private" if answer.is_private else "public",
             "webhook_config": {"endpoint": "", "secret": ""},
+            "client_reference": "",
+            "retention": "plan",
         },
         "input": _input(asked, conversation),
         "output": {
