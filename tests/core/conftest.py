@@ -6,8 +6,8 @@ from typing import Any, Protocol
 import pytest
 
 from apps.core import egress
-from apps.core.egress import Fetched
-from apps.core.wire import Request, Response
+from apps.core.egress import EgressError, Fetched, Refused
+from apps.core.wire import NoAnswer, Request, Response
 
 PUBLIC = "93.184.216.34"
 
@@ -107,15 +107,50 @@ def _send(request: Request) -> Response:
     return asyncio.run(once())
 
 
+def _open(request: Request) -> Response:
+    async def once() -> Response:
+        async with egress.Session() as session:
+            opened = await session.open(request, seconds=request.timeout_seconds)
+            try:
+                return await opened.whole(seconds=request.timeout_seconds)
+            finally:
+                opened.close()
+
+    return asyncio.run(once())
+
+
+def _open_file(url: str, *, max_bytes: int, seconds: float = 60) -> Fetched:
+    try:
+        found = _open(Request("GET", url, timeout_seconds=seconds, max_bytes=max_bytes))
+    except NoAnswer as error:
+        is_refused = str(error).startswith(("The URL leads to", "The URL must use"))
+        raise (Refused if is_refused else EgressError)(str(error)) from None
+    return Fetched(found.body, found.headers.get("content-type", ""))
+
+
 @pytest.fixture(params=[egress.fetch, _download], ids=["sync", "session"])
 def fetch(request: pytest.FixtureRequest) -> Fetch:
-    """Both clients' way to get a file; a test that takes it is one for each."""
+    """Both ways to get a file; a test that takes it is one for each."""
     client: Fetch = request.param
     return client
 
 
-@pytest.fixture(params=[egress.send, _send], ids=["sync", "session"])
+@pytest.fixture(params=[egress.fetch, _download, _open_file], ids=["sync", "session", "open"])
+def reach(request: pytest.FixtureRequest) -> Fetch:
+    """All ways to get at what is behind a URL itself, redirects left aside."""
+    client: Fetch = request.param
+    return client
+
+
+@pytest.fixture(params=[egress.send, _send, _open], ids=["sync", "session", "open"])
 def send(request: pytest.FixtureRequest) -> Send:
-    """Both clients' way to exchange a request for an answer."""
+    """All ways to exchange a request for an answer."""
+    client: Send = request.param
+    return client
+
+
+@pytest.fixture(params=[egress.send, _send], ids=["sync", "session"])
+def follow(request: pytest.FixtureRequest) -> Send:
+    """Those that follow redirects where asked."""
     client: Send = request.param
     return client

@@ -84,41 +84,41 @@ def canaries() -> Iterator[list[Served]]:
 
 @pytest.mark.parametrize("template", TO_THE_CANARY)
 def test_no_spelling_of_loopback_reaches_it(
-    fetch: Fetch, net: Net, canaries: list[Served], template: str
+    reach: Fetch, net: Net, canaries: list[Served], template: str
 ):
     for canary in canaries:
         with pytest.raises(EgressError):
-            fetch(template.format(port=canary.port), max_bytes=LIMIT, seconds=5)
+            reach(template.format(port=canary.port), max_bytes=LIMIT, seconds=5)
 
     assert [canary.paths for canary in canaries] == [[], []]
     assert net.tried == []
 
 
 @pytest.mark.parametrize("url", ELSEWHERE_INSIDE)
-def test_no_address_inside_is_connected_to(fetch: Fetch, net: Net, url: str):
+def test_no_address_inside_is_connected_to(reach: Fetch, net: Net, url: str):
     with pytest.raises(Refused, match="not on the open internet"):
-        fetch(url, max_bytes=LIMIT, seconds=5)
+        reach(url, max_bytes=LIMIT, seconds=5)
 
     assert net.tried == []
 
 
-def test_public_address_is_connected_to(fetch: Fetch, net: Net):
+def test_public_address_is_connected_to(reach: Fetch, net: Net):
     with pytest.raises(EgressError, match="cannot be reached"):
-        fetch("http://public.test/", max_bytes=LIMIT)
+        reach("http://public.test/", max_bytes=LIMIT)
 
     assert (net.asked, net.tried) == (["public.test"], [PUBLIC])
 
 
-def test_name_is_asked_for_once_and_the_checked_address_is_used(fetch: Fetch, net: Net):
+def test_name_is_asked_for_once_and_the_checked_address_is_used(reach: Fetch, net: Net):
     with pytest.raises(EgressError, match="cannot be reached"):
-        fetch("http://rebind.test/", max_bytes=LIMIT)
+        reach("http://rebind.test/", max_bytes=LIMIT)
 
     assert (net.asked, net.tried) == (["rebind.test"], [PUBLIC])
 
 
-def test_other_ports_of_public_addresses_are_refused(fetch: Fetch, net: Net):
+def test_other_ports_of_public_addresses_are_refused(reach: Fetch, net: Net):
     with pytest.raises(Refused, match="The URL must use port 80 or 443"):
-        fetch("http://public.test:6379/", max_bytes=LIMIT)
+        reach("http://public.test:6379/", max_bytes=LIMIT)
 
     assert net.tried == []
 
@@ -129,19 +129,19 @@ def test_public_addresses_are_public(address: str):
 
 
 @pytest.mark.usefixtures("allowed")
-def test_exempted_range_is_reached_on_any_port(fetch: Fetch):
+def test_exempted_range_is_reached_on_any_port(reach: Fetch):
     with serving(reply(b"hello", Content_Type="image/png")) as server:
-        found = fetch(server.url("/a.png?x=1"), max_bytes=5)
+        found = reach(server.url("/a.png?x=1"), max_bytes=5)
 
     assert found == Fetched(b"hello", "image/png")
     assert server.paths == ["/a.png?x=1"]
 
 
 @pytest.mark.usefixtures("allowed")
-def test_exemption_opens_nothing_else(fetch: Fetch, net: Net):
+def test_exemption_opens_nothing_else(reach: Fetch, net: Net):
     for url in ("http://10.0.0.1/", "http://[::1]/", "http://[::ffff:127.0.0.1]/"):
         with pytest.raises(Refused):
-            fetch(url, max_bytes=LIMIT)
+            reach(url, max_bytes=LIMIT)
 
     assert net.tried == []
 
@@ -166,21 +166,21 @@ def test_redirect_to_what_is_no_web_address_is_refused(fetch: Fetch, net: Net, t
     assert net.tried == []
 
 
-def test_name_without_an_address_cannot_be_reached(fetch: Fetch, net: Net):
+def test_name_without_an_address_cannot_be_reached(reach: Fetch, net: Net):
     for url in ("http://nothing.test/", "http://unknown.test/"):
         with pytest.raises(EgressError, match="cannot be reached"):
-            fetch(url, max_bytes=LIMIT)
+            reach(url, max_bytes=LIMIT)
 
 
 @pytest.mark.usefixtures("allowed", "net")
 def test_proxy_of_the_environment_is_not_used(
-    fetch: Fetch, net: Net, monkeypatch: pytest.MonkeyPatch
+    reach: Fetch, net: Net, monkeypatch: pytest.MonkeyPatch
 ):
     with serving(reply(b"proxied")) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url())
         monkeypatch.setenv("ALL_PROXY", proxy.url())
         with pytest.raises(EgressError):
-            fetch("http://public.test/", max_bytes=LIMIT)
+            reach("http://public.test/", max_bytes=LIMIT)
 
     assert proxy.paths == []
 
@@ -190,6 +190,7 @@ def test_nothing_else_in_the_platform_speaks_http():
         "aiohttp",
         "http.client",
         "httpcore",
+        "httptools",
         "httpx",
         "requests",
         "urllib.request",

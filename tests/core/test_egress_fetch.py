@@ -167,7 +167,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("name", "is_trusted"), [("tls.test", True), ("tls.test", False), ("other.test", True)]
 )
 def test_tls_asks_for_the_name_and_checks_the_certificate(
-    fetch: Fetch,
+    reach: Fetch,
     net: Net,
     monkeypatch: pytest.MonkeyPatch,
     certificate: Path,
@@ -186,10 +186,10 @@ def test_tls_asks_for_the_name_and_checks_the_certificate(
     with serving(reply(b"hello"), tls=server_side) as server:
         url = f"https://{name}:{server.port}/"
         if is_trusted and name == "tls.test":
-            assert fetch(url, max_bytes=LIMIT).data == b"hello"
+            assert reach(url, max_bytes=LIMIT).data == b"hello"
         else:
             with pytest.raises(EgressError, match="cannot be reached"):
-                fetch(url, max_bytes=LIMIT)
+                reach(url, max_bytes=LIMIT)
     exchange.tls.cache_clear()
 
     assert asked == [name]

@@ -2,17 +2,23 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
+from functools import lru_cache
 
-import aiohttp
-import yarl
+from django.conf import settings
 
 from apps.core.egress import exchange
+from apps.core.egress.connection import Broken, Connection
 from apps.core.egress.exchange import Answer, Exchange
 from apps.core.egress.guard import EgressError
+from apps.core.egress.pool import Origin, Pool
 from apps.core.wire import NoAnswer, Request, Response
 
-_FAULTS = (aiohttp.ClientError, OSError, ValueError, zlib.error, exchange.InvalidURL)
+_FAULTS = (OSError, ValueError, zlib.error, exchange.InvalidURL)
+_PORTS = {"http": 80, "https": 443}
+# What may be asked again when a kept connection turns out to be closed.
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS"})
+_FRAMING = frozenset({"host", "content-length", "transfer-encoding"})
 
 
 class Opened:
@@ -21,9 +27,12 @@ class Opened:
     Closing before the end cuts the connection, which is how a provider learns that nobody waits any more.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, work: Exchange) -> None:
-        self._response = response
-        self._answer: Answer = work.answer(response.status, response.headers.items())
+    def __init__(self, pool: Pool, connection: Connection, answer: Answer) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._pool = pool
+        self._connection = connection
+        self._answer = answer
+        self._is_open = True
 
     @property
     def status(self) -> int:
@@ -33,29 +42,26 @@ class Opened:
     def content_type(self) -> str:
         return self._answer.headers.get("content-type", "")
 
+    async def read(self, *, idle_seconds: float) -> bytes:
+        """What has come of the body; empty at its end. Raises NoAnswer as `pieces` does."""
+        try:
+            return await self._connection.read(self._loop.time() + idle_seconds)
+        except TimeoutError:
+            raise NoAnswer(exchange.TOO_SLOW, sent=True) from None
+        except Broken:
+            raise NoAnswer("The answer broke off.", sent=True) from None
+
     async def pieces(self, *, idle_seconds: float) -> AsyncIterator[bytes]:
         """The body as it arrives. Raises NoAnswer when it breaks off, or when nothing comes for so long."""
-        content = self._response.content
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                # One timer for a wait, and none where the bytes are there.
-                async with asyncio.timeout_at(loop.time() + idle_seconds):
-                    piece = await content.readany()
-            except TimeoutError:
-                raise NoAnswer(exchange.TOO_SLOW, sent=True) from None
-            except _FAULTS:
-                raise NoAnswer("The answer broke off.", sent=True) from None
-            if not piece:
-                return
+        while piece := await self.read(idle_seconds=idle_seconds):
             yield piece
 
     async def whole(self, *, seconds: float) -> Response:
         """All of it. Raises NoAnswer when it breaks off, takes longer or is too large."""
+        until = self._loop.time() + seconds
         try:
-            async with asyncio.timeout(seconds):
-                while piece := await self._response.content.readany():
-                    self._answer.add(piece)
+            while piece := await self._connection.read(until):
+                self._answer.add(piece)
             return self._answer.response()
         except TimeoutError:
             raise NoAnswer(exchange.TOO_SLOW, sent=True) from None
@@ -66,34 +72,20 @@ class Opened:
 
     def close(self) -> None:
         """Safe to repeat. A connection whose answer was read to its end stays for the next request."""
-        self._response.close() if not self._response.content.at_eof() else self._response.release()
+        if self._is_open:
+            self._is_open = False
+            self._pool.give(self._connection)
 
 
-async def opened(
-    client: aiohttp.ClientSession,
-    request: Request,
-    *,
-    seconds: float,
-    payload: Callable[[bytes], object],
-) -> Opened:
+async def opened(pool: Pool, request: Request, *, seconds: float) -> Opened:
     """Send a request once and wait for the head of the answer, at most so long. No redirect is followed.
 
     Raises NoAnswer, with `sent` as it says there.
     """
     work = Exchange(request)
+    until = asyncio.get_running_loop().time() + seconds
     try:
-        hop = work.first_hop()
-        async with asyncio.timeout(seconds):
-            response = await client.request(
-                hop.method,
-                yarl.URL(str(hop.url), encoded=True),
-                headers=hop.headers,
-                data=payload(hop.body),
-                allow_redirects=False,
-                trace_request_ctx=work,
-            )
-    except aiohttp.ClientConnectorError:
-        raise NoAnswer(exchange.CANNOT_BE_REACHED, sent=False) from None
+        connection = await _asked(pool, work, until)
     except TimeoutError:
         raise NoAnswer(exchange.TOO_SLOW, sent=work.is_sent) from None
     except EgressError as error:
@@ -101,7 +93,57 @@ async def opened(
     except _FAULTS:
         raise NoAnswer(exchange.CANNOT_BE_FETCHED, sent=work.is_sent) from None
     try:
-        return Opened(response, work)
+        return Opened(pool, connection, work.answer(connection.status, connection.headers))
     except EgressError as error:
-        response.close()
+        pool.give(connection)
         raise NoAnswer(str(error), sent=True) from None
+
+
+async def _asked(pool: Pool, work: Exchange, until: float) -> Connection:
+    """A connection on which the head of the answer has come."""
+    request = work.request
+    origin, head = _prepared(
+        request.method, request.url, tuple(request.headers.items()), settings.SITE_NAME
+    )
+    method = request.method.upper()
+    parts = [head, b"\r\n"]
+    if request.body or method not in _REPEATABLE:
+        parts = [head, b"content-length: %d\r\n\r\n" % len(request.body), request.body]
+    may_repeat = method in _REPEATABLE
+    while True:
+        connection = await pool.take(origin, until=until)
+        was_kept = connection.asked > 0
+        work.is_sent = True
+        connection.ask(parts, without_body=method == "HEAD")
+        try:
+            await connection.head(until)
+        except Broken:
+            pool.give(connection)
+            if not (may_repeat and was_kept and not connection.has_answered):
+                raise
+            may_repeat = False
+        except BaseException:
+            pool.give(connection)
+            raise
+        else:
+            return connection
+
+
+@lru_cache(maxsize=1024)
+def _prepared(
+    method: str, url: str, headers: tuple[tuple[str, str], ...], _site: str
+) -> tuple[Origin, bytes]:
+    """Where a request goes and the beginning of its head, which hardly differ from call to call.
+
+    Raises EgressError or ValueError for a request that cannot be put on the wire.
+    """
+    hop = Exchange(Request(method, url, dict(headers))).first_hop()
+    to = hop.url
+    origin = Origin(to.scheme, to.raw_host.decode(), to.port or _PORTS[to.scheme])
+    lines = [
+        f"{hop.method} {to.raw_path.decode()} HTTP/1.1",
+        f"host: {to.netloc.decode()}",
+        # How long the body is we say ourselves.
+        *(f"{name}: {value}" for name, value in hop.headers.items() if name not in _FRAMING),
+    ]
+    return origin, "\r\n".join([*lines, ""]).encode("ascii")

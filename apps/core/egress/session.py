@@ -4,9 +4,8 @@ import asyncio
 import io
 import socket
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace, TracebackType
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
 import yarl
@@ -14,35 +13,35 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from apps.core.egress import exchange
 from apps.core.egress.exchange import Download, Exchange, Fetched
-from apps.core.egress.guard import EgressError, check, checked_addresses
+from apps.core.egress.guard import EgressError
 from apps.core.egress.opened import Opened, opened
+from apps.core.egress.pool import (
+    KEEP_ALIVE_SECONDS,
+    Dial,
+    Names,
+    Pool,
+    guarded,
+    guarded_socket,
+    unix,
+)
 from apps.core.wire import NoAnswer, Request, Response
 
-# Servers close idle connections after 5 s and more. What is sent into one that is just being closed is lost, and a POST
-# then counts as sent, so we give it up first.
-_KEEP_ALIVE_SECONDS = 4
 # Of longer ones aiohttp warns that they are written in one go.
 _LARGE_BODY = 1024 * 1024
 _DNS_SECONDS = 10
-# A slow name must not hold up the others; the loop's own pool has six threads on two cores.
-_RESOLVING_AT_ONCE = 32
 # Of one header field or line, in bytes. aiohttp's 8,190 are less than some security policies take.
 _FIELD_BYTES = 32_768
 
-AddressInfo = tuple[int | socket.AddressFamily, int | socket.SocketKind, int, str, tuple[Any, ...]]
-
 
 class _GuardedResolver(AbstractResolver):
-    """The operating system's resolver; a name is refused when any of its addresses is."""
+    """`Names` as aiohttp wants it."""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_RESOLVING_AT_ONCE, thread_name_prefix="resolve")
+    def __init__(self, names: Names) -> None:
+        self._names = names
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        loop = asyncio.get_running_loop()
-        addresses = await loop.run_in_executor(self._threads, checked_addresses, host, port)
         return [
             ResolveResult(
                 hostname=host,
@@ -52,18 +51,11 @@ class _GuardedResolver(AbstractResolver):
                 proto=0,
                 flags=0,
             )
-            for address in addresses
+            for address in await self._names.resolve(host, port)
         ]
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-
-def _guarded_socket(info: AddressInfo) -> socket.socket:
-    """The last gate before connecting: addresses written in a URL never see the resolver."""
-    family, kind, proto, _, address = info
-    check(str(address[0]), address[1])
-    return socket.socket(family=family, type=kind, proto=proto)
+        """The session closes what is behind it."""
 
 
 def _payload(body: bytes) -> bytes | io.BytesIO | None:
@@ -89,7 +81,8 @@ class Session:
     """A pool of guarded connections: `async with Session() as session`, on one event loop.
 
     Keeps no cookies and reads no proxy, netrc or other setting of the environment. Requests beyond `connections`, or
-    beyond `per_host` to one host, wait for a connection within their own time.
+    beyond `per_host` to one host, wait for a connection within their own time. `open` has connections of its own, and
+    knows only the former limit.
     """
 
     def __init__(self, *, connections: int = 512, per_host: int = 64) -> None:
@@ -97,7 +90,8 @@ class Session:
         self._per_host = per_host
 
     async def __aenter__(self) -> Self:
-        self._resolver = _GuardedResolver()
+        self._names = Names()
+        self._pool = Pool(self._dial(), connections=self._connections)
         self._client = aiohttp.ClientSession(
             connector=self._connector(),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=exchange.CONNECT_SECONDS),
@@ -112,13 +106,16 @@ class Session:
         )
         return self
 
+    def _dial(self) -> Dial:
+        return guarded(self._names)
+
     def _connector(self) -> aiohttp.BaseConnector:
         return aiohttp.TCPConnector(
             ssl=exchange.tls(),
-            resolver=self._resolver,
-            socket_factory=_guarded_socket,
+            resolver=_GuardedResolver(self._names),
+            socket_factory=guarded_socket,
             ttl_dns_cache=_DNS_SECONDS,
-            keepalive_timeout=_KEEP_ALIVE_SECONDS,
+            keepalive_timeout=KEEP_ALIVE_SECONDS,
             limit=self._connections,
             limit_per_host=self._per_host,
         )
@@ -129,8 +126,9 @@ class Session:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        await self._pool.close()
         await self._client.close()
-        await self._resolver.close()
+        self._names.close()
 
     async def send(self, request: Request) -> Response:
         """One exchange; every answer is returned, whatever its status. Raises NoAnswer, with `sent` as it says there.
@@ -145,7 +143,7 @@ class Session:
 
     async def open(self, request: Request, *, seconds: float) -> Opened:
         """Send it and give the answer while it comes in; `seconds` for its head. Raises NoAnswer as `send` does."""
-        return await opened(self._client, request, seconds=seconds, payload=_payload)
+        return await opened(self._pool, request, seconds=seconds)
 
     async def download(self, url: str, *, max_bytes: int, seconds: float) -> Fetched:
         """What `egress.fetch` does, with the same errors."""
@@ -191,7 +189,10 @@ class OwnSession(Session):
         super().__init__(connections=connections, per_host=0)
         self._path = path
 
+    def _dial(self) -> Dial:
+        return unix(self._path)
+
     def _connector(self) -> aiohttp.BaseConnector:
         return aiohttp.UnixConnector(
-            self._path, keepalive_timeout=_KEEP_ALIVE_SECONDS, limit=self._connections
+            self._path, keepalive_timeout=KEEP_ALIVE_SECONDS, limit=self._connections
         )
