@@ -72,13 +72,13 @@
     this.text = this.thinking = this.call = "";
     this.usage = this.error = null;
     this.firstMs = 0;
-    this.isStopped = this.isDrawing = false;
+    this.isStopped = this.isDrawing = this.isStandIn = false;
     this.body = element("div", "chat-body");
     this.answer = element("div");
     this.body.appendChild(this.answer);
     this.thoughts = null;
     this.foot = element("footer", "chat-foot");
-    this.box.replaceChildren(element("h3", "chat-who", this.title), this.body, this.foot);
+    this.box.replaceChildren(element("h2", "chat-who", this.title), this.body, this.foot);
     this.box.setAttribute("aria-busy", "true");
     this.foot.textContent = "Waiting for the first word…";
   };
@@ -115,6 +115,7 @@
       signal: this.control.signal,
     });
     this.call = response.headers.get("X-Call-Id") || "";
+    this.isStandIn = response.headers.get("X-Served-By") === "sandbox";
     if (!response.ok) {
       // Refused before the first word: nothing was charged, and there may be no row of it.
       this.call = "";
@@ -218,6 +219,7 @@
     if (found) facts.push(found.prompt_tokens + " tokens in, " + found.completion_tokens + " out");
     if (this.firstMs) facts.push("first word after " + words.seconds(this.firstMs));
     if (this.text) facts.push(words.seconds(this.totalMs) + " in all");
+    if (this.isStandIn) facts.push("by a stand-in, a small model of this machine");
     this.foot.replaceChildren();
     if (found) this.foot.appendChild(element("strong", "", words.cost(found)));
     else if (this.error && !this.call) this.foot.appendChild(element("strong", "", "Nothing was charged."));

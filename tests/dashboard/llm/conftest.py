@@ -11,4 +11,5 @@ from tests.factories.byoa import account
 def served(db: None, settings: Any) -> None:
     """OpenAI's models are served by an account, this machine's by its own server."""
     settings.LOCAL_MODELS_URL = "http://local-models"
+    settings.SANDBOX_ENGINE = False
     account(provider="openai", base_url="https://api.openai.example")

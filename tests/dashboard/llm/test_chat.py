@@ -13,7 +13,7 @@ from apps.catalog import pricing
 from apps.catalog.models import PriceOverride
 from apps.dashboard.views.llm.chat import price_words
 from tests.factories import WorkspaceFactory, owner_of
-from tests.factories.byoa import own_account
+from tests.factories.byoa import account, own_account
 
 
 def offered(answer: Any) -> dict[str, str]:
@@ -40,8 +40,34 @@ def test_nothing_is_configured_and_the_local_model_is_there(
     workspace: Workspace, owner: Client, settings: Any
 ) -> None:
     settings.LOCAL_MODELS_URL = "http://local-models"
+    settings.SANDBOX_ENGINE = False
 
     assert list(offered(owner.get(f"/w/{workspace.slug}/chat"))) == ["local-chat"]
+
+
+def test_a_stand_in_is_offered_where_nobody_has_an_account_and_says_so(
+    workspace: Workspace, owner: Client, settings: Any
+) -> None:
+    settings.LOCAL_MODELS_URL = "http://local-models"
+    settings.SANDBOX_ENGINE = True
+    account(
+        provider="anthropic",
+        base_url="https://api.anthropic.example",
+        daily_cap=1,
+        day=timezone.now().date(),
+        day_count=1,
+    )
+
+    answer = owner.get(f"/w/{workspace.slug}/chat")
+
+    stand_ins = {
+        one.id: one.is_stand_in for _, models in answer.context["owners"] for one in models
+    }
+    assert (stand_ins["gpt-4o-mini"], stand_ins["local-chat"]) == (True, False)
+    # Theirs is used up for today: nobody takes another's answer for it.
+    assert not [name for name in stand_ins if name.startswith("claude")]
+    assert answer.context["chosen"] == "local-chat"
+    assert "(stand-in)" in answer.content.decode()
 
 
 def test_nobody_serves_anything_and_the_page_says_so(workspace: Workspace, owner: Client) -> None:

@@ -10,11 +10,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from apps.accounts.policies import Permission
-from apps.catalog.llm.listing import Listed, pricing_text
+from apps.catalog.llm.listing import pricing_text
 from apps.dashboard import snippets
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed
-from apps.llm.selectors.choices import chat_models
+from apps.llm.selectors.choices import Choice, chat_models
 
 # Each shows something else that models do, and none needs more than a sentence.
 _EXAMPLES = (
@@ -26,12 +26,13 @@ _LANGUAGES = (("curl", "curl"), ("python", "Python"), ("javascript", "JavaScript
 
 
 @dataclass(frozen=True)
-class Choice:
+class Option:
     """A model as the page's select shows it; `price` is US$ per million tokens, in words."""
 
     id: str
     title: str
     price: str
+    is_stand_in: bool
 
 
 @require_safe
@@ -39,7 +40,7 @@ class Choice:
 def chat(request: DashboardRequest) -> HttpResponse:
     """`model` and `with` preselect one or two models to talk to."""
     found = chat_models(identity=request.identity)
-    names = [one.model.name for one in found]
+    names = [one.listed.model.name for one in found]
     asked, other = request.GET.get("model", ""), request.GET.get("with", "")
     context = {
         "owners": _by_owner(found),
@@ -50,27 +51,25 @@ def chat(request: DashboardRequest) -> HttpResponse:
         "languages": _LANGUAGES,
         "api_url": f"{settings.BASE_URL}/v1",
         "key_variable": snippets.KEY_VARIABLE,
+        "has_stand_ins": any(one.is_stand_in for one in found),
         "is_kept": request.workspace.keeps_llm_content,
         "kept_days": request.workspace.llm_content_days,
     }
     return render(request, "dashboard/llm/chat.html", context)
 
 
-def _by_owner(found: list[Listed]) -> list[tuple[str, list[Choice]]]:
-    ordered = sorted(found, key=lambda one: one.model.owned_by)
-    return [
-        (owner, [_choice(one) for one in group])
-        for owner, group in groupby(ordered, key=lambda one: one.model.owned_by)
-    ]
+def _by_owner(found: list[Choice]) -> list[tuple[str, list[Option]]]:
+    def owner(one: Choice) -> str:
+        return one.listed.model.owned_by
+
+    ordered = sorted(found, key=owner)
+    return [(name, [_option(one) for one in group]) for name, group in groupby(ordered, key=owner)]
 
 
-def _choice(one: Listed) -> Choice:
-    model = one.model
-    return Choice(
-        id=model.name,
-        title=model.title,
-        price=price_words(pricing_text(one.price) if one.price else {}),
-    )
+def _option(one: Choice) -> Option:
+    model, price = one.listed.model, one.listed.price
+    words = price_words(pricing_text(price) if price else {})
+    return Option(model.name, model.title, words, one.is_stand_in)
 
 
 def price_words(rates: dict[str, str]) -> str:
