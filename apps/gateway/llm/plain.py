@@ -217,6 +217,8 @@ SPEECH = Kind(
             "speed": checks.number(0.25, 4),
             "response_format": checks.text,
             "instructions": checks.text,
+            # Sound is answered as a file, not as events.
+            "stream_format": checks.one_of("audio"),
         }
     ),
     ("input",),

@@ -59,7 +59,8 @@ async def opened(
     )
     held = None
     try:
-        if price is not None:
+        # What is free needs no block, and no credits either.
+        if price is not None and price.worst(limits.most):
             held = await holding.hold(lane, question, price, limits)
     except BaseException:
         lane.limits.correct_tokens(tokens, used=0)
