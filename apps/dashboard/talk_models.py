@@ -99,3 +99,8 @@ def cost_words(*, model: str, is_private: bool) -> str:
         return "An answer costs the tokens it takes."
     began, more = (format_usd(int(price.rates["request"])) for price in (first, each))
     return f"The first answer costs {began}, each further one {more}. What fails costs nothing."
+
+
+def file_cost_words(*, is_private: bool) -> str:
+    """The same for a file."""
+    return "" if is_private else f"A file costs {format_usd(prices.file_points())}."

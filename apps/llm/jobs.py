@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from apps.llm.services import blocks, contents, roll_up
+from apps.llm.services.conversations import files
 
 
 @shared_task(name="llm.settle", ignore_result=True)
@@ -18,3 +19,4 @@ def sum_up() -> None:
 @shared_task(name="llm.forget", ignore_result=True)
 def forget() -> None:
     contents.forget()
+    files.forget()

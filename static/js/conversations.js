@@ -30,6 +30,14 @@
     return one;
   }
 
+  // The first question names the conversation, as the page will say when it is loaded again.
+  function name(text) {
+    var title = document.querySelector("[data-untitled]");
+    if (!title) return;
+    title.removeAttribute("data-untitled");
+    title.textContent = text.replace(/\s+/g, " ").slice(0, 100);
+  }
+
   function note(one, text, isBad) {
     var line = one.querySelector(".said-note");
     line.textContent = text;
@@ -101,6 +109,7 @@
   // ------------------------------------------------------------------- one round
   function ask(text) {
     under = new AbortController();
+    name(text);
     add("user", "You", text);
     var one = add("assistant", form.dataset.name, "");
     note(one, "Asking…");

@@ -2,7 +2,6 @@
 
 import uuid
 
-from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -84,8 +83,8 @@ def _page(
         "files": kept,
         "pictures": [one for one in kept if one.is_image],
         "file_form": form,
+        "file_costs": talk_models.file_cost_words(is_private=is_private),
         "costs": talk_models.cost_words(model=model, is_private=is_private),
-        "keep_alive_seconds": settings.LLM_KEEP_ALIVE_SECONDS,
     }
     return render(request, "dashboard/conversations/conversation.html", context, status=status)
 

@@ -17,6 +17,7 @@ from apps.llm.services.conversations.extraction import Extracted
 from apps.llm.services.conversations.preparing import FAMILY, content_of
 
 _MOST_FILES = 20
+_BATCH = 200
 
 
 def add(*, identity: Identity, conversation_id: str, found: Extracted) -> ConversationFile:
@@ -94,8 +95,15 @@ def remove_conversation(*, workspace_id: int, conversation_id: str) -> None:
     store.discard([one.stored for one in files if one.stored is not None])
 
 
-def remove_expired(*, limit: int = 200) -> int:
-    """Conversations whose time is over, by the database's clock. Says how many went."""
+def forget(*, most: int = 10_000) -> None:
+    """Remove the conversations whose time is over, in batches."""
+    for _ in range(0, most, _BATCH):
+        if not remove_expired():
+            return
+
+
+def remove_expired(*, limit: int = _BATCH) -> int:
+    """Some of those whose time is over, by the database's clock. Says how many went."""
     due = Conversation.objects.across_workspaces().filter(expires_at__lte=Now())
     found = list(due.order_by("expires_at")[:limit])
     for one in found:
