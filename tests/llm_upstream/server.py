@@ -72,7 +72,8 @@ class Seen:
 class Scripted:
     """The server. On the loop that starts it."""
 
-    def __init__(self, *, key: str = "") -> None:
+    def __init__(self, *, key: str = "", keeps: bool = True) -> None:
+        self._keeps = keeps
         self.seen: list[Seen] = []
         self.under_way = 0
         self.most_under_way = 0
@@ -109,7 +110,8 @@ class Scripted:
         path = "/" + request.match_info["path"]
         raw = await request.read()
         body = json.loads(raw) if raw[:1] == b"{" else raw
-        self.seen.append(Seen(path, dict(request.headers), body))
+        if self._keeps:
+            self.seen.append(Seen(path, dict(request.headers), body))
         if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
             return _error(401, "Incorrect API key provided", "invalid_api_key")
         self.under_way += 1
@@ -300,6 +302,10 @@ def _other(path: str, body: dict[str, Any], script: Script) -> web.Response:
         ]
         usage = {"prompt_tokens": 8, "total_tokens": 8}
         return web.json_response({"object": "list", "data": rows, "model": _MODEL, "usage": usage})
+    if path == "/v1/completions":
+        choice = {"index": 0, "text": script.text, "logprobs": None, "finish_reason": "stop"}
+        answer = {**_head("text_completion"), "choices": [choice]}
+        return web.json_response({**answer, "usage": _usage(body, script)})
     if path == "/v1/audio/speech":
         return web.Response(body=b"ID3 not really sound", content_type="audio/mpeg")
     if path == "/v1/images/generations":
