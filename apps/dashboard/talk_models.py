@@ -14,7 +14,7 @@ from apps.catalog.llm.registry import llm_models
 from apps.core.money import format_usd
 from apps.llm.selectors import conversations as selectors
 from apps.llm.services.conversations import prices
-from apps.llm.services.conversations.preparing import FAMILY
+from apps.llm.services.conversations.prices import FAMILY
 from apps.llm.services.roster import PROVIDERS
 
 Choice = tuple[str, str]

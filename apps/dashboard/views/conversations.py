@@ -17,7 +17,7 @@ from apps.llm.models import Conversation, Message
 from apps.llm.selectors import conversations as selectors
 from apps.llm.services.conversations import files, rounds
 from apps.llm.services.conversations.extraction import extracted
-from apps.llm.services.conversations.preparing import FAMILY
+from apps.llm.services.conversations.prices import FAMILY
 
 _A_PAGE = 30
 

@@ -21,7 +21,8 @@ from apps.llm.selectors import conversations as selectors
 from apps.llm.services import calls
 from apps.llm.services.conversations import files, rounds
 from apps.llm.services.conversations.extraction import extracted
-from apps.llm.services.conversations.preparing import FAMILY, Prepared, prepare
+from apps.llm.services.conversations.preparing import Prepared, prepare
+from apps.llm.services.conversations.prices import FAMILY
 from apps.llm.services.lane import Lane
 from apps.llm.services.questions import Question
 

@@ -2,11 +2,9 @@
 
 import base64
 import binascii
-import json
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
 from starlette.types import Scope
 
 from apps.core.errors import InvalidRequest
@@ -17,6 +15,7 @@ _LONGEST = 1_000_000
 _MOST_PARTS = 50
 _MOST_ATTACHMENTS = 20
 _POINTER = "file-service://"
+_SIZES = ("size_bytes", "width", "height")
 
 
 def mapping(body: bytes) -> dict[str, Any]:
@@ -61,7 +60,7 @@ def said(body: Mapping[str, Any]) -> Said:
         raise InvalidRequest.field("content.parts", f"At most {_LONGEST} characters are read.")
     return Said(
         text,
-        parts=_kept(parts) if pictures else [],
+        parts=[_kept(one) for one in parts] if pictures else [],
         pictures=pictures,
         attachments=_attachments(body.get("metadata")),
     )
@@ -81,12 +80,13 @@ def _pointed(part: Any) -> str:
     return pointer.removeprefix(_POINTER)
 
 
-def _kept(parts: list[Any]) -> list[Any]:
-    """As they were sent, in a form that can be kept."""
-    text = orjson.dumps(parts).decode().replace("\\u0000", "")
-    if len(text) > _LONGEST:
-        raise InvalidRequest.field("content.parts", "They are too long.")
-    return list(json.loads(text))
+def _kept(part: Any) -> Any:
+    """A part as it is kept: what we know of it, in values that can be written down."""
+    if isinstance(part, str):
+        return _plain(part)
+    sizes = {name: part[name] for name in _SIZES if isinstance(part.get(name), int)}
+    pointer = {"content_type": "image_asset_pointer", "asset_pointer": part["asset_pointer"][:100]}
+    return pointer | {name: max(0, min(size, 2**53)) for name, size in sizes.items()}
 
 
 def _attachments(metadata: Any) -> list[dict[str, Any]]:
@@ -100,7 +100,10 @@ def _attachments(metadata: Any) -> list[dict[str, Any]]:
     for one in found:
         if not isinstance(one, dict) or not isinstance(one.get("id"), str):
             raise InvalidRequest.field("metadata.attachments.id", "Give the id of a file.")
-    return [{"id": one["id"][:60], "name": str(one.get("name", ""))[:128]} for one in found]
+    return [
+        {"id": _plain(one["id"])[:60], "name": _plain(str(one.get("name", ""))[:128])}
+        for one in found
+    ]
 
 
 def _text(body: Mapping[str, Any], name: str, *, is_required: bool = True) -> str:

@@ -2,7 +2,6 @@
 
 import uuid
 
-from django.db import transaction
 from django.db.models.functions import Now
 
 from apps.accounts.selectors import Identity
@@ -14,7 +13,7 @@ from apps.llm.selectors import conversations as selectors
 from apps.llm.services.admission import Disabled
 from apps.llm.services.conversations import prices
 from apps.llm.services.conversations.extraction import Extracted
-from apps.llm.services.conversations.preparing import FAMILY, content_of
+from apps.llm.services.conversations.preparing import content_of
 
 _MOST_FILES = 20
 _BATCH = 200
@@ -44,11 +43,10 @@ def add(*, identity: Identity, conversation_id: str, found: Extracted) -> Conver
         raise
 
 
-@transaction.atomic
 def _paid(
     identity: Identity, conversation: Conversation, stored: StoredFile, found: Extracted
 ) -> ConversationFile:
-    file = ConversationFile.objects.create(
+    file = ConversationFile(
         workspace_id=identity.workspace_id,
         conversation=conversation,
         stored=stored,
@@ -61,8 +59,8 @@ def _paid(
         pages=found.pages,
         note=found.note,
     )
-    if not _is_private(identity):
-        prices.pay_for_file(identity=identity, reference=f"gpts:file:{file.pk}")
+    with prices.file_paid(identity=identity, reference=f"gpts:file:{file.pk}"):
+        file.save(force_insert=True)
     return file
 
 
@@ -74,15 +72,8 @@ def download(
         workspace_id=identity.workspace_id, conversation_id=conversation_id, file_id=file_id
     )
     data = content_of(file)
-    if not _is_private(identity):
-        with transaction.atomic():
-            reference = f"gpts:download:{uuid.uuid4()}"
-            prices.pay_for_file(identity=identity, reference=reference)
-    return file, data
-
-
-def _is_private(identity: Identity) -> bool:
-    return FAMILY in identity.private_families
+    with prices.file_paid(identity=identity, reference=f"gpts:download:{uuid.uuid4()}"):
+        return file, data
 
 
 def remove_conversation(*, workspace_id: int, conversation_id: str) -> None:

@@ -18,9 +18,9 @@ from apps.llm.selectors import conversations as selectors
 from apps.llm.services.conversations import prices
 from apps.llm.services.conversations.context import Material, Turn, chat_body
 from apps.llm.services.conversations.excerpts import Text
+from apps.llm.services.conversations.prices import FAMILY
 from apps.providers.llm.base import Operation
 
-FAMILY = "gpts"
 GIZMO = "gpt-4-gizmo"
 # Models of this machine are for everybody, whatever the plan.
 _OPEN = "local-"

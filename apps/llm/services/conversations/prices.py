@@ -1,14 +1,19 @@
 """What rounds and files cost: flat prices for models called gpt-…, tokens for all others, nothing on own accounts."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 
 from django.conf import settings
+from django.db import transaction
 
 from apps.accounts.selectors import Identity
-from apps.billing.services import credits
+from apps.billing.services import alerts, credits
 from apps.catalog.llm.pricing import LlmPrice
 from apps.core.money import points_from_usd
 
+# Whose seats and accounts private conversations use.
+FAMILY = "gpts"
 _FLAT = "gpt-"
 
 
@@ -31,9 +36,21 @@ def file_points() -> int:
     return points_from_usd(settings.GPTS_FILE_USD)
 
 
-def pay_for_file(*, identity: Identity, reference: str) -> None:
-    """In the transaction of what is paid for. Raises InsufficientCredits or SpendLimitReached: then nothing moved."""
-    points = file_points()
-    if points:
-        credits.hold(identity=identity, points=points, reference=reference)
-        credits.capture(workspace_id=identity.workspace_id, reference=reference, cost=points)
+@contextmanager
+def file_paid(*, identity: Identity, reference: str) -> Iterator[None]:
+    """A transaction paid for as one file. Raises InsufficientCredits or SpendLimitReached: then nothing is done.
+
+    Nothing is charged where the workspace's GPTs run on its own accounts.
+    """
+    points = 0 if FAMILY in identity.private_families else file_points()
+    workspace_id = identity.workspace_id
+    try:
+        with transaction.atomic():
+            yield
+            if points:
+                credits.hold(identity=identity, points=points, reference=reference)
+                credits.capture(workspace_id=workspace_id, reference=reference, cost=points)
+    except credits.InsufficientCredits:
+        # What the refusal wrote of it was undone with the rest.
+        alerts.tell_exhausted(workspace_id=workspace_id)
+        raise
