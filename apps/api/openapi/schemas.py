@@ -3,6 +3,7 @@
 from apps.api.openapi.account import SCHEMAS as ACCOUNT
 from apps.api.openapi.histories import SCHEMAS as HISTORIES
 from apps.api.openapi.legacy import SCHEMAS as LEGACY
+from apps.api.openapi.llm_schemas import SCHEMAS as LLM
 from apps.api.openapi.mj_v2 import SCHEMAS as MJ_V2
 from apps.api.openapi.shapes import (
     ANY_OBJECT,
@@ -203,5 +204,6 @@ SCHEMAS: dict[str, Schema] = {
     **HISTORIES,
     **LEGACY,
     **MJ_V2,
+    **LLM,
     **{f"Error{status}": error_schema(status) for status in ERROR_TITLES},
 }
