@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from apps.core.errors import DomainError
 from apps.llm import policies
@@ -49,6 +49,8 @@ class Try:
     started_at: float
     text_bytes: int = 0
     reported: Usage | None = None
+    # That were found in a chat's answer; see `pictures`.
+    pictures: int = 0
 
 
 def note_delivery(one: Try, held: Held | None) -> None:
@@ -105,6 +107,8 @@ async def end(
     usage, source = policies.judged(
         end=how, reported=one.reported, text_bytes=one.text_bytes, bounds=bounds
     )
+    if one.pictures and source is not UsageSource.NONE:
+        usage = replace(usage, images=one.pictures)
     one.attempt.usage, one.attempt.usage_source = usage, source.value
     _charge(lane, one, held)
     _fill(one, end=how, error=error)

@@ -22,6 +22,7 @@ from apps.llm.services.holding import Held
 from apps.llm.services.keeping import Said
 from apps.llm.services.lane import Lane
 from apps.llm.services.limits import Tokens
+from apps.llm.services.pictures import Pictures
 from apps.llm.services.questions import Question
 from apps.llm.services.reading import written_bytes
 from apps.llm.services.trying import Sent, Tries, refusal
@@ -67,6 +68,7 @@ class Serving:
         self._waiting: list[Piece] = []
         self._is_ending = False
         self._said = Said(question)
+        self._pictures = Pictures(held)
         self.charged: Charged | None = None
 
     # -------------------------------------------------------------------------- whole
@@ -86,6 +88,7 @@ class Serving:
                 sent.opened.close()
             self._lane.roster.worked(sent.one.line)
             self._said.add_whole(answer)
+            self._pictures.add_whole(answer)
             charged = await self._end(sent, _how_whole(answer, sent, self.admitted))
             return Whole(answer, sent.is_native, charged)
 
@@ -196,6 +199,7 @@ class Serving:
                 one.reported = piece.usage
         one.text_bytes += written
         self._said.add(pieces)
+        self._pictures.add(pieces)
         if written:
             charging.note_delivery(one, self._held)
         return pieces
@@ -257,6 +261,7 @@ class Serving:
     async def _end(self, sent: Sent, how: End, *, error: str = "") -> Charged:
         # From here on the row decides what is given back, even if nobody waits for it.
         self._is_ending = True
+        sent.one.pictures = self._pictures.count
         if self._said.is_kept:
             self._lane.beside(self._said.write())
         charged = await charging.end(
