@@ -34,7 +34,6 @@ from tests.faults.run import outside
 _WORKSPACE = "Faults of calls"
 _POINTS = 10_000_000_000
 _GATEWAYS = 2
-_AT_ONCE = 48
 _ACCOUNTS = 24
 _READY_SECONDS = 120
 _REST_SECONDS = 180
@@ -48,6 +47,7 @@ class Size:
     streams: int = 5_000
     kills: int = 20
     seed: int = 1
+    at_once: int = 48
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ async def _shoot(
     """All calls, and the kills spread evenly among them."""
     chance, hits, began = random.Random(size.seed), Counter[str](), time.monotonic()
     wanted = wishes(size.streams, chance)
-    callers = Callers(url=found.url, key=key, wanted=wanted, at_once=_AT_ONCE)
+    callers = Callers(url=found.url, key=key, wanted=wanted, at_once=size.at_once)
     calling = asyncio.create_task(callers.run())
     while hits.total() < size.kills and not calling.done():
         due = size.streams * (hits.total() + 1) // (size.kills + 1)

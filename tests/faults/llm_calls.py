@@ -14,7 +14,8 @@ MODEL = "gpt-4o-mini"
 # A token by every rule.
 WORD = " ABC"
 _MOST_WORDS = 40
-_MOST_DELAY_SECONDS = 0.02
+# Between two words; with none of it all of them would be one piece.
+_DELAY_SECONDS = (0.003, 0.02)
 _PATIENCE_SECONDS = 90
 
 
@@ -71,7 +72,7 @@ def wishes(count: int, chance: random.Random) -> list[Wish]:
 
 def _wish(number: int, chance: random.Random) -> Wish:
     words = chance.randint(1, _MOST_WORDS)
-    delay = round(chance.uniform(0, _MOST_DELAY_SECONDS), 4)
+    delay = round(chance.uniform(*_DELAY_SECONDS), 4)
     if chance.random() < 0.25:
         return Wish(number, words, False, delay, is_counted=chance.random() < 0.3)
     what = chance.random()

@@ -6,7 +6,7 @@ from pathlib import Path
 from tests.faults.llm import Size, run
 from tests.faults.proof import table
 
-SHORT = Size(streams=300, kills=3, seed=5)
+SHORT = Size(streams=300, kills=3, seed=5, at_once=16)
 
 
 def test_calls_are_billed_exactly_while_gateways_die(tmp_path: Path):
