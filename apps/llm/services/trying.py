@@ -145,8 +145,12 @@ class Tries:
                     raise self._last or self._nobody("") from None
                 self.is_sandbox = True
                 continue
-            if await self._may_use(line):
-                return line, route
+            try:
+                if await self._may_use(line):
+                    return line, route
+            except BaseException:
+                self._lane.roster.free(line)
+                raise
             self._lane.roster.free(line)
             self._avoid.append(line)
 
