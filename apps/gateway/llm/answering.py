@@ -3,8 +3,10 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
+from prometheus_client import Counter, Histogram
 from starlette.types import Receive, Scope, Send
 
 from apps.core import metrics, refusals
@@ -67,13 +69,13 @@ class Exchange:
         """Send the head. From here on there is no other answer."""
         self.status = status
         fields = answers.base_headers(self.name) | self.told | (dict(headers) if headers else {})
-        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in fields.items()]
+        raw = [(_field(name), value.encode("latin-1")) for name, value in fields.items()]
         raw.append((b"content-type", content_type.encode()))
         self._note()
         await self._send({"type": "http.response.start", "status": status, "headers": raw})
 
-    async def write(self, data: bytes) -> None:
-        await self._send({"type": "http.response.body", "body": data, "more_body": True})
+    async def write(self, data: bytes, *, is_last: bool = False) -> None:
+        await self._send({"type": "http.response.body", "body": data, "more_body": not is_last})
 
     async def close(self) -> None:
         await self._send({"type": "http.response.body", "body": b""})
@@ -85,8 +87,9 @@ class Exchange:
     def _note(self) -> None:
         """Counted at the head of the answer: how long a stream lasts says nothing about us."""
         seconds = time.monotonic() - self._started_at
-        metrics.REQUESTS.labels("POST", self.route, self.status).inc()
-        metrics.REQUEST_SECONDS.labels(self.route).observe(seconds)
+        count, duration = _meters(self.route, self.status)
+        count.inc()
+        duration.observe(seconds)
         # What was answered has a row of its own; what was not has this line.
         level = logging.DEBUG if self.status < 400 else logging.INFO
         if log.isEnabledFor(level):
@@ -157,6 +160,18 @@ class Endpoint:
     async def _allow(self, exchange: Exchange) -> None:
         exchange.told["Allow"] = f"{self._method}, OPTIONS"
         await exchange.answer(b"", status=204)
+
+
+@cache
+def _meters(route: str, status: int) -> tuple[Counter, Histogram]:
+    # Looking a label up takes longer than counting.
+    return metrics.REQUESTS.labels("POST", route, status), metrics.REQUEST_SECONDS.labels(route)
+
+
+@cache
+def _field(name: str) -> bytes:
+    """The name of a header of ours; there are a few dozen."""
+    return name.lower().encode()
 
 
 def _request_id(scope: Scope) -> str:

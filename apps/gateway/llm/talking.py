@@ -1,9 +1,9 @@
 """Text answers, whole and streamed: chat completions, completions, responses and messages, by their surfaces."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import lru_cache
 
 from django.conf import settings
 
@@ -103,37 +103,53 @@ class Streaming:
         self._call = call
         self._make = encoder
         self._encoder: Encoder | None = None
-        self._sent_at = time.monotonic()
+        self._loop = asyncio.get_running_loop()
+        self._sent_at = self._loop.time()
+        self._sending = 0
+        self._is_stuck = False
 
     async def __call__(self) -> None:
         me = asyncio.current_task()
+        assert me is not None  # noqa: S101 - a coroutine runs in a task
         watching = asyncio.create_task(self._watch(me))
-        keeping = asyncio.create_task(self._keep_alive())
+        self._timer = self._loop.call_later(settings.LLM_KEEP_ALIVE_SECONDS, self._look, me)
         try:
             await self._run()
-        except (asyncio.CancelledError, TimeoutError, OSError):
+        except (asyncio.CancelledError, OSError):
             # The client left, or takes nothing any more, or the server stops: in each case nobody reads on.
             await self._call.leave(End.CLIENT_LEFT)
             if watching.done():
                 return
+            if self._is_stuck:
+                raise TimeoutError from None
             raise
         finally:
-            keeping.cancel()
+            self._timer.cancel()
             watching.cancel()
 
-    async def _watch(self, streaming: "asyncio.Task[None] | None") -> None:
+    async def _watch(self, streaming: "asyncio.Task[None]") -> None:
         await self._exchange.gone()
-        if streaming is not None:
-            streaming.cancel()
+        streaming.cancel()
 
-    async def _keep_alive(self) -> None:
-        """Something now and then while the provider is silent, so that nothing in between cuts the connection."""
+    def _look(self, streaming: "asyncio.Task[None]") -> None:
+        """Something now and then while the provider is silent, so that nothing in between cuts the connection.
+
+        One timer for a stream, which also sees when the client takes nothing: writes are too many for one each.
+        """
+        now = self._loop.time()
         every = settings.LLM_KEEP_ALIVE_SECONDS
-        while True:
-            await asyncio.sleep(max(0.01, self._sent_at + every - time.monotonic()))
-            if time.monotonic() >= self._sent_at + every:
+        if self._sending and now >= self._sent_at + _SEND_SECONDS:
+            self._is_stuck = True
+            streaming.cancel()
+            return
+        due = now + every
+        if not self._sending:
+            if now >= self._sent_at + every:
                 encoder = self._encoder or self._make(False)
-                await self._write(encoder.keep_alive)
+                self._keeping = self._loop.create_task(self._write(encoder.keep_alive))
+            else:
+                due = self._sent_at + every
+        self._timer = self._loop.call_at(due, self._look, streaming)
 
     async def _run(self) -> None:
         try:
@@ -150,21 +166,23 @@ class Streaming:
                 raise
             await self._fail(error)
             return
-        await self._write(encoder.end(charged.usage, bill_of(self._call, charged)))
-        await self._exchange.close()
+        bill = bill_of(self._call, charged)
+        await self._write(encoder.end(charged.usage, bill), is_last=True)
 
     async def _fail(self, error: DomainError) -> None:
         encoder = self._encoder or self._make(False)
         refusal = refusals.of_error(error, request_id=self._exchange.name)
-        await self._write(encoder.failed(refusal))
-        await self._exchange.close()
+        await self._write(encoder.failed(refusal), is_last=True)
 
-    async def _write(self, data: bytes) -> None:
-        self._sent_at = time.monotonic()
-        if not self._exchange.has_begun:
-            await self._exchange.begin(content_type=_STREAM, headers=_STREAM_HEADERS)
-        async with asyncio.timeout(_SEND_SECONDS):
-            await self._exchange.write(data)
+    async def _write(self, data: bytes, *, is_last: bool = False) -> None:
+        self._sent_at = self._loop.time()
+        self._sending += 1
+        try:
+            if not self._exchange.has_begun:
+                await self._exchange.begin(content_type=_STREAM, headers=_STREAM_HEADERS)
+            await self._exchange.write(data, is_last=is_last)
+        finally:
+            self._sending -= 1
 
 
 def note_sandbox(exchange: Exchange, call: Serving) -> None:
@@ -182,6 +200,7 @@ def bill_of(call: Serving, charged: Charged) -> Bill:
     )
 
 
+@lru_cache(maxsize=4096)
 def usd(points: int) -> str:
     """Exact dollars of points: "0.0001234"."""
     return f"{(Decimal(points) / POINTS_PER_USD).normalize():f}"

@@ -6,7 +6,6 @@ once, with a row that says how, and with what was held given back.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from apps.billing.services.caps import SpendLimitReached
@@ -63,7 +62,6 @@ class Serving:
         self._tokens = tokens
         self._tries = Tries(lane, question, admitted, held)
         self._sent: Sent | None = None
-        self._incoming: AsyncIterator[bytes] | None = None
         # Came with what was sent last, and had to be paid for first.
         self._waiting: list[Piece] = []
         self._is_ending = False
@@ -119,7 +117,6 @@ class Serving:
         while True:
             sent = await self._tries.begin()
             self._decoder = sent.provider.decoder(sent.call, sent.one.line.access)
-            self._incoming = sent.opened.pieces(idle_seconds=self._lane.timing.idle)
             try:
                 pieces = await self._pieces(sent)
             except (ProviderError, NoAnswer) as error:
@@ -172,18 +169,17 @@ class Serving:
 
     async def _pieces(self, sent: Sent) -> list[Piece] | None:
         """The next pieces that say anything; None when the provider has said all."""
-        assert self._incoming is not None  # noqa: S101 - `start` has set it
         if self._waiting:
             pieces, self._waiting = self._waiting, []
             return pieces
         while not self._decoder.is_complete:
             if time.monotonic() > self._tries.deadline:
                 raise NoAnswer("The answer took too long.", sent=True)
-            data = await anext(self._incoming, None)
-            pieces = self._decoder.close() if data is None else self._decoder.feed(data)
+            data = await sent.opened.read(idle_seconds=self._lane.timing.idle)
+            pieces = self._decoder.feed(data) if data else self._decoder.close()
             if pieces:
                 return pieces
-            if data is None:
+            if not data:
                 return None
         return None
 
