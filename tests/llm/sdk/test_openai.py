@@ -54,8 +54,8 @@ def completion(*choices: dict[str, Any], written: int = 3) -> dict[str, Any]:
     }
 
 
-def text(content: str, **more: Any) -> dict[str, Any]:
-    return {"message": {"role": "assistant", "content": content, "refusal": None, **more}}
+def text(content: str) -> dict[str, Any]:
+    return {"message": {"role": "assistant", "content": content, "refusal": None}}
 
 
 def stream_of(*events: Any) -> bytes:
@@ -175,8 +175,8 @@ def test_a_tool_is_called_in_a_stream(customer: openai.OpenAI) -> None:
 
 def test_functions_of_the_old_kind(customer: openai.OpenAI, provider: Handed) -> None:
     called = {"name": "get_weather", "arguments": '{"city":"Rome"}'}
-    provider.hand(completion({**text(""), "finish_reason": "function_call"}))
-    provider._answers[-1]["choices"][0]["message"] |= {"content": None, "function_call": called}  # type: ignore[index]
+    message = {"role": "assistant", "content": None, "refusal": None, "function_call": called}
+    provider.hand(completion({"message": message, "finish_reason": "function_call"}))
     functions: Any = [WEATHER["function"]]
 
     answer = customer.chat.completions.create(
