@@ -26,7 +26,11 @@ class Lanes:
     async def _start(self) -> Lane:
         try:
             lane = Lane()
-            await lane.start()
+            try:
+                await lane.start()
+            except BaseException:
+                await lane.close()
+                raise
             self._lane = lane
             return lane
         finally:
