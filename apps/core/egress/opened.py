@@ -70,6 +70,22 @@ class Opened:
         except _FAULTS:
             raise NoAnswer("The answer broke off.", sent=True) from None
 
+    @property
+    def has_ended(self) -> bool:
+        """The body is read to its end, and the connection can be used again."""
+        return self._connection.is_reusable
+
+    async def ended(self, *, seconds: float) -> None:
+        """Close, after waiting so long for the end of a body that says nothing more: a new connection costs more."""
+        until = self._loop.time() + seconds
+        try:
+            while await self._connection.read(until):
+                continue
+        except (TimeoutError, *_FAULTS):
+            return
+        finally:
+            self.close()
+
     def close(self) -> None:
         """Safe to repeat. A connection whose answer was read to its end stays for the next request."""
         if self._is_open:

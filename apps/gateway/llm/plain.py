@@ -129,7 +129,8 @@ def _spoken(body: dict[str, Any], files: tuple[FilePart, ...]) -> Usage:
 def _heard(body: dict[str, Any], files: tuple[FilePart, ...]) -> Usage:
     """The length of the sound where it can be read, else the longest that a file of its size can be."""
     sounds = [one.data for one in files if one.field == "file"]
-    milliseconds = sum(length_ms(one) or longest_ms(one) for one in sounds)
+    # Providers count whole seconds, begun ones too.
+    milliseconds = sum(-(-(length_ms(one) or longest_ms(one)) // 1000) * 1000 for one in sounds)
     # Models that charge tokens for sound hear no more than some ten a second.
     return Usage(audio_ms=milliseconds, input_tokens=milliseconds // 50)
 

@@ -14,7 +14,7 @@ SELECT count(*), COALESCE(sum(points), 0)::bigint, count(DISTINCT gateway),
 
 @dataclass(frozen=True)
 class OpenBlocks:
-    """What gateways hold now: blocks, points, processes, the age of the oldest, and those that nobody keeps any more."""
+    """What gateways hold now: blocks, points, processes, the age of the oldest, and those whose holder is gone."""
 
     count: int
     points: int

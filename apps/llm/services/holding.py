@@ -66,6 +66,12 @@ def affordable(price: LlmPrice, bounds: Bounds, points: int) -> int:
     return low
 
 
+def _few_more(held: Held) -> int:
+    """What is worth going on for: a little more text."""
+    few = replace(held.bounds.most, output_tokens=_LEAST_STREAM)
+    return max(1, held.price.worst(few) - held.price.worst(replace(few, output_tokens=0)))
+
+
 async def hold_more(lane: Lane, question: Question, held: Held) -> bool:
     """Try to set more aside for a stream that has used up what it had; says whether there was more.
 
@@ -75,8 +81,10 @@ async def hold_more(lane: Lane, question: Question, held: Held) -> bool:
     more = max(1, (worst - held.points + 3) // 4)
     if not lane.purse.extend(held.reservation, more=more):
         old = held.reservation
-        wanted = old.points + more
-        new = await lane.purse.reserve(question.identity, wanted=wanted, least=wanted)
+        least = min(more, _few_more(held))
+        new = await lane.purse.reserve(
+            question.identity, wanted=old.points + more, least=old.points + least
+        )
         lane.purse.settle(old, cost=0)
         held.reservation = new
     held.output_tokens = (

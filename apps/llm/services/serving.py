@@ -29,6 +29,8 @@ from apps.providers.base import ProviderError, ProviderRefused, ProviderUnavaila
 from apps.providers.llm.base import Answer, Piece, Usage
 
 _GRACE_STEP_SECONDS = 0.5
+# For the end of a body whose provider has said that this was all.
+_LAST_SECONDS = 1.0
 _LEFT = "Nobody waited for an answer."
 
 
@@ -118,7 +120,7 @@ class Serving:
             sent = await self._tries.begin()
             self._decoder = sent.provider.decoder(sent.call, sent.one.line.access)
             try:
-                pieces = await self._pieces(sent)
+                pieces = await self._first(sent)
             except (ProviderError, NoAnswer) as error:
                 sent.opened.close()
                 self._tries.failed(sent.one, error)
@@ -134,6 +136,15 @@ class Serving:
                 return []
             return await self._delivered(sent, pieces)
 
+    async def _first(self, sent: Sent) -> list[Piece] | None:
+        """The pieces up to the first that says something: until then another account may still answer instead."""
+        found: list[Piece] = []
+        while (pieces := await self._pieces(sent)) is not None:
+            found += pieces
+            if any(piece.text or piece.raw for piece in pieces):
+                break
+        return found or None
+
     async def more(self) -> list[Piece] | None:
         """The next pieces, None at the end. Raises a DomainError where the stream broke off; what came is charged."""
         sent = self._required()
@@ -147,7 +158,10 @@ class Serving:
     async def finish(self) -> Charged:
         """All has come and was sent: write down what it cost, before the last bytes go."""
         sent = self._required()
-        sent.opened.close()
+        if sent.opened.has_ended:
+            sent.opened.close()
+        else:
+            self._lane.beside(sent.opened.ended(seconds=_LAST_SECONDS))
         self._lane.roster.worked(sent.one.line)
         is_empty = not sent.one.text_bytes and not _has_output(sent.one.reported)
         return await self._end(sent, End.EMPTY if is_empty else End.COMPLETED)

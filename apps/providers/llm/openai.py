@@ -41,6 +41,9 @@ class OpenAI:
         """Without an account, what every server of this kind takes."""
         if operation is Operation.RESPONSES:
             return access is not None and self._has_responses(access)
+        if operation is Operation.COMPLETIONS and access is not None and is_openai(access):
+            # Its chat models answer 404 there.
+            return False
         return operation in _PATHS
 
     def request(self, call: Call, access: Access) -> Request:
