@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from dataclasses import dataclass, replace
+from functools import partial
 
 from apps.core.errors import DomainError
 from apps.llm import policies
@@ -112,10 +113,12 @@ async def end(
     one.attempt.usage, one.attempt.usage_source = usage, source.value
     _charge(lane, one, held)
     _fill(one, end=how, error=error)
-    work = asyncio.ensure_future(_write(lane, one, held))
+    written = lane.recorder.write(one.attempt)
+    # Whoever waits for the row goes on after this.
+    written.add_done_callback(partial(_settle, lane, one, held))
     try:
         async with asyncio.timeout(_WRITE_SECONDS):
-            is_written = await asyncio.shield(work)
+            is_written = await asyncio.shield(written)
     except TimeoutError:
         is_written = False
     if not is_written:
@@ -141,12 +144,11 @@ def _charge(lane: Lane, one: Try, held: Held | None) -> None:
     one.attempt.written_off = max(0, over)
 
 
-async def _write(lane: Lane, one: Try, held: Held | None) -> bool:
-    is_written = await lane.recorder.write(one.attempt)
+def _settle(lane: Lane, one: Try, held: Held | None, written: "asyncio.Future[bool]") -> None:
+    """The row is there, or will never be: what was held for it is free again."""
     one.slot.close()
     if held is not None:
-        lane.purse.settle(held.reservation, cost=one.attempt.points if is_written else 0)
-    return is_written
+        lane.purse.settle(held.reservation, cost=one.attempt.points if written.result() else 0)
 
 
 def _fill(one: Try, *, end: End, error: str) -> None:

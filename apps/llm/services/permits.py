@@ -13,7 +13,6 @@ from apps.core.throttling import Window
 
 # Of what is left of a window a process takes this part, so that the others find some.
 _PART = 32
-_MOST_CALLS = 256
 _KEPT_WINDOWS = 2
 _MOST_KEPT = 50_000
 
@@ -25,7 +24,8 @@ class _Stock:
     left: int = 0
     taken: int = 0
     ends_at: float = 0.0
-    calls: int = 0
+    # What went since more was taken: about as much will go again.
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Permits:
         if stock is None or stock.left < amount:
             return None
         stock.left -= amount
-        stock.calls += 1
+        stock.gone += amount
         return Permit(True, max(0, stock.taken - stock.left))
 
     async def take(self, window: Window, amount: int) -> Permit:
@@ -70,22 +70,27 @@ class Permits:
         if stock.left < amount:
             return Permit(False, min(taken, window.limit) + 1)
         stock.left -= amount
-        stock.calls += 1
+        stock.gone += amount
         return Permit(True, max(0, min(taken, window.limit) - stock.left))
 
     def correct(self, window: Window, amount: int) -> None:
         """More (or, below zero, less) was used than was taken for it; whoever asks next sees."""
         stock = self._stocks.get(window.name)
-        if amount < 0 and stock is not None:
-            stock.left -= amount
+        if stock is None:
+            self._counts.add(window.name, amount, seconds=_lifetime(window))
             return
-        self._counts.add(window.name, amount, seconds=_lifetime(window))
+        stock.left -= amount
+        stock.gone += amount
+        if stock.left < 0:
+            # More than was taken in advance: the others have to know.
+            self._counts.add(window.name, -stock.left, seconds=_lifetime(window))
+            stock.left = 0
 
     def _ahead(self, window: Window, stock: _Stock, amount: int) -> int:
-        """How many to take for calls to come: as many as the last ones needed, but a small part of what is left."""
+        """How many to take for calls to come: twice what the last ones needed, but a small part of what is left."""
         room = max(0, window.limit - stock.taken - amount) // _PART
-        calls, stock.calls = stock.calls, 0
-        return min(room, amount * min(2 * calls, _MOST_CALLS))
+        gone, stock.gone = stock.gone, 0
+        return min(room, 2 * gone)
 
     def _stock(self, window: Window) -> _Stock:
         stock = self._stocks.get(window.name)

@@ -8,13 +8,13 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import psycopg
 from django.db import DataError, IntegrityError, connection, transaction
+from psycopg import pq
 
-from apps.core.batching import Batcher
 from apps.llm.services.attempts import Attempt
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,11 @@ log = logging.getLogger(__name__)
 _MOST_ROWS = 1000
 _PAUSE_SECONDS = 0.5
 _CONNECT_SECONDS = 5
+# Past the database's own limit of a statement nobody answers any more.
+_LATE_SECONDS = 45.0
+_NAME = b"llm_usage"
+# Classes of SQLSTATE after which the same may go well: connection, rollback, resources, intervention, objects in use.
+_PASSING = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
 
 # Charged only to a block that is open, and it stays open until this commits: whoever settles it waits for the lock. An
 # attempt that comes too late costs nothing, but says so. Says of every attempt what it was charged.
@@ -50,7 +55,7 @@ ON CONFLICT (attempt) DO NOTHING
 _PRICES = """
 INSERT INTO llm_priceversion (version, model, rates, minimum_points)
 SELECT version, model, rates, minimum_points
-  FROM json_to_recordset($1::json) AS v (version text, model text, rates jsonb, minimum_points bigint)
+  FROM json_to_recordset(%s::json) AS v (version text, model text, rates jsonb, minimum_points bigint)
 ON CONFLICT (version) DO NOTHING
 """
 
@@ -64,19 +69,44 @@ class Priced:
     rates: Mapping[str, str]
     minimum_points: int
 
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "version": self.version,
+            "model": self.model,
+            "rates": dict(self.rates),
+            "minimum_points": self.minimum_points,
+        }
+
+
+class _Pending(NamedTuple):
+    attempt: Attempt
+    written: "asyncio.Future[bool]"
+
 
 class Recorder:
-    """The one writer of usage rows of a gateway process. For one event loop."""
+    """The one writer of usage rows of a gateway process. For one event loop.
+
+    Speaks to libpq itself: every call waits for its row, and a coroutine per statement would cost it more than the
+    statement does. At most one batch is under way.
+    """
 
     def __init__(self) -> None:
-        self._batches: Batcher[Attempt, bool] = Batcher(self._write, most=_MOST_ROWS)
+        self._waiting: list[_Pending] = []
+        self._batch: list[_Pending] = []
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._prices: dict[str, Priced] = {}
-        self._written: set[str] = set()
+        self._known: set[str] = set()
+        self._is_working = False
+        # So many of the waiting were in a batch that the database refused: each goes alone now.
+        self._alone = 0
+        self._recovering: asyncio.Task[None] | None = None
+        self._late: asyncio.TimerHandle | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
 
     def know_price(self, price: Priced) -> None:
         """The price will be there when a row names it."""
-        if price.version not in self._written:
+        if price.version not in self._known:
             self._prices[price.version] = price
 
     def write(self, attempt: Attempt) -> "asyncio.Future[bool]":
@@ -84,73 +114,165 @@ class Recorder:
 
         While the database is away it waits, as long as this process lives.
         """
-        return self._batches.put(attempt)
+        loop = asyncio.get_running_loop()
+        written: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(_Pending(attempt, written))
+        if not self._is_working:
+            self._is_working = True
+            self._idle.clear()
+            # Whatever else ends in this turn of the loop goes along.
+            loop.call_soon(self._next)
+        return written
 
     async def close(self) -> None:
-        await self._batches.drained()
+        """Everything is written."""
+        await self._idle.wait()
         await self._disconnect()
 
-    async def _write(self, attempts: Sequence[Attempt]) -> Sequence[bool]:
-        rows = orjson.dumps([one.as_json() for one in attempts])
-        while True:
-            try:
-                await self._execute(rows)
-            except (psycopg.OperationalError, psycopg.InterfaceError, OSError) as error:
-                log.warning("usage not written yet", extra={"error": type(error).__name__})
-                await self._disconnect()
-                await asyncio.sleep(_PAUSE_SECONDS)
-            except psycopg.Error:
-                await self._disconnect()
-                if len(attempts) > 1:
-                    # A row that the database refuses must not take the others along.
-                    return [(await self._write([one]))[0] for one in attempts]
-                log.exception("usage refused", extra={"attempt": str(attempts[0].attempt)})
-                return [False]
-            else:
-                return [True] * len(attempts)
+    # ------------------------------------------------------------------------- a batch
+    def _next(self) -> None:
+        if not self._waiting:
+            self._is_working = False
+            self._idle.set()
+            return
+        count = 1 if self._alone else _MOST_ROWS
+        self._alone = max(0, self._alone - 1)
+        self._batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        if self._connection is None or self._connection.closed or self._prices:
+            self._recover(pause=0)
+        else:
+            self._send(self._connection.pgconn)
 
-    async def _execute(self, rows: bytes) -> None:
-        conn = await self._connected()
-        if self._prices:
-            prices, self._prices = self._prices, {}
-            try:
-                await self._execute_prices(conn, list(prices.values()))
-            except BaseException:
-                self._prices = prices | self._prices
-                raise
-            self._written |= prices.keys()
-        await conn.execute(_INSERT, [rows.decode()], prepare=True)
+    def _send(self, pgconn: pq.abc.PGconn) -> None:
+        rows = orjson.dumps([one.attempt.as_json() for one in self._batch])
+        loop = asyncio.get_running_loop()
+        self._late = loop.call_later(_LATE_SECONDS, self._broken, TimeoutError("no answer"))
+        try:
+            pgconn.send_query_prepared(_NAME, [rows])
+            self._flush(pgconn)
+        except psycopg.Error as error:
+            self._broken(error)
 
-    async def _execute_prices(
-        self, conn: "psycopg.AsyncConnection[Any]", prices: Sequence[Priced]
-    ) -> None:
-        rows = [
-            {
-                "version": one.version,
-                "model": one.model,
-                "rates": dict(one.rates),
-                "minimum_points": one.minimum_points,
-            }
-            for one in prices
-        ]
-        await conn.execute(_PRICES, [orjson.dumps(rows).decode()])
+    def _flush(self, pgconn: pq.abc.PGconn) -> None:
+        """Send what the socket takes, and the rest when it takes more."""
+        loop = asyncio.get_running_loop()
+        if pgconn.flush():
+            loop.add_writer(pgconn.socket, self._writable)
+        else:
+            loop.remove_writer(pgconn.socket)
 
-    async def _connected(self) -> "psycopg.AsyncConnection[Any]":
-        if self._connection is None or self._connection.closed:
-            self._connection = await psycopg.AsyncConnection.connect(
-                **connection_options(),
-                autocommit=True,
-                connect_timeout=_CONNECT_SECONDS,
-                cursor_factory=psycopg.AsyncRawCursor,
-            )
-        return self._connection
-
-    async def _disconnect(self) -> None:
+    def _writable(self) -> None:
         if self._connection is not None:
             try:
-                await self._connection.close()
-            finally:
-                self._connection = None
+                self._flush(self._connection.pgconn)
+            except psycopg.Error as error:
+                self._broken(error)
+
+    def _readable(self) -> None:
+        if self._connection is None:
+            return
+        pgconn = self._connection.pgconn
+        try:
+            pgconn.consume_input()
+            if not self._batch or pgconn.is_busy():
+                return
+            failure: pq.abc.PGresult | None = None
+            while (result := pgconn.get_result()) is not None:
+                if result.status != pq.ExecStatus.COMMAND_OK:
+                    failure = result
+        except psycopg.Error as error:
+            self._broken(error)
+            return
+        if failure is None:
+            self._done(True)
+        else:
+            self._failed(failure)
+
+    def _done(self, is_written: bool) -> None:
+        self._stop_waiting()
+        batch, self._batch = self._batch, []
+        for one in batch:
+            if not one.written.done():
+                one.written.set_result(is_written)
+        self._next()
+
+    def _failed(self, result: pq.abc.PGresult) -> None:
+        state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+        if state[:2] in _PASSING:
+            self._broken(psycopg.OperationalError(state))
+        elif len(self._batch) > 1:
+            # A row that the database refuses must not take the others along.
+            self._stop_waiting()
+            self._alone += len(self._batch)
+            self._waiting, self._batch = self._batch + self._waiting, []
+            self._next()
+        else:
+            attempt = self._batch[0].attempt
+            log.error("usage refused", extra={"attempt": str(attempt.attempt), "error": state})
+            self._done(False)
+
+    # ------------------------------------------------------------------ the connection
+    def _broken(self, error: Exception) -> None:
+        """Whatever became of the batch, it can be sent again: a row that is there stays as it is."""
+        self._stop_waiting()
+        log.warning("usage not written yet", extra={"error": type(error).__name__})
+        # Without a batch it was idle, and the next one connects.
+        self._recover(pause=_PAUSE_SECONDS if self._batch else 0, is_lost=True)
+
+    def _stop_waiting(self) -> None:
+        if self._late is not None:
+            self._late.cancel()
+            self._late = None
+
+    def _recover(self, *, pause: float, is_lost: bool = False) -> None:
+        if self._recovering is None:
+            self._recovering = asyncio.create_task(self._recovered(pause, is_lost=is_lost))
+
+    async def _recovered(self, pause: float, *, is_lost: bool) -> None:
+        """A connection that stands and knows the prices; then the batch is sent on it."""
+        if is_lost:
+            await self._disconnect()
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                pgconn = await self._connected()
+                break
+            except (psycopg.Error, OSError) as error:
+                log.warning("usage not written yet", extra={"error": type(error).__name__})
+                await self._disconnect()
+                pause = _PAUSE_SECONDS
+        self._recovering = None
+        self._send(pgconn)
+
+    async def _connected(self) -> pq.abc.PGconn:
+        conn = self._connection
+        loop = asyncio.get_running_loop()
+        if conn is None or conn.closed:
+            conn = await psycopg.AsyncConnection.connect(
+                **connection_options(), autocommit=True, connect_timeout=_CONNECT_SECONDS
+            )
+            self._connection = conn
+            conn.pgconn.prepare(_NAME, _INSERT.encode())
+        loop.remove_reader(conn.pgconn.socket)
+        if self._prices:
+            prices = list(self._prices.values())
+            rows = orjson.dumps([one.as_json() for one in prices]).decode()
+            await conn.execute(_PRICES, [rows])
+            for one in prices:
+                self._known.add(one.version)
+                self._prices.pop(one.version, None)
+        loop.add_reader(conn.pgconn.socket, self._readable)
+        return conn.pgconn
+
+    async def _disconnect(self) -> None:
+        conn, self._connection = self._connection, None
+        if conn is None:
+            return
+        if not conn.closed:
+            loop = asyncio.get_running_loop()
+            loop.remove_reader(conn.pgconn.socket)
+            loop.remove_writer(conn.pgconn.socket)
+        await conn.close()
 
 
 _OPTIONS = frozenset(
