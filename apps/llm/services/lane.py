@@ -129,9 +129,8 @@ class Lane:
 
     async def close(self) -> None:
         """Write, settle and give back everything. Calls must have ended."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, *self._beside, return_exceptions=True)
+        await _ended(self._tasks)
+        await asyncio.gather(*self._beside, return_exceptions=True)
         await self.roster.close()
         await self.recorder.close()
         await self.purse.close()
@@ -139,6 +138,14 @@ class Lane:
         await self._peers.close()
         await self._sessions.aclose()
         self.journal.close()
+
+
+async def _ended(tasks: list[asyncio.Task[None]]) -> None:
+    """Cancel, and again where a client library took the cancelling for an error of its connection."""
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=0.5)
 
 
 _MOST_PRICES = 10_000
