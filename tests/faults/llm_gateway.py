@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 from tests.faults import processes
 from tests.faults.dying import die
@@ -75,19 +74,14 @@ def _nowhere() -> None:
 def _before_a_row() -> None:
     from apps.llm.services.recorder import Recorder
 
-    Recorder._execute = die  # type: ignore[method-assign]
+    Recorder._send = die  # type: ignore[method-assign]
 
 
 def _after_a_row() -> None:
     from apps.llm.services.recorder import Recorder
 
-    found = Recorder._execute
-
-    async def execute(self: Recorder, rows: Any) -> None:
-        await found(self, rows)
-        die()
-
-    Recorder._execute = execute  # type: ignore[method-assign]
+    # The database has said that it is committed; nobody has heard of it yet.
+    Recorder._done = die  # type: ignore[method-assign]
 
 
 def _before_a_settlement() -> None:

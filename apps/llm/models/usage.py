@@ -36,7 +36,8 @@ class UsageSource(models.TextChoices):
 
 
 class Usage(models.Model):
-    """One attempt, written once when it has ended and before the customer gets the last byte. Never changed.
+    """One attempt, written once when it has ended and before the customer gets the last byte. Never changed, unless
+    its gateway died in between: a whole answer that did not leave is taken back (`services.recovery`).
 
     A call (`call`) has a row for each account that was tried; at most one of them costs. `points` is what it is
     charged to its block, `written_off` what it came to beyond what could be charged: the block was settled, or the

@@ -115,19 +115,29 @@ async def end(
     _fill(one, end=how, error=error)
     written = lane.recorder.write(one.attempt)
     # Whoever waits for the row goes on after this.
-    written.add_done_callback(partial(_settle, lane, one, held))
+    written.add_done_callback(partial(_settle, lane, one, held, one.attempt.points))
     try:
         async with asyncio.timeout(_WRITE_SECONDS):
             is_written = await asyncio.shield(written)
     except TimeoutError:
         is_written = False
     if not is_written:
+        _withdraw(one)
         raise NotRecorded(
             "The answer could not be recorded, so it is not given out. Try again in a moment.",
             retry_after=5,
         )
     points = one.attempt.points
     return Charged(how, usage, source, points, one.attempt.total_ms)
+
+
+def _withdraw(one: Try) -> None:
+    """A whole answer is not given out without its row: the row that follows says so, and costs nothing."""
+    if not one.attempt.is_stream:
+        one.attempt.points = 0
+        one.attempt.usage, one.attempt.usage_source = Usage(), UsageSource.NONE.value
+        one.attempt.end = End.FAILED.value
+        one.attempt.error = "The database could not be reached in time."
 
 
 def _charge(lane: Lane, one: Try, held: Held | None) -> None:
@@ -144,11 +154,17 @@ def _charge(lane: Lane, one: Try, held: Held | None) -> None:
     one.attempt.written_off = max(0, over)
 
 
-def _settle(lane: Lane, one: Try, held: Held | None, written: "asyncio.Future[bool]") -> None:
-    """The row is there, or will never be: what was held for it is free again."""
-    one.slot.close()
+def _settle(
+    lane: Lane, one: Try, held: Held | None, points: int, written: "asyncio.Future[bool]"
+) -> None:
+    """The row is there, or will never be: what was held for it is free again.
+
+    A whole answer is under way until it has left (`Serving.release`): if this process dies first, it costs nothing.
+    """
+    if one.attempt.is_stream or not one.attempt.points:
+        one.slot.close()
     if held is not None:
-        lane.purse.settle(held.reservation, cost=one.attempt.points if written.result() else 0)
+        lane.purse.settle(held.reservation, cost=points if written.result() else 0)
 
 
 def _fill(one: Try, *, end: End, error: str) -> None:

@@ -9,6 +9,7 @@ from apps.llm.models import End, UsageSource
 from apps.llm.services import blocks, journal
 from apps.llm.services.attempts import Attempt
 from apps.llm.services.recorder import insert_now
+from apps.llm.services.taking_back import take_back
 from apps.providers.llm.base import Usage
 
 log = logging.getLogger(__name__)
@@ -17,13 +18,15 @@ log = logging.getLogger(__name__)
 def recover(folder: Path, *, but: str = "") -> int:
     """Write down and settle what dead processes of this machine left; says how many attempts. Safe to repeat.
 
-    The rows come before the settlement, so they are charged; a row that was written already stays as it is.
+    The rows come before the settlement, so they are charged; a stream's row that was written already stays as it is.
     """
     found = 0
     for gateway, slots, path in journal.read_dead(folder, but=but):
         attempts = [_attempt(slot) for slot in slots]
         if attempts:
             log.warning("attempts of a lost gateway", extra={"count": len(attempts)})
+            # What is noted as under way did not leave, even where its row was committed.
+            take_back([one.attempt for one in attempts if not one.is_stream])
             insert_now(attempts)
         blocks.settle_all(gateway=gateway)
         path.unlink(missing_ok=True)

@@ -16,7 +16,7 @@ from apps.llm import policies
 from apps.llm.models import End
 from apps.llm.services import charging, holding
 from apps.llm.services.admission import Admitted
-from apps.llm.services.charging import Charged
+from apps.llm.services.charging import Charged, Try
 from apps.llm.services.holding import Held
 from apps.llm.services.keeping import Said
 from apps.llm.services.lane import Lane
@@ -68,6 +68,8 @@ class Serving:
         self._waiting: list[Piece] = []
         self._is_ending = False
         self._said = Said(question)
+        # The attempt whose whole answer is on its way out.
+        self._whole: Try | None = None
         self._pictures = Pictures(held)
         self.charged: Charged | None = None
 
@@ -88,6 +90,7 @@ class Serving:
                 sent.opened.close()
             self._lane.roster.worked(sent.one.line)
             self._said.add_whole(answer)
+            self._whole = sent.one
             self._pictures.add_whole(answer)
             charged = await self._end(sent, _how_whole(answer, sent, self.admitted))
             return Whole(answer, sent.is_native, charged)
@@ -177,6 +180,8 @@ class Serving:
         """Give back what is held where nothing was charged. Safe to repeat."""
         if self._held is not None and not self._is_ending:
             self._lane.purse.settle(self._held.reservation, cost=0)
+        if self._whole is not None:
+            self._whole.slot.close()
         used = self.charged.usage if self.charged else Usage()
         self._lane.limits.correct_tokens(self._tokens, used=used.input_tokens + used.output_tokens)
         self._tokens = None
