@@ -51,10 +51,13 @@ class Plain:
         question = self._question(parsed, files, asked, exchange.name)
         async with calls.opened(lane, question, told=exchange.told) as call:
             exchange.told["x-call-id"] = str(question.call_id)
-            whole = await call.answer()
+
+            def shown(whole: Whole) -> tuple[bytes, str, Bill]:
+                bill = bill_of(call, whole.charged)
+                return *_shown(whole, parsed, bill, self._kind.operation), bill
+
+            body, content_type, bill = await call.answer(shown)
             note_sandbox(exchange, call)
-            bill = bill_of(call, whole.charged)
-            body, content_type = _shown(whole, parsed, bill, self._kind.operation)
             await exchange.answer(body, content_type=content_type, headers=cost_headers(bill))
 
     async def _read(self, exchange: Exchange) -> tuple[Any, tuple[FilePart, ...]]:

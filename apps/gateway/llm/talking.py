@@ -22,7 +22,7 @@ from apps.llm.services import calls
 from apps.llm.services.charging import Charged
 from apps.llm.services.lane import Lane
 from apps.llm.services.questions import Question
-from apps.llm.services.serving import Serving
+from apps.llm.services.serving import Serving, Whole
 from apps.providers.llm.base import Operation, Piece, Usage
 
 _STREAM = "text/event-stream; charset=utf-8"
@@ -53,15 +53,18 @@ class Talk:
                 await self._whole(exchange, call, parsed)
 
     async def _whole(self, exchange: Exchange, call: Serving, parsed: Parsed) -> None:
-        whole = await call.answer()
+        def shown(whole: Whole) -> tuple[bytes, Bill]:
+            bill = bill_of(call, whole.charged)
+            body = whole.answer.body
+            assert isinstance(body, dict)  # noqa: S101 - text answers are JSON, see Answer
+            answer = self._surface.answer(
+                body, parsed, is_native=whole.is_native, usage=whole.charged.usage, bill=bill
+            )
+            return dumps(answer), bill
+
+        body, bill = await call.answer(shown)
         note_sandbox(exchange, call)
-        bill = bill_of(call, whole.charged)
-        body = whole.answer.body
-        assert isinstance(body, dict)  # noqa: S101 - text answers are JSON, see Answer
-        shown = self._surface.answer(
-            body, parsed, is_native=whole.is_native, usage=whole.charged.usage, bill=bill
-        )
-        await exchange.answer(dumps(shown), headers=cost_headers(bill))
+        await exchange.answer(body, headers=cost_headers(bill))
 
 
 def question_of(surface: Surface, parsed: Parsed, *, asked: Asked, request_id: str) -> Question:

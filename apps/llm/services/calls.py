@@ -1,7 +1,7 @@
 """Where a call begins: admitted, priced, held for. What comes back answers it (`serving`).
 
 async with calls.opened(lane, question) as call:
-    whole = await call.answer()
+    body = await call.answer(lambda whole: whole.answer.body)
 """
 
 from collections.abc import AsyncIterator

@@ -90,7 +90,7 @@ def give_up(lane: Lane, one: Try, *, end: End, error: str) -> None:
     written.add_done_callback(lambda _: one.slot.close())
 
 
-async def end(
+def record(
     lane: Lane,
     one: Try,
     held: Held | None,
@@ -98,10 +98,10 @@ async def end(
     *,
     how: End,
     error: str = "",
-) -> Charged:
-    """Write what the attempt cost, before the customer gets the rest of it. Goes on when its caller is cancelled.
+) -> tuple[Charged, "asyncio.Future[bool]"]:
+    """What the attempt costs, and its row on its way: nothing of the rest may leave before `recorded` has returned.
 
-    Raises NotRecorded when the database could not be reached in time; the row follows when it can.
+    The row is written also when nobody waits for it any more.
     """
     # Nobody else uses the account while a row is written.
     lane.roster.free(one.line)
@@ -116,6 +116,11 @@ async def end(
     written = lane.recorder.write(one.attempt)
     # Whoever waits for the row goes on after this.
     written.add_done_callback(partial(_settle, lane, one, held, one.attempt.points))
+    return Charged(how, usage, source, one.attempt.points, one.attempt.total_ms), written
+
+
+async def recorded(one: Try, written: "asyncio.Future[bool]") -> None:
+    """The row is committed. Raises NotRecorded when it is not in time."""
     try:
         async with asyncio.timeout(_WRITE_SECONDS):
             is_written = await asyncio.shield(written)
@@ -127,8 +132,6 @@ async def end(
             "The answer could not be recorded, so it is not given out. Try again in a moment.",
             retry_after=5,
         )
-    points = one.attempt.points
-    return Charged(how, usage, source, points, one.attempt.total_ms)
 
 
 def _withdraw(one: Try) -> None:

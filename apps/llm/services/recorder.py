@@ -120,8 +120,7 @@ class Recorder:
         if not self._is_working:
             self._is_working = True
             self._idle.clear()
-            # Whatever else ends in this turn of the loop goes along.
-            loop.call_soon(self._next)
+            self._next()
         return written
 
     async def close(self) -> None:

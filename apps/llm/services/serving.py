@@ -6,7 +6,9 @@ once, with a row that says how, and with what was held given back.
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from apps.billing.services.caps import SpendLimitReached
 from apps.billing.services.credits import InsufficientCredits
@@ -27,6 +29,8 @@ from apps.llm.services.reading import written_bytes
 from apps.llm.services.trying import Sent, Tries, refusal
 from apps.providers.base import ProviderError, ProviderRefused, ProviderUnavailable
 from apps.providers.llm.base import Answer, Piece, Usage
+
+T = TypeVar("T")
 
 _GRACE_STEP_SECONDS = 0.5
 # For the end of a body whose provider has said that this was all.
@@ -74,8 +78,11 @@ class Serving:
         self.charged: Charged | None = None
 
     # -------------------------------------------------------------------------- whole
-    async def answer(self) -> Whole:
-        """The whole answer, paid for. Raises a DomainError; then nothing was charged."""
+    async def answer(self, shown: Callable[[Whole], T]) -> T:
+        """The whole answer as `shown` makes it, paid for. Raises a DomainError; then nothing was charged.
+
+        It is made while the row is written, and given out afterwards.
+        """
         while True:
             sent = await self._tries.begin()
             try:
@@ -92,8 +99,16 @@ class Serving:
             self._said.add_whole(answer)
             self._whole = sent.one
             self._pictures.add_whole(answer)
-            charged = await self._end(sent, _how_whole(answer, sent, self.admitted))
-            return Whole(answer, sent.is_native, charged)
+            return await self._shown(sent, answer, shown)
+
+    async def _shown(self, sent: Sent, answer: Answer, shown: Callable[[Whole], T]) -> T:
+        how = _how_whole(answer, sent, self.admitted)
+        self.charged, written = self._record(sent, how)
+        try:
+            made = shown(Whole(answer, sent.is_native, self.charged))
+        finally:
+            await charging.recorded(sent.one, written)
+        return made
 
     async def _read(self, sent: Sent) -> Answer:
         left = max(0.1, self._tries.deadline - time.monotonic())
@@ -274,16 +289,19 @@ class Serving:
         await self._end(sent, end, error=str(error))
 
     async def _end(self, sent: Sent, how: End, *, error: str = "") -> Charged:
+        self.charged, written = self._record(sent, how, error=error)
+        await charging.recorded(sent.one, written)
+        return self.charged
+
+    def _record(
+        self, sent: Sent, how: End, *, error: str = ""
+    ) -> tuple[Charged, "asyncio.Future[bool]"]:
         # From here on the row decides what is given back, even if nobody waits for it.
         self._is_ending = True
         sent.one.pictures = self._pictures.count
         if self._said.is_kept:
             self._lane.beside(self._said.write())
-        charged = await charging.end(
-            self._lane, sent.one, self._held, self._bounds, how=how, error=error
-        )
-        self.charged = charged
-        return charged
+        return charging.record(self._lane, sent.one, self._held, self._bounds, how=how, error=error)
 
     def _required(self) -> Sent:
         if self._sent is None:
