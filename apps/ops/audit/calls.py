@@ -34,10 +34,11 @@ CALL_CHECKS = {
           JOIN LATERAL (SELECT COALESCE(sum(u.points), 0) AS points FROM llm_usage u WHERE u.block_id = b.id) u ON true
          WHERE b.state = 'open' AND u.points > b.points
     """,
-    "attempt {0} is charged to a block of somebody else": """
-        SELECT u.attempt FROM llm_usage u JOIN llm_creditblock b ON b.id = u.block_id
-         WHERE u.workspace_id <> b.workspace_id OR u.api_key_id IS DISTINCT FROM b.api_key_id
-            OR u.user_id IS DISTINCT FROM b.user_id
+    "attempt {0} is charged to a block of somebody else, or to none": """
+        SELECT u.attempt FROM llm_usage u LEFT JOIN llm_creditblock b ON b.id = u.block_id
+         WHERE u.block_id IS NOT NULL
+           AND (u.workspace_id IS DISTINCT FROM b.workspace_id OR u.api_key_id IS DISTINCT FROM b.api_key_id
+                OR u.user_id IS DISTINCT FROM b.user_id)
     """,
     "call {0} is charged {1} times": """
         SELECT call, count(*) FROM llm_usage WHERE points > 0 GROUP BY call HAVING count(*) > 1
