@@ -215,6 +215,7 @@ def test_metrics_tell_the_state_of_the_pool(client: Client, workspace: Workspace
         'modelyard_state_readable{part="attempts"}': 1,
         'modelyard_state_readable{part="payment_events"}': 1,
         'modelyard_state_readable{part="chains"}': 1,
+        'modelyard_state_readable{part="blocks"}': 1,
     }
     assert {name: found.get(name) for name in expected} == expected
 
@@ -265,4 +266,5 @@ def test_part_that_cannot_be_read_is_left_out(client: Client):
         'modelyard_state_readable{part="attempts"}': 1,
         'modelyard_state_readable{part="payment_events"}': 1,
         'modelyard_state_readable{part="chains"}': 1,
+        'modelyard_state_readable{part="blocks"}': 1,
     }
