@@ -33,6 +33,7 @@ from apps.tasks.models import Penalty, PenaltyDay
 from tests.factories import UserFactory, api_key, gifts, owner_of, task
 from tests.factories.billing import invoice, payment, subscription
 from tests.factories.byoa import CREDENTIAL, account, own_account, seats
+from tests.llm.rows import attempt
 
 pytestmark = pytest.mark.django_db
 
@@ -123,6 +124,11 @@ def penalty_rows(workspace: Workspace) -> dict[str, Any]:
     }
 
 
+def call_rows(workspace: Workspace) -> dict[str, Any]:
+    row = attempt(workspace)
+    return {"usage": row, "creditblock": row.block, "priceversion": row.price}
+
+
 def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
     """Every page of every model in the console."""
     rows = {
@@ -149,6 +155,7 @@ def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
         "planversion": paid.plan_version,
         "seats": seats(workspace),
         **penalty_rows(workspace),
+        **call_rows(workspace),
     }
     found = [reverse("admin:index"), reverse("admin:app_list", args=["accounts"])]
     found += [reverse("ops_pool"), reverse("ops_accounts_health"), reverse("ops_own_accounts")]
@@ -263,6 +270,9 @@ def test_console_has_only_what_operators_may_change():
         "AutoTopUp",
         "Wallet",
         "Email",
+        "Usage",
+        "CreditBlock",
+        "PriceVersion",
     }
 
 
