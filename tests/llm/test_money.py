@@ -33,7 +33,7 @@ def dearest() -> tuple[dict[str, Any], int]:
         script = {"usage": {"prompt_tokens": read, "completion_tokens": WRITTEN}}
         body = asking(script, max_tokens=WRITTEN)
         shown = {name: value for name, value in body.items() if name != "model"}
-        _, read = counting.prompt_bounds(Operation.CHAT, shown, image_tokens=0)
+        read = counting.measured(Operation.CHAT, shown, image_tokens=0).most
     price = list_price(llm_model(MODEL))
     assert price is not None
     return body, price.worst(Usage(input_tokens=read, output_tokens=WRITTEN))

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from prometheus_client import Counter, Histogram
 from starlette.types import Receive, Scope, Send
@@ -23,6 +23,14 @@ log = logging.getLogger("modelyard.request")
 
 Shape = Callable[[Refusal], dict[str, Any]]
 Who = Callable[[Lane, Scope, dict[str, str]], Awaitable[Asked]]
+
+
+class Ready(NamedTuple):
+    """An answer that only needs to be sent."""
+
+    status: int
+    head: list[tuple[bytes, bytes]]
+    body: bytes
 
 
 class Exchange:
@@ -56,23 +64,46 @@ class Exchange:
         content_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        await self.begin(
-            status=status,
-            content_type=content_type,
-            headers={**(headers or {}), "content-length": str(len(body))},
-        )
-        await self._send({"type": "http.response.body", "body": body})
+        await self.give(self.ready(body, status=status, content_type=content_type, headers=headers))
+
+    def ready(
+        self,
+        body: bytes,
+        *,
+        status: int = 200,
+        content_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> Ready:
+        """All that `give` needs, with what is told by now."""
+        head = self._head(content_type, headers)
+        head.append((b"content-length", b"%d" % len(body)))
+        return Ready(status, head, body)
+
+    async def give(self, ready: Ready) -> None:
+        """Send it. There is no other answer."""
+        self.status = status = ready.status
+        await self._send({"type": "http.response.start", "status": status, "headers": ready.head})
+        await self._send({"type": "http.response.body", "body": ready.body})
+        self._note()
 
     async def begin(
         self, *, status: int = 200, content_type: str, headers: Mapping[str, str] | None = None
     ) -> None:
         """Send the head. From here on there is no other answer."""
         self.status = status
-        fields = answers.base_headers(self.name) | self.told | (dict(headers) if headers else {})
-        raw = [(_field(name), value.encode("latin-1")) for name, value in fields.items()]
-        raw.append((b"content-type", content_type.encode()))
         self._note()
-        await self._send({"type": "http.response.start", "status": status, "headers": raw})
+        head = self._head(content_type, headers)
+        await self._send({"type": "http.response.start", "status": status, "headers": head})
+
+    def _head(
+        self, content_type: str, headers: Mapping[str, str] | None
+    ) -> list[tuple[bytes, bytes]]:
+        fields = answers.base_headers(self.name) | self.told
+        if headers:
+            fields |= headers
+        head = [(_field(name), value.encode("latin-1")) for name, value in fields.items()]
+        head.append((b"content-type", content_type.encode()))
+        return head
 
     async def write(self, data: bytes, *, is_last: bool = False) -> None:
         await self._send({"type": "http.response.body", "body": data, "more_body": not is_last})
@@ -85,7 +116,7 @@ class Exchange:
         return self.status != 0
 
     def _note(self) -> None:
-        """Counted at the head of the answer: how long a stream lasts says nothing about us."""
+        """Of a stream at the head: how long it lasts says nothing about us."""
         seconds = time.monotonic() - self._started_at
         count, duration = _meters(self.route, self.status)
         count.inc()

@@ -8,7 +8,7 @@ from typing import Any
 from apps.catalog.llm.registry import llm_model
 from apps.core.errors import InvalidRequest
 from apps.gateway.llm import forms, requests
-from apps.gateway.llm.answering import Exchange
+from apps.gateway.llm.answering import Exchange, Ready
 from apps.gateway.llm.requests import Asked
 from apps.gateway.llm.sound import length_ms, longest_ms
 from apps.gateway.llm.talking import bill_of, cost_headers, note_sandbox
@@ -52,13 +52,13 @@ class Plain:
         async with calls.opened(lane, question, told=exchange.told) as call:
             exchange.told["x-call-id"] = str(question.call_id)
 
-            def shown(whole: Whole) -> tuple[bytes, str, Bill]:
+            def shown(whole: Whole) -> Ready:
                 bill = bill_of(call, whole.charged)
-                return *_shown(whole, parsed, bill, self._kind.operation), bill
+                body, content_type = _shown(whole, parsed, bill, self._kind.operation)
+                note_sandbox(exchange, call)
+                return exchange.ready(body, content_type=content_type, headers=cost_headers(bill))
 
-            body, content_type, bill = await call.answer(shown)
-            note_sandbox(exchange, call)
-            await exchange.answer(body, content_type=content_type, headers=cost_headers(bill))
+            await exchange.give(await call.answer(shown))
 
     async def _read(self, exchange: Exchange) -> tuple[Any, tuple[FilePart, ...]]:
         body = await exchange.body()
@@ -80,7 +80,7 @@ class Plain:
     ) -> Question:
         operation, body = self._kind.operation, parsed.body
         pictures = llm_model(parsed.model).image_tokens
-        least, most = counting.prompt_bounds(operation, body, image_tokens=pictures)
+        size = counting.measured(operation, body, image_tokens=pictures)
         measured = self._kind.measure(body, files)
         shown = sum(one.field.removesuffix("[]") == "image" for one in files) * pictures
         return Question(
@@ -89,15 +89,15 @@ class Plain:
             model=parsed.model,
             body=body,
             request_id=request_id,
-            least_input=least,
+            least_input=size.least,
             most=Usage(
-                input_tokens=most + shown + measured.input_tokens,
+                input_tokens=size.most + shown + measured.input_tokens,
                 audio_input_tokens=measured.input_tokens,
                 images=measured.images,
                 characters=measured.characters,
                 audio_ms=measured.audio_ms,
             ),
-            counted_input=counting.counted(operation, body, image_tokens=pictures) + shown,
+            counted_input=size.counted + shown,
             files=files,
             choices=body.get("n") or 1,
             service_mode=asked.service_mode,

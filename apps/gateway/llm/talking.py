@@ -13,7 +13,7 @@ from apps.core.errors import DomainError
 from apps.core.money import POINTS_PER_USD
 from apps.gateway.conversations import gizmos
 from apps.gateway.llm import requests
-from apps.gateway.llm.answering import Exchange
+from apps.gateway.llm.answering import Exchange, Ready
 from apps.gateway.llm.requests import Asked
 from apps.gateway.surfaces import counting
 from apps.gateway.surfaces.base import Bill, Encoder, Parsed, Surface, dumps
@@ -53,25 +53,24 @@ class Talk:
                 await self._whole(exchange, call, parsed)
 
     async def _whole(self, exchange: Exchange, call: Serving, parsed: Parsed) -> None:
-        def shown(whole: Whole) -> tuple[bytes, Bill]:
+        def shown(whole: Whole) -> Ready:
             bill = bill_of(call, whole.charged)
             body = whole.answer.body
             assert isinstance(body, dict)  # noqa: S101 - text answers are JSON, see Answer
             answer = self._surface.answer(
                 body, parsed, is_native=whole.is_native, usage=whole.charged.usage, bill=bill
             )
-            return dumps(answer), bill
+            note_sandbox(exchange, call)
+            return exchange.ready(dumps(answer), headers=cost_headers(bill))
 
-        body, bill = await call.answer(shown)
-        note_sandbox(exchange, call)
-        await exchange.answer(body, headers=cost_headers(bill))
+        await exchange.give(await call.answer(shown))
 
 
 def question_of(surface: Surface, parsed: Parsed, *, asked: Asked, request_id: str) -> Question:
     """The request in the domain's words, with what can be told of its size."""
     operation, body = surface.operation, parsed.body
     pictures = llm_model(parsed.model).image_tokens
-    least, most = counting.prompt_bounds(operation, body, image_tokens=pictures)
+    size = counting.measured(operation, body, image_tokens=pictures)
     output = next((body[name] for name in _OUTPUT_FIELDS if body.get(name) is not None), None)
     is_chat = operation is Operation.CHAT
     return Question(
@@ -80,9 +79,9 @@ def question_of(surface: Surface, parsed: Parsed, *, asked: Asked, request_id: s
         model=parsed.model,
         body=body,
         request_id=request_id,
-        least_input=least,
-        most=Usage(input_tokens=most, audio_input_tokens=_audio(body, most)),
-        counted_input=counting.counted(operation, body, image_tokens=pictures),
+        least_input=size.least,
+        most=Usage(input_tokens=size.most, audio_input_tokens=_audio(body, size.most)),
+        counted_input=size.counted,
         as_chat=None if is_chat else lambda: surface.to_chat(body),
         is_stream=parsed.is_stream,
         output_tokens=output,

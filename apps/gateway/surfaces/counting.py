@@ -5,7 +5,7 @@ use makes more tokens than there are bytes, nor, of what is read in a whole conv
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.gateway.surfaces.base import dumps
 from apps.providers.llm.base import Operation
@@ -49,14 +49,22 @@ def count(text: str) -> int:
     return -(-_size(text) // _BYTES_PER_TOKEN)
 
 
-def prompt_bounds(
-    operation: Operation, body: Mapping[str, Any], *, image_tokens: int
-) -> tuple[int, int]:
-    """The least and the most input tokens of a request in the shape of `operation`.
+class Size(NamedTuple):
+    """Input tokens of a request: the least and the most that any model can find in it, and as many as by our rule."""
 
-    A file given by its address makes the most a million: whoever holds money for it knows the model's window.
+    least: int
+    most: int
+    counted: int
+
+
+def measured(operation: Operation, body: Mapping[str, Any], *, image_tokens: int) -> Size:
+    """The size of a request in the shape of `operation`.
+
+    A file given by its address makes the most a million: whoever holds money for it knows the model's window. By our
+    rule, which is for a provider that reports nothing, a quarter of a file counts: it is mostly packing, and how much
+    of it is read nobody knows who did not read it.
     """
-    found = _measured(operation, body)
+    found = _found(operation, body)
     least = found.messages * _LEAST_PER_MESSAGE + found.text // _MOST_BYTES_PER_TOKEN + found.tokens
     most = (
         found.text
@@ -68,16 +76,10 @@ def prompt_bounds(
         + found.pictures * image_tokens
         + found.tokens
     )
-    return least, most
-
-
-def counted(operation: Operation, body: Mapping[str, Any], *, image_tokens: int) -> int:
-    """Input tokens by our rule, for a provider that reports none."""
-    found = _measured(operation, body)
     read = -(-(found.text + found.schemas) // _BYTES_PER_TOKEN)
-    # A file is mostly packing; how much of it is read nobody knows who did not read it.
     media = -(-found.media // _BYTES_PER_TOKEN)
-    return read + media + found.pictures * image_tokens + found.tokens
+    counted = read + media + found.pictures * image_tokens + found.tokens
+    return Size(least, most, counted)
 
 
 class _Found:
@@ -145,7 +147,7 @@ class _Found:
             self.text += _size(named) if isinstance(named, str) else 0
 
 
-def _measured(operation: Operation, body: Mapping[str, Any]) -> _Found:
+def _found(operation: Operation, body: Mapping[str, Any]) -> _Found:
     found = _Found()
     texts = _TEXTS.get(operation, _OTHER_TEXTS)
     for name, value in body.items():

@@ -8,6 +8,7 @@ from apps.llm.models import End, UsageSource
 from apps.providers.llm.base import Usage
 
 _ERROR_LENGTH = 300
+_NOTHING = Usage()
 
 
 @dataclass(slots=True)
@@ -30,7 +31,7 @@ class Attempt:
     price_version: str | None = None
     attempt: uuid.UUID = field(default_factory=uuid.uuid4)
     end: str = End.FAILED.value
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = _NOTHING
     usage_source: str = UsageSource.NONE.value
     points: int = 0
     written_off: int = 0

@@ -19,9 +19,6 @@ from apps.providers.llm.base import Usage
 
 log = logging.getLogger(__name__)
 
-# A customer waits no longer for the row of an answer than this; the row is written all the same.
-_WRITE_SECONDS = 30.0
-
 
 class NotRecorded(DomainError):
     """The answer was made, but what it costs cannot be written down now, so it is not given out."""
@@ -86,8 +83,7 @@ def give_up(lane: Lane, one: Try, *, end: End, error: str) -> None:
     """An attempt that gave the customer nothing: it costs nothing, and nobody waits for its row."""
     _fill(one, end=end, error=error)
     lane.roster.free(one.line)
-    written = lane.recorder.write(one.attempt)
-    written.add_done_callback(lambda _: one.slot.close())
+    lane.recorder.write(one.attempt, then=lambda _: one.slot.close())
 
 
 def record(
@@ -113,20 +109,15 @@ def record(
     one.attempt.usage, one.attempt.usage_source = usage, source.value
     _charge(lane, one, held)
     _fill(one, end=how, error=error)
-    written = lane.recorder.write(one.attempt)
-    # Whoever waits for the row goes on after this.
-    written.add_done_callback(partial(_settle, lane, one, held, one.attempt.points))
+    written = lane.recorder.write(
+        one.attempt, then=partial(_settle, lane, one, held, one.attempt.points)
+    )
     return Charged(how, usage, source, one.attempt.points, one.attempt.total_ms), written
 
 
 async def recorded(one: Try, written: "asyncio.Future[bool]") -> None:
     """The row is committed. Raises NotRecorded when it is not in time."""
-    try:
-        async with asyncio.timeout(_WRITE_SECONDS):
-            is_written = await asyncio.shield(written)
-    except TimeoutError:
-        is_written = False
-    if not is_written:
+    if not await written:
         _withdraw(one)
         raise NotRecorded(
             "The answer could not be recorded, so it is not given out. Try again in a moment.",
@@ -157,9 +148,7 @@ def _charge(lane: Lane, one: Try, held: Held | None) -> None:
     one.attempt.written_off = max(0, over)
 
 
-def _settle(
-    lane: Lane, one: Try, held: Held | None, points: int, written: "asyncio.Future[bool]"
-) -> None:
+def _settle(lane: Lane, one: Try, held: Held | None, points: int, is_written: bool) -> None:
     """The row is there, or will never be: what was held for it is free again.
 
     A whole answer is under way until it has left (`Serving.release`): if this process dies first, it costs nothing.
@@ -167,7 +156,7 @@ def _settle(
     if one.attempt.is_stream or not one.attempt.points:
         one.slot.close()
     if held is not None:
-        lane.purse.settle(held.reservation, cost=points if written.result() else 0)
+        lane.purse.settle(held.reservation, cost=points if is_written else 0)
 
 
 def _fill(one: Try, *, end: End, error: str) -> None:

@@ -6,7 +6,7 @@ while a batch is being committed are the next batch, so under load the commits c
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -24,6 +24,9 @@ _PAUSE_SECONDS = 0.5
 _CONNECT_SECONDS = 5
 # Past the database's own limit of a statement nobody answers any more.
 _LATE_SECONDS = 45.0
+# A customer waits no longer for the row of an answer than this; the row is written all the same.
+_PATIENCE_SECONDS = 30.0
+_LOOK_SECONDS = 1.0
 _NAME = b"llm_usage"
 # Classes of SQLSTATE after which the same may go well: connection, rollback, resources, intervention, objects in use.
 _PASSING = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
@@ -80,7 +83,9 @@ class Priced:
 
 class _Pending(NamedTuple):
     attempt: Attempt
-    written: "asyncio.Future[bool]"
+    then: Callable[[bool], None]
+    waiter: "asyncio.Future[bool]"
+    since: float
 
 
 class Recorder:
@@ -100,7 +105,9 @@ class Recorder:
         # So many of the waiting were in a batch that the database refused: each goes alone now.
         self._alone = 0
         self._recovering: asyncio.Task[None] | None = None
-        self._late: asyncio.TimerHandle | None = None
+        # One timer for all who wait: nearly all are answered before it looks.
+        self._looking: asyncio.TimerHandle | None = None
+        self._sent_at = 0.0
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -109,23 +116,28 @@ class Recorder:
         if price.version not in self._known:
             self._prices[price.version] = price
 
-    def write(self, attempt: Attempt) -> "asyncio.Future[bool]":
-        """True when the row is committed, False when the database refuses it, which is a fault of ours.
+    def write(self, attempt: Attempt, *, then: Callable[[bool], None]) -> "asyncio.Future[bool]":
+        """`then` hears whether the row is committed: False when the database refuses it, which is a fault of ours.
 
-        While the database is away it waits, as long as this process lives.
+        While the database is away it waits, as long as this process lives. The future says the same to whoever waits
+        for it, but False after half a minute; nobody needs to.
         """
         loop = asyncio.get_running_loop()
-        written: asyncio.Future[bool] = loop.create_future()
-        self._waiting.append(_Pending(attempt, written))
+        waiter: asyncio.Future[bool] = loop.create_future()
+        self._waiting.append(_Pending(attempt, then, waiter, loop.time()))
+        if self._looking is None:
+            self._looking = loop.call_later(_LOOK_SECONDS, self._look)
         if not self._is_working:
             self._is_working = True
             self._idle.clear()
             self._next()
-        return written
+        return waiter
 
     async def close(self) -> None:
         """Everything is written."""
         await self._idle.wait()
+        if self._looking is not None:
+            self._looking.cancel()
         await self._disconnect()
 
     # ------------------------------------------------------------------------- a batch
@@ -144,8 +156,7 @@ class Recorder:
 
     def _send(self, pgconn: pq.abc.PGconn) -> None:
         rows = orjson.dumps([one.attempt.as_json() for one in self._batch])
-        loop = asyncio.get_running_loop()
-        self._late = loop.call_later(_LATE_SECONDS, self._broken, TimeoutError("no answer"))
+        self._sent_at = asyncio.get_running_loop().time()
         try:
             pgconn.send_query_prepared(_NAME, [rows])
             self._flush(pgconn)
@@ -188,12 +199,17 @@ class Recorder:
             self._failed(failure)
 
     def _done(self, is_written: bool) -> None:
-        self._stop_waiting()
         batch, self._batch = self._batch, []
         for one in batch:
-            if not one.written.done():
-                one.written.set_result(is_written)
+            if not one.waiter.done():
+                one.waiter.set_result(is_written)
         self._next()
+        # Before whoever waits goes on: that is in the loop's next round.
+        for one in batch:
+            try:
+                one.then(is_written)
+            except Exception:
+                log.exception("what follows a row failed")
 
     def _failed(self, result: pq.abc.PGresult) -> None:
         state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
@@ -201,7 +217,6 @@ class Recorder:
             self._broken(psycopg.OperationalError(state))
         elif len(self._batch) > 1:
             # A row that the database refuses must not take the others along.
-            self._stop_waiting()
             self._alone += len(self._batch)
             self._waiting, self._batch = self._batch + self._waiting, []
             self._next()
@@ -213,15 +228,21 @@ class Recorder:
     # ------------------------------------------------------------------ the connection
     def _broken(self, error: Exception) -> None:
         """Whatever became of the batch, it can be sent again: a row that is there stays as it is."""
-        self._stop_waiting()
         log.warning("usage not written yet", extra={"error": type(error).__name__})
         # Without a batch it was idle, and the next one connects.
         self._recover(pause=_PAUSE_SECONDS if self._batch else 0, is_lost=True)
 
-    def _stop_waiting(self) -> None:
-        if self._late is not None:
-            self._late.cancel()
-            self._late = None
+    def _look(self) -> None:
+        """Nobody waits for ever: not a customer for a row, nor this for an answer of the database."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for one in (*self._batch, *self._waiting):
+            if now - one.since > _PATIENCE_SECONDS and not one.waiter.done():
+                one.waiter.set_result(False)
+        if self._batch and self._recovering is None and now - self._sent_at > _LATE_SECONDS:
+            self._broken(TimeoutError("no answer"))
+        is_waited_for = self._batch or self._waiting
+        self._looking = loop.call_later(_LOOK_SECONDS, self._look) if is_waited_for else None
 
     def _recover(self, *, pause: float, is_lost: bool = False) -> None:
         if self._recovering is None:

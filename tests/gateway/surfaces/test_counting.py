@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from apps.gateway.surfaces.counting import count, counted, prompt_bounds
+from apps.gateway.surfaces.counting import count, measured
 from apps.providers.llm.base import Operation
 
 CHAT = Operation.CHAT
@@ -83,19 +83,18 @@ CASES = [
 def test_what_is_read_is_counted(
     operation: Operation, body: dict[str, Any], bounds: tuple[int, int], tokens: int
 ):
-    assert prompt_bounds(operation, body, image_tokens=100) == bounds
-    assert counted(operation, body, image_tokens=100) == tokens
+    assert measured(operation, body, image_tokens=100) == (*bounds, tokens)
 
 
 def test_a_call_of_a_tool_is_counted_as_it_is_written():
     called = {"id": "1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     body = {"messages": [{"role": "assistant", "content": None, "tool_calls": [called]}]}
-    least, most = prompt_bounds(CHAT, body, image_tokens=0)
-    assert (least, most) == (3 + 71 // 12, 71 + 64)
+    size = measured(CHAT, body, image_tokens=0)
+    assert (size.least, size.most) == (3 + 71 // 12, 71 + 64)
 
 
 def test_any_depth_is_counted_without_going_deep():
     nested: Any = "abcd"
     for _ in range(100_000):
         nested = [nested]
-    assert counted(CHAT, chat(nested), image_tokens=0) == 1
+    assert measured(CHAT, chat(nested), image_tokens=0).counted == 1

@@ -65,15 +65,15 @@ def test_a_request_is_understood_or_refused(surface: Surface, body: Any):
         parsed = surface.parse(asked(surface, **body) if isinstance(body, dict) else body)
     except InvalidRequest:
         return
-    least, most = counting.prompt_bounds(surface.operation, parsed.body, image_tokens=100)
-    assert least >= 0
-    assert counting.counted(surface.operation, parsed.body, image_tokens=100) <= most
+    size = counting.measured(surface.operation, parsed.body, image_tokens=100)
+    assert size.least >= 0
+    assert size.counted <= size.most
     try:
         chat = surface.to_chat(parsed.body)
     except InvalidRequest:
         return
     SURFACES[Operation.CHAT].parse({"model": "m", **chat})
-    counting.prompt_bounds(Operation.CHAT, chat, image_tokens=100)
+    counting.measured(Operation.CHAT, chat, image_tokens=100)
 
 
 @settings(max_examples=300, deadline=None)
@@ -114,4 +114,4 @@ def test_very_many_messages_are_taken():
         part = {"type": "text", "text": "abcd"}
         messages = [{"role": "user", "content": [part]} for _ in range(100_000)]
         body = surface.parse(asked(surface, messages=messages)).body
-        assert counting.counted(operation, body, image_tokens=0) == 100_000
+        assert counting.measured(operation, body, image_tokens=0).counted == 100_000
