@@ -34,25 +34,22 @@ _PASSING = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
 # Charged only to a block that is open, and it stays open until this commits: whoever settles it waits for the lock. An
 # attempt that comes too late costs nothing, but says so. Says of every attempt what it was charged.
 _INSERT = """
-WITH given AS (
-    SELECT * FROM json_to_recordset($1::json) AS v (
+INSERT INTO llm_usage (attempt, call, number, workspace_id, api_key_id, user_id, block_id, account_id, price_id, model,
+    operation, provider, service_mode, is_stream, "end", usage_source, input_tokens, cached_tokens, output_tokens,
+    reasoning_tokens, units, points, written_off, first_ms, total_ms, request_id, error)
+SELECT attempt, call, number, workspace_id, api_key_id, user_id, block_id, account_id, price_id, model,
+    operation, provider, service_mode, is_stream, "end", usage_source, input_tokens, cached_tokens, output_tokens,
+    reasoning_tokens, units, CASE WHEN charged.id IS NULL THEN 0 ELSE points END,
+    written_off + CASE WHEN charged.id IS NULL THEN points ELSE 0 END, first_ms, total_ms, request_id, error
+  FROM json_to_recordset($1::json) AS given (
         attempt uuid, call uuid, number smallint, workspace_id bigint, api_key_id bigint, user_id bigint, block_id uuid,
         account_id bigint, price_id text, model text, operation text, provider text, service_mode text,
         is_stream boolean, "end" text, usage_source text, input_tokens bigint, cached_tokens bigint,
         output_tokens bigint, reasoning_tokens bigint, units jsonb, points bigint, written_off bigint, first_ms int,
         total_ms int, request_id text, error text)
-), charged AS MATERIALIZED (
-    SELECT id FROM llm_creditblock WHERE id IN (SELECT block_id FROM given) AND state = 'open'
-     ORDER BY id FOR KEY SHARE
-)
-INSERT INTO llm_usage (attempt, call, number, workspace_id, api_key_id, user_id, block_id, account_id, price_id, model,
-    operation, provider, service_mode, is_stream, "end", usage_source, input_tokens, cached_tokens, output_tokens,
-    reasoning_tokens, units, points, written_off, first_ms, total_ms, request_id, error)
-SELECT given.attempt, call, number, workspace_id, api_key_id, user_id, block_id, account_id, price_id, model,
-    operation, provider, service_mode, is_stream, "end", usage_source, input_tokens, cached_tokens, output_tokens,
-    reasoning_tokens, units, CASE WHEN charged.id IS NULL THEN 0 ELSE points END,
-    written_off + CASE WHEN charged.id IS NULL THEN points ELSE 0 END, first_ms, total_ms, request_id, error
-  FROM given LEFT JOIN charged ON charged.id = given.block_id
+  LEFT JOIN LATERAL (
+        SELECT id FROM llm_creditblock AS block WHERE block.id = given.block_id AND state = 'open' FOR KEY SHARE
+       ) AS charged ON true
 ON CONFLICT (attempt) DO NOTHING
 """
 _PRICES = """
@@ -155,7 +152,7 @@ class Recorder:
             self._send(self._connection.pgconn)
 
     def _send(self, pgconn: pq.abc.PGconn) -> None:
-        rows = orjson.dumps([one.attempt.as_json() for one in self._batch])
+        rows = _rows([one.attempt for one in self._batch])
         self._sent_at = asyncio.get_running_loop().time()
         try:
             pgconn.send_query_prepared(_NAME, [rows])
@@ -295,6 +292,17 @@ class Recorder:
         await conn.close()
 
 
+def _rows(attempts: list[Attempt]) -> bytes:
+    """JSON for `_INSERT`, in the order in which whoever settles blocks locks them."""
+    if len(attempts) > 1:
+        attempts.sort(key=_block)
+    return orjson.dumps([one.as_json() for one in attempts])
+
+
+def _block(attempt: Attempt) -> int:
+    return attempt.block_id.int if attempt.block_id else 0
+
+
 _OPTIONS = frozenset(
     {
         "host", "port", "dbname", "user", "password", "sslmode", "sslrootcert", "sslcert", "sslkey", "options",
@@ -314,6 +322,6 @@ def insert_now(attempts: Sequence[Attempt]) -> None:
     for one in attempts:
         try:
             with transaction.atomic(), connection.cursor() as cursor:
-                cursor.execute(statement, [orjson.dumps([one.as_json()]).decode()])
+                cursor.execute(statement, [_rows([one]).decode()])
         except (IntegrityError, DataError):
             log.exception("usage refused", extra={"attempt": str(one.attempt)})
