@@ -8,7 +8,6 @@ import ipaddress
 import logging
 import threading
 import time
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -20,6 +19,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from apps.core.errors import RateLimited
+from apps.core.values import frozen
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ _paused_until = 0.0
 _start = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Allowance:
     """A caller's minute, or longer window, after a request was counted: what the standard headers say."""
 
@@ -100,7 +100,7 @@ def forgive(allowance: Allowance) -> None:
         _alone().incr(allowance.name, allowance.window_seconds, -1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """A caller's present window: the name under which all processes count it, and when it ends."""
 

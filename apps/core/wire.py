@@ -1,13 +1,15 @@
 """One HTTP exchange as plain data, for code that decides what to send without sending it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import orjson
 
+from apps.core.values import frozen
 
-@dataclass(frozen=True)
+
+@frozen
 class Request:
     """What to send. `timeout_seconds` is for the whole exchange, `max_bytes` for the decoded answer.
 
@@ -24,7 +26,7 @@ class Request:
     redirects: int = 0
 
 
-@dataclass(frozen=True)
+@frozen
 class Response:
     """What came back, whatever the status. Header names are in lower case."""
 

@@ -3,8 +3,9 @@
 The published table (docs/llm/billing.md) says the same in words; tests hold the two together.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from apps.core.values import frozen
 from apps.llm.models import End, UsageSource
 from apps.providers.llm.base import Usage
 
@@ -19,7 +20,7 @@ FREE = frozenset({End.REFUSED, End.FAILED})
 _BROKEN = frozenset({End.UPSTREAM_CUT, End.TIMED_OUT, End.GATEWAY_LOST})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bounds:
     """What is certain of a call before it is made, and our own count of what it asks.
 

@@ -7,19 +7,20 @@ chat shape or, when the provider speaks the customer's own interface (`is_native
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, ClassVar, Protocol
 
 import orjson
 
 from apps.core.refusals import Refusal
+from apps.core.values import frozen
 from apps.providers.llm.base import Operation, Piece, Usage
 
 COMMENT = b": keep-alive\n\n"
 DONE = b"data: [DONE]\n\n"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parsed:
     """A request that was checked.
 
@@ -35,7 +36,7 @@ class Parsed:
     wants_usage: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bill:
     """What the customer paid: `usd` is the exact decimal, `usage_source` is reported, counted or none."""
 

@@ -1,7 +1,5 @@
 """Whether a call may be made at all: model, plan, key, pool. Decides in memory; nothing is held yet."""
 
-from dataclasses import dataclass
-
 from django.conf import settings
 
 from apps.accounts.policies import Feature
@@ -9,6 +7,7 @@ from apps.catalog.llm.model import LlmKind, LlmModel, LlmRoute
 from apps.catalog.llm.registry import llm_model
 from apps.catalog.registry import InvalidModel
 from apps.core.errors import DomainError, InvalidRequest, PlanRequired
+from apps.core.values import frozen
 from apps.llm.services.questions import Question
 
 _PLAN_WORDS = "is available from the Developer plan up, or on an own account."
@@ -30,7 +29,7 @@ class Disabled(DomainError):
     type = "scope_denied"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Admitted:
     """What will answer a call, and from which pool."""
 

@@ -59,8 +59,7 @@ async def opened(
     )
     held = None
     try:
-        # What is free needs no block, and no credits either.
-        if price is not None and price.worst(limits.most):
+        if price is not None:
             held = await holding.hold(lane, question, price, limits)
     except BaseException:
         lane.limits.correct_tokens(tokens, used=0)

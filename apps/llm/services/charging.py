@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from apps.core.errors import DomainError
+from apps.core.values import frozen
 from apps.llm import policies
 from apps.llm.models import End, UsageSource
 from apps.llm.services import noting
@@ -26,7 +27,7 @@ class NotRecorded(DomainError):
     type = "internal_error"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Charged:
     """What a call came to, as its row says it."""
 

@@ -30,15 +30,19 @@ class Held:
         return self.reservation.points
 
 
-async def hold(lane: Lane, question: Question, price: LlmPrice, bounds: Bounds) -> Held:
+async def hold(lane: Lane, question: Question, price: LlmPrice, bounds: Bounds) -> Held | None:
     """Set the worst case aside, or where that is not there, what there is, and then the answer ends when it is used up.
 
-    Raises InsufficientCredits or SpendLimitReached: there is too little even for the beginning of an answer, or the
-    caller asked for a whole one of a certain length.
+    None for what is free: it needs no block, and no credits either. Raises InsufficientCredits or SpendLimitReached:
+    there is too little even for the beginning of an answer, or the caller asked for a whole one of a certain length.
     """
     worst = price.worst(bounds.most)
-    least = _least(question, price, bounds, worst)
-    reservation = await lane.purse.reserve(question.identity, wanted=worst, least=least)
+    if not worst:
+        return None
+    reservation = lane.purse.at_once(question.identity, wanted=worst)
+    if reservation is None:
+        least = _least(question, price, bounds, worst)
+        reservation = await lane.purse.reserve(question.identity, wanted=worst, least=least)
     output = None if reservation.points >= worst else affordable(price, bounds, reservation.points)
     return Held(reservation, price, bounds, output)
 

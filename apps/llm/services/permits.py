@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from apps.core.shared_counts import SharedCounts
 from apps.core.throttling import Window
+from apps.core.values import frozen
 
 # Of what is left of a window a process takes this part, so that the others find some.
 _PART = 32
@@ -28,7 +29,7 @@ class _Stock:
     gone: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Permit:
     """`granted`: it may be. `used` is the window's count as the caller is told it; None: nobody could count."""
 

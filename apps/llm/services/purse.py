@@ -98,6 +98,12 @@ class Purse:
         self._looked_at = time.monotonic()
 
     # ------------------------------------------------------------------ for calls
+    def at_once(self, identity: Identity, *, wanted: int) -> Reservation | None:
+        """Set `wanted` points aside from a block that is here; None: `reserve` has to get one."""
+        owner = _owner(identity)
+        pot = self._pots.get(owner)
+        return None if pot is None or pot.wishes else self._from(pot, owner, wanted)
+
     async def reserve(self, identity: Identity, *, wanted: int, least: int) -> Reservation:
         """Set `wanted` points aside, or as much as there is if that is at least `least`.
 

@@ -2,16 +2,17 @@
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from apps.accounts.selectors import Identity
 from apps.core.errors import InvalidRequest
+from apps.core.values import frozen
 from apps.llm.policies import Bounds
 from apps.providers.llm.base import FilePart, Operation, Usage
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Question:
     """What somebody wants answered.
 

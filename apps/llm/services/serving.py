@@ -7,12 +7,12 @@ once, with a row that says how, and with what was held given back.
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from apps.billing.services.caps import SpendLimitReached
 from apps.billing.services.credits import InsufficientCredits
 from apps.core.errors import DomainError
+from apps.core.values import frozen
 from apps.core.wire import NoAnswer
 from apps.llm import policies
 from apps.llm.models import End
@@ -38,7 +38,7 @@ _LAST_SECONDS = 1.0
 _LEFT = "Nobody waited for an answer."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Whole:
     """A whole answer and what it cost. `is_native`: it has the shape of the question's own operation."""
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Protocol
 
+from apps.core.values import frozen
 from apps.core.wire import Request, Response
 from apps.providers.base import Access, ProviderError
 
@@ -44,7 +45,7 @@ class FilePart:
     data: bytes = dataclasses.field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One attempt to have something answered.
 
@@ -61,7 +62,7 @@ class Call:
     max_bytes: int = 64 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Usage:
     """What was used, as far as the provider says.
 
@@ -81,7 +82,7 @@ class Usage:
     audio_ms: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """A whole answer in the operation's shape: JSON, or bytes with their type (speech, plain text)."""
 
