@@ -49,7 +49,7 @@ _STREAMING = re.compile(
 
 
 def _is_streaming(path: str) -> bool:
-    return _STREAMING.fullmatch(path) is not None
+    return path.startswith("/v1/") or _STREAMING.fullmatch(path) is not None
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

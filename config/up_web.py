@@ -22,6 +22,7 @@ def serve(listener: socket) -> None:
     config = uvicorn.Config(
         "config.up_web:application",
         factory=True,
+        http="apps.gateway.http:Protocol",
         timeout_graceful_shutdown=2,
         access_log=False,  # the application writes its own, with request ids
         log_level="warning",

@@ -1,6 +1,7 @@
 """Where an account's provider is and what opens it, looked at before anything is sent there."""
 
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from apps.providers.base import Access, AccountNeedsOwner, BadCredentials, Need
@@ -8,8 +9,13 @@ from apps.providers.base import Access, AccountNeedsOwner, BadCredentials, Need
 
 def url(access: Access, path: str, *, default: str = "") -> str:
     """The path below the account's address, or below `default` where it has none. Raises AccountNeedsOwner."""
+    return _below(access.base_url or default, path)
+
+
+@lru_cache(maxsize=4096)
+def _below(address: str, path: str) -> str:
     try:
-        parts = urlsplit(access.base_url or default)
+        parts = urlsplit(address)
         is_usable = parts.scheme in ("http", "https") and bool(parts.hostname)
     except ValueError:
         is_usable = False

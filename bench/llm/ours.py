@@ -61,7 +61,8 @@ def gateway(place: Place, served: Customer, *, workers: int = WORKERS) -> Iterat
     port = free_port()
     command = [
         sys.executable, "-m", "uvicorn", "config.asgi:application", "--host", "127.0.0.1", "--port", str(port),
-        "--workers", str(workers), "--no-proxy-headers", "--no-server-header", "--no-access-log",
+        "--workers", str(workers), "--http", "apps.gateway.http:Protocol",
+        "--no-proxy-headers", "--no-server-header", "--no-access-log",
         "--log-level", "warning", "--timeout-graceful-shutdown", "30",
     ]  # fmt: skip
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "bench.settings"}

@@ -18,7 +18,7 @@ _WARM_CONNECTIONS = 16
 class Plan:
     """How long and how often."""
 
-    rounds: int = 3
+    rounds: int = 5
     seconds: float = 1.2
     warm_seconds: float = 5.0  # Node compiles for seconds what is asked often
     connections: tuple[int, ...] = (1, 16, 64)

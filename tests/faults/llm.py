@@ -88,7 +88,8 @@ class Gateways:
 def gateways(platform: Platform) -> Iterator[Gateways]:
     port = free_port()
     server = [
-        sys.executable, "-m", "uvicorn", "config.asgi:application", "--port", str(port), "--workers", str(_GATEWAYS),
+        sys.executable, "-m", "uvicorn", "config.asgi:application", "--http", "apps.gateway.http:Protocol",
+        "--port", str(port), "--workers", str(_GATEWAYS),
         "--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "5",
     ]  # fmt: skip
     kept = {

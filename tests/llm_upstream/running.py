@@ -46,7 +46,7 @@ class Running:
     def __init__(self, app: Callable[..., Any]) -> None:
         config = uvicorn.Config(
             app, host="127.0.0.1", port=0, log_level="error", timeout_graceful_shutdown=1,
-            server_header=False, proxy_headers=False, access_log=False,
+            server_header=False, proxy_headers=False, access_log=False, http="apps.gateway.http:Protocol",
         )  # fmt: skip
         self._server = uvicorn.Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from apps.core import metrics, refusals
 from apps.core.refusals import Refusal
 from apps.core.request_ids import request_id
 from apps.gateway import answers
+from apps.gateway.http import EXTENSION, WholeAnswer
 from apps.gateway.llm import requests
 from apps.gateway.llm.lanes import Lanes
 from apps.gateway.llm.requests import Asked, ClientLeft
@@ -26,23 +27,26 @@ Who = Callable[[Lane, Scope, dict[str, str]], Awaitable[Asked]]
 
 
 class Ready(NamedTuple):
-    """An answer that only needs to be sent."""
+    """An answer that only needs to be sent: in `body` all of it where the server takes it so, and then no `head`."""
 
     status: int
-    head: list[tuple[bytes, bytes]]
+    head: list[tuple[bytes, bytes]] | None
     body: bytes
 
 
 class Exchange:
     """One request, and what goes back: headers in front, an answer once."""
 
-    __slots__ = ("_receive", "_send", "_started_at", "name", "route", "scope", "status", "told")
+    __slots__ = (
+        "_receive", "_send", "_started_at", "_way_out", "name", "route", "scope", "status", "told",
+    )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, route: str) -> None:
         self.scope = scope
         self._receive = receive
         self._send = send
         self._started_at = time.monotonic()
+        self._way_out: WholeAnswer | None = (scope.get("extensions") or {}).get(EXTENSION)
         self.route = route
         self.name = _request_id(scope)
         self.told: dict[str, str] = {}
@@ -77,13 +81,19 @@ class Exchange:
         """All that `give` needs, with what is told by now."""
         head = self._head(content_type, headers)
         head.append((b"content-length", b"%d" % len(body)))
+        if self._way_out is not None:
+            return Ready(status, None, self._way_out.written(status, head, body))
         return Ready(status, head, body)
 
     async def give(self, ready: Ready) -> None:
         """Send it. There is no other answer."""
-        self.status = status = ready.status
-        await self._send({"type": "http.response.start", "status": status, "headers": ready.head})
-        await self._send({"type": "http.response.body", "body": ready.body})
+        status, head, body = ready
+        self.status = status
+        if self._way_out is not None:
+            await self._way_out.send(body)
+        else:
+            await self._send({"type": "http.response.start", "status": status, "headers": head})
+            await self._send({"type": "http.response.body", "body": body})
         self._note()
 
     async def begin(

@@ -85,6 +85,7 @@ def give_up(lane: Lane, one: Try, *, end: End, error: str) -> None:
     _fill(one, end=end, error=error)
     lane.roster.free(one.line)
     lane.recorder.write(one.attempt, then=lambda _: one.slot.close())
+    noting.note(one.attempt)
 
 
 def record(
@@ -113,6 +114,7 @@ def record(
     written = lane.recorder.write(
         one.attempt, then=partial(_settle, lane, one, held, one.attempt.points)
     )
+    noting.note(one.attempt)
     return Charged(how, usage, source, one.attempt.points, one.attempt.total_ms), written
 
 
@@ -164,4 +166,3 @@ def _fill(one: Try, *, end: End, error: str) -> None:
     one.attempt.end = end.value
     one.attempt.error = error
     one.attempt.total_ms = round((time.monotonic() - one.started_at) * 1000)
-    noting.note(one.attempt)
