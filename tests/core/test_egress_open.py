@@ -50,10 +50,17 @@ def _says(*answers: bytes) -> Iterator[tuple[str, list[int]]]:
         yield f"http://127.0.0.1:{port}/", counts
 
 
+async def _pieces(opened: Opened) -> list[bytes]:
+    found = []
+    while piece := await opened.read(idle_seconds=5):
+        found.append(piece)
+    return found
+
+
 async def _ask(session: Session, url: str, method: str = "POST") -> bytes:
     opened = await session.open(Request(method, url, body=b"{}"), seconds=5)
     try:
-        return b"".join([piece async for piece in opened.pieces(idle_seconds=5)])
+        return b"".join(await _pieces(opened))
     finally:
         opened.close()
 
@@ -132,7 +139,7 @@ def test_pieces_come_as_they_are_sent(run: Run[Any]):
             opened = await session.open(Request("POST", url), seconds=5)
             pieces = [await opened.read(idle_seconds=5)]
             told.set()
-            pieces += [piece async for piece in opened.pieces(idle_seconds=5)]
+            pieces += await _pieces(opened)
             opened.close()
             return pieces
 
@@ -156,7 +163,7 @@ def test_what_came_before_an_answer_broke_off_is_read(run: Run[Any], answer: byt
             found, opened = b"", None
             try:
                 opened = await session.open(Request("POST", url), seconds=5)
-                async for piece in opened.pieces(idle_seconds=5):
+                while piece := await opened.read(idle_seconds=5):
                     found += piece
             except NoAnswer as error:
                 return found, str(error), error.sent
@@ -221,7 +228,7 @@ def test_server_that_sends_faster_than_we_read_is_held_back(run: Run[Any]):
             opened = await session.open(Request("POST", url), seconds=5)
             await asyncio.to_thread(stuck.wait, 5)
             before, received = sum(sent), 0
-            async for piece in opened.pieces(idle_seconds=5):
+            while piece := await opened.read(idle_seconds=5):
                 received += len(piece)
             opened.close()
             return before, received

@@ -2,7 +2,6 @@
 
 import asyncio
 import zlib
-from collections.abc import AsyncIterator
 from functools import lru_cache
 
 from django.conf import settings
@@ -43,18 +42,16 @@ class Opened:
         return self._answer.headers.get("content-type", "")
 
     async def read(self, *, idle_seconds: float) -> bytes:
-        """What has come of the body; empty at its end. Raises NoAnswer as `pieces` does."""
+        """What has come of the body, or comes next; empty at its end.
+
+        Raises NoAnswer when it breaks off, or when nothing comes for so long.
+        """
         try:
             return await self._connection.read(self._loop.time() + idle_seconds)
         except TimeoutError:
             raise NoAnswer(exchange.TOO_SLOW, sent=True) from None
         except Broken:
             raise NoAnswer("The answer broke off.", sent=True) from None
-
-    async def pieces(self, *, idle_seconds: float) -> AsyncIterator[bytes]:
-        """The body as it arrives. Raises NoAnswer when it breaks off, or when nothing comes for so long."""
-        while piece := await self.read(idle_seconds=idle_seconds):
-            yield piece
 
     async def whole(self, *, seconds: float) -> Response:
         """All of it. Raises NoAnswer when it breaks off, takes longer or is too large."""
