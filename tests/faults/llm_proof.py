@@ -78,8 +78,8 @@ def figures(found: Books) -> dict[str, object]:
         "statuses": dict(Counter(one.status for one in found.seen)),
         "ends": dict(ends),
         "most_words_beyond": max(beyond, default=0),
-        # The process died between the commit of the row and the last byte.
-        "recorded_in_the_moment_of_death": len(unread),
+        # The process died between the note of a stream's first piece and its leaving.
+        "noted_in_the_moment_of_death": len(unread),
         "paid_points": found.paid,
     }
 
@@ -135,10 +135,11 @@ def _nothing_else_is_charged(found: Books) -> Iterator[str]:
 
 
 def _was_about_to_go(one: Seen, row: Row) -> bool:
-    """A row is committed, and a piece noted, before it leaves: the process may have died in between."""
-    if row.end == "completed":
-        return True
-    return one.wish.is_stream and row.end == "gateway_lost" and row.written <= _ONE_PIECE
+    """A piece of a stream is noted before it leaves: the process may have died in between.
+
+    A whole answer that did not leave costs nothing, also where its row was committed.
+    """
+    return one.wish.is_stream and row.written <= _ONE_PIECE
 
 
 def _every_row_costs_its_tokens(found: Books) -> Iterator[str]:
