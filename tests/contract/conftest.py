@@ -8,6 +8,7 @@ import pytest
 
 from apps.accounts.models import Workspace
 from apps.byoa import selectors as byoa
+from apps.tasks.models import Status, Task
 from apps.tasks.services.dispatch import dispatch
 from apps.tasks.services.remote.pump import Pump
 from tests.api.conftest import Caller, caller_of
@@ -17,6 +18,9 @@ from tests.factories.own import operators
 from tests.tasks.midjourney.conftest import QUICK
 from tests.tasks.remote.conftest import due_now
 from tests.tasks.rows import plan
+
+# A slow machine may need more than the two that submit and poll.
+_MOST_ROUNDS = 6
 
 
 @pytest.fixture(autouse=True)
@@ -93,12 +97,18 @@ def public_pool(db: None, bridge: RunningBridge) -> RunningBridge:
 
 @pytest.fixture
 def work() -> Callable[..., None]:
-    """Whatever waits is done."""
+    """Whatever waits is done: so many rounds, or at least two, and more while a provider is still at work."""
 
-    def go(rounds: int = 2, *, seconds: float = 20) -> None:
-        for _ in range(rounds):
+    def go(rounds: int | None = None, *, seconds: float = 20) -> None:
+        for number in range(rounds or _MOST_ROUNDS):
             due_now()
             dispatch()
             Pump().run(seconds=seconds)
+            if rounds is None and number and not _is_at_work():
+                return
 
     return go
+
+
+def _is_at_work() -> bool:
+    return Task.objects.across_workspaces().filter(status=Status.PROCESSING).exists()
