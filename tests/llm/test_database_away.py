@@ -10,6 +10,7 @@ import pytest
 from django.db import connection
 from psycopg import sql
 
+from apps.llm.services import recorder
 from apps.ops.audit import differences
 from tests.llm.service import Service, wait_for
 
@@ -73,6 +74,26 @@ def test_an_answer_waits_for_its_row(service: Service, server: Server, stream: b
     assert not stream or answer.text.endswith("data: [DONE]\n\n")
     assert [(row.end, row.points) for row in service.usage()] == [("completed", COST)]
     assert service.spent() == COST
+
+
+def test_an_answer_without_its_row_in_time_is_not_given_out_and_free(
+    service: Service, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder, "_PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(recorder, "_LOOK_SECONDS", 0.05)
+    with ThreadPoolExecutor() as asking_meanwhile:
+        call = asking_meanwhile.submit(service.chat, {"before": 0.3})
+        wait_for(lambda: service.provider.under_way == 1)
+        with away(server):
+            answer = call.result()
+
+    assert answer.status_code == 500
+    assert answer.json()["error"]["type"] == "internal_error"
+    assert "choices" not in answer.json()
+    assert [(row.end, row.points) for row in service.usage_when(1)] == [("failed", 0)]
+    service.settled()
+    assert service.spent() == 0
+    assert differences() == []
 
 
 def test_calls_are_refused_while_nobody_can_say_what_is_left(

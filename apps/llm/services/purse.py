@@ -109,12 +109,10 @@ class Purse:
 
         Raises InsufficientCredits or SpendLimitReached.
         """
-        owner = _owner(identity)
-        pot = self._pots.get(owner)
-        if pot is None:
-            pot = self._pots[owner] = _Pot()
-        if not pot.wishes and (found := self._from(pot, owner, wanted)) is not None:
+        if (found := self.at_once(identity, wanted=wanted)) is not None:
             return found
+        owner = _owner(identity)
+        pot = self._pots.setdefault(owner, _Pot())
         future: asyncio.Future[Reservation] = asyncio.get_running_loop().create_future()
         wish = _Wish(wanted, least, future)
         pot.wishes.append(wish)

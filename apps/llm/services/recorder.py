@@ -32,7 +32,7 @@ _NAME = b"llm_usage"
 _PASSING = frozenset({"08", "40", "53", "55", "57", "58", "XX"})
 
 # Charged only to a block that is open, and it stays open until this commits: whoever settles it waits for the lock. An
-# attempt that comes too late costs nothing, but says so. Says of every attempt what it was charged.
+# attempt that comes too late costs nothing, but says so.
 _INSERT = """
 INSERT INTO llm_usage (attempt, call, number, workspace_id, api_key_id, user_id, block_id, account_id, price_id, model,
     operation, provider, service_mode, is_stream, "end", usage_source, input_tokens, cached_tokens, output_tokens,
