@@ -1,22 +1,27 @@
 """Whole answers that leave in one write: what stands on the wire, and that a connection goes on as uvicorn means it."""
 
+import fcntl
 import socket
+import termios
 from collections.abc import Iterator
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from apps.gateway.http import EXTENSION
+from apps.gateway.http import EXTENSION, ShortWay
 from tests.llm_upstream.running import Running
 
 BODY = b'{"path":"%s"}'
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with its path, whole where that is possible; /lines tries to smuggle a header in."""
+    """Answers with its path, whole where that is possible; /lines tries to smuggle a header in, /echo says the body."""
     way_out = scope.get("extensions", {}).get(EXTENSION)
     body = BODY % scope["raw_path"]
     head = [(b"x-way", b"whole" if way_out else b"asgi"), (b"content-length", b"%d" % len(body))]
+    if scope["path"] == "/echo":
+        await echo(way_out, receive)
+        return
     if scope["path"] == "/lines":
         head.append((b"x-more", b"a\r\nset-cookie: b=c"))
     if way_out is not None:
@@ -24,6 +29,20 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         return
     await send({"type": "http.response.start", "status": 200, "headers": head})
     await send({"type": "http.response.body", "body": body})
+
+
+async def echo(short: ShortWay, receive: Receive) -> None:
+    """The body, and how it came: at once, or by ASGI's messages."""
+    arrived, way = short.arrived(), b"short"
+    if arrived is None:
+        arrived, way = b"", b"asgi"
+        while True:
+            message = await receive()
+            arrived += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+    head = [(b"x-in", way), (b"content-length", b"%d" % len(arrived))]
+    await short.send(short.written(200, head, arrived))
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +59,17 @@ def connection(port: int) -> Iterator[socket.socket]:
 
 def asked(path: str, *fields: str, method: str = "GET", version: str = "1.1") -> bytes:
     return "\r\n".join([f"{method} {path} HTTP/{version}", "host: a", *fields, "", ""]).encode()
+
+
+def posted(body: bytes, *fields: str, length: int | None = None) -> bytes:
+    length = len(body) if length is None else length
+    return asked("/echo", *fields, f"content-length: {length}", method="POST") + body
+
+
+def wait_until_read(connection: socket.socket) -> None:
+    """The server has taken what was sent: nothing of it is left on its way."""
+    while fcntl.ioctl(connection, termios.TIOCOUTQ, b"\0" * 4) != b"\0" * 4:
+        continue
 
 
 def read(connection: socket.socket, *, until: bytes) -> bytes:
@@ -107,3 +137,37 @@ def test_an_answer_to_head_goes_the_usual_way(connection: socket.socket):
 
     assert b"x-way: asgi" in head
     assert body == b""
+
+
+def test_a_body_that_came_with_its_head_is_not_waited_for(connection: socket.socket):
+    for body in (b"one", b"another"):
+        connection.sendall(posted(body))
+        assert b"x-in: short" in read(connection, until=b"\r\n\r\n" + body)
+
+
+def test_a_body_that_comes_later_is_received(connection: socket.socket):
+    whole = posted(b"x" * 500_000)
+    connection.sendall(whole[:200])
+    wait_until_read(connection)
+    connection.sendall(whole[200:])
+
+    answer = read(connection, until=b"x" * 500_000)
+
+    assert b"x-in: asgi" in answer
+
+
+def test_who_asks_before_sending_a_body_is_told_to(connection: socket.socket):
+    connection.sendall(posted(b"", "expect: 100-continue", length=3))
+    assert read(connection, until=b"\r\n\r\n").startswith(b"HTTP/1.1 100")
+
+    connection.sendall(b"abc")
+
+    assert read(connection, until=b"abc").endswith(b"\r\n\r\nabc")
+
+
+def test_bodies_of_requests_sent_at_once_stay_apart(connection: socket.socket):
+    connection.sendall(posted(b"first") + posted(b"second") + posted(b"", "connection: close"))
+
+    answers = read_all(connection)
+
+    assert [answers.count(one) for one in (b"\r\n\r\nfirst", b"\r\n\r\nsecond")] == [1, 1]

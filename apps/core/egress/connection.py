@@ -9,6 +9,8 @@ from typing import cast
 
 import httptools
 
+from apps.core.writing import Writer
+
 # Of all header fields of an answer together, with those of informational answers before it.
 _HEAD_BYTES = 256 * 1024
 # Nothing more is received while so much is unread.
@@ -27,6 +29,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._on_lost = on_lost
         self._transport: asyncio.Transport
+        self._writer: Writer
         self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
@@ -53,7 +56,7 @@ class Connection(asyncio.Protocol):
         self._pieces: list[bytes] = []
         self._unread = 0
         self._is_paused = False
-        self._transport.writelines(request)
+        self._writer.write(b"".join(request))
 
     async def head(self, until: float) -> None:
         """Wait for `status` and `headers`, until a time of the loop's clock. Raises Broken or TimeoutError."""
@@ -146,6 +149,7 @@ class Connection(asyncio.Protocol):
     # ------------------------------------------------------------------- transport
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's derives from nothing
+        self._writer = Writer(self._transport)
 
     def data_received(self, data: bytes) -> None:
         if self.is_resting or not self.asked or self._parser is None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from collections.abc import Callable
 from functools import lru_cache
 
 from django.conf import settings
@@ -90,15 +91,17 @@ class Opened:
             self._pool.give(self._connection)
 
 
-async def opened(pool: Pool, request: Request, *, seconds: float) -> Opened:
+async def opened(
+    pool: Pool, request: Request, *, seconds: float, on_sent: Callable[[], None] | None = None
+) -> Opened:
     """Send a request once and wait for the head of the answer, at most so long. No redirect is followed.
 
-    Raises NoAnswer, with `sent` as it says there.
+    `on_sent` is called as soon as the request is on its way, before anything can have come back. Raises NoAnswer, with `sent` as it says there.
     """
     work = Exchange(request)
     until = asyncio.get_running_loop().time() + seconds
     try:
-        connection = await _asked(pool, work, until)
+        connection = await _asked(pool, work, until, on_sent)
     except TimeoutError:
         raise NoAnswer(exchange.TOO_SLOW, sent=work.is_sent) from None
     except EgressError as error:
@@ -112,7 +115,9 @@ async def opened(pool: Pool, request: Request, *, seconds: float) -> Opened:
         raise NoAnswer(str(error), sent=True) from None
 
 
-async def _asked(pool: Pool, work: Exchange, until: float) -> Connection:
+async def _asked(
+    pool: Pool, work: Exchange, until: float, on_sent: Callable[[], None] | None
+) -> Connection:
     """A connection on which the head of the answer has come."""
     request = work.request
     origin, head = _prepared(
@@ -129,6 +134,8 @@ async def _asked(pool: Pool, work: Exchange, until: float) -> Connection:
         work.is_sent = True
         connection.ask(parts, without_body=method == "HEAD")
         try:
+            if on_sent is not None:
+                on_sent()
             await connection.head(until)
         except Broken:
             pool.give(connection)

@@ -4,6 +4,7 @@ import asyncio
 import io
 import socket
 import zlib
+from collections.abc import Callable
 from types import SimpleNamespace, TracebackType
 from typing import Self
 
@@ -141,9 +142,14 @@ class Session:
         except EgressError as error:
             raise NoAnswer(str(error), sent=work.is_sent) from None
 
-    async def open(self, request: Request, *, seconds: float) -> Opened:
-        """Send it and give the answer while it comes in; `seconds` for its head. Raises NoAnswer as `send` does."""
-        return await opened(self._pool, request, seconds=seconds)
+    async def open(
+        self, request: Request, *, seconds: float, on_sent: Callable[[], None] | None = None
+    ) -> Opened:
+        """Send it and give the answer while it comes in; `seconds` for its head. Raises NoAnswer as `send` does.
+
+        `on_sent` is called when the request is on its way: what is to be done until the answer comes.
+        """
+        return await opened(self._pool, request, seconds=seconds, on_sent=on_sent)
 
     async def download(self, url: str, *, max_bytes: int, seconds: float) -> Fetched:
         """What `egress.fetch` does, with the same errors."""

@@ -13,7 +13,7 @@ from apps.core import metrics, refusals
 from apps.core.refusals import Refusal
 from apps.core.request_ids import request_id
 from apps.gateway import answers
-from apps.gateway.http import EXTENSION, WholeAnswer
+from apps.gateway.http import EXTENSION, ShortWay
 from apps.gateway.llm import requests
 from apps.gateway.llm.lanes import Lanes
 from apps.gateway.llm.requests import Asked, ClientLeft
@@ -38,7 +38,7 @@ class Exchange:
     """One request, and what goes back: headers in front, an answer once."""
 
     __slots__ = (
-        "_receive", "_send", "_started_at", "_way_out", "name", "route", "scope", "status", "told",
+        "_receive", "_send", "_short", "_started_at", "name", "route", "scope", "status", "told",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, route: str) -> None:
@@ -46,13 +46,17 @@ class Exchange:
         self._receive = receive
         self._send = send
         self._started_at = time.monotonic()
-        self._way_out: WholeAnswer | None = (scope.get("extensions") or {}).get(EXTENSION)
+        self._short: ShortWay | None = (scope.get("extensions") or {}).get(EXTENSION)
         self.route = route
         self.name = _request_id(scope)
         self.told: dict[str, str] = {}
         self.status = 0
 
     async def body(self) -> bytes:
+        """All of it. Raises TooLarge, InvalidRequest where it does not come in time, ClientLeft."""
+        arrived = self._short.arrived() if self._short is not None else None
+        if arrived is not None:
+            return requests.within_bounds(arrived)
         return await requests.body_of(self.scope, self._receive)
 
     async def gone(self) -> None:
@@ -81,16 +85,16 @@ class Exchange:
         """All that `give` needs, with what is told by now."""
         head = self._head(content_type, headers)
         head.append((b"content-length", b"%d" % len(body)))
-        if self._way_out is not None:
-            return Ready(status, None, self._way_out.written(status, head, body))
+        if self._short is not None:
+            return Ready(status, None, self._short.written(status, head, body))
         return Ready(status, head, body)
 
     async def give(self, ready: Ready) -> None:
         """Send it. There is no other answer."""
         status, head, body = ready
         self.status = status
-        if self._way_out is not None:
-            await self._way_out.send(body)
+        if self._short is not None:
+            await self._short.send(body)
         else:
             await self._send({"type": "http.response.start", "status": status, "headers": head})
             await self._send({"type": "http.response.body", "body": body})

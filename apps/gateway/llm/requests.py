@@ -80,10 +80,16 @@ async def body_of(scope: Scope, receive: Receive) -> bytes:
     message = await _first(receive)
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
-        if len(body) > most:
-            raise _too_large(most)
-        return body
+        return within_bounds(body)
     return await _rest(receive, bytearray(body), most)
+
+
+def within_bounds(body: bytes) -> bytes:
+    """The same. Raises TooLarge."""
+    most = settings.LLM_MAX_BODY_BYTES
+    if len(body) > most:
+        raise _too_large(most)
+    return body
 
 
 async def _first(receive: Receive) -> Any:

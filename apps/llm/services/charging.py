@@ -73,9 +73,9 @@ def note_delivery(one: Try, held: Held | None) -> None:
 def move(lane: Lane, one: Try, held: Held, *, input_tokens: int) -> None:
     """The call is now charged to another block: the journal has to know."""
     old = one.slot
-    one.attempt.block_id = held.reservation.block_id
-    one.slot = lane.journal.open(one.attempt, input_tokens=input_tokens)
-    one.attempt.block_id = None
+    one.slot = lane.journal.open(
+        one.attempt, block_id=held.reservation.block_id, input_tokens=input_tokens
+    )
     note_delivery(one, held)
     old.close()
 

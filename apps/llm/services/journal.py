@@ -47,8 +47,11 @@ class Journal:
         fresh.rename(self._path)
         self._free = list(range(_SLOTS - 1, -1, -1))
 
-    def open(self, attempt: Attempt, *, input_tokens: int) -> "Slot":
-        """Note that an attempt is under way. With all slots in use it gets one that keeps nothing."""
+    def open(self, attempt: Attempt, *, block_id: uuid.UUID | None, input_tokens: int) -> "Slot":
+        """Note that an attempt is under way, and the block that what it delivers is charged to.
+
+        With all slots in use it gets one that keeps nothing.
+        """
         facts = orjson.dumps(
             {
                 "attempt": attempt.attempt,
@@ -58,7 +61,7 @@ class Journal:
                 "key_id": attempt.key_id,
                 "user_id": attempt.user_id,
                 "account_id": attempt.account_id,
-                "block_id": attempt.block_id,
+                "block_id": block_id,
                 "price_version": attempt.price_version,
                 "model": attempt.model,
                 "operation": attempt.operation,
@@ -71,13 +74,17 @@ class Journal:
         )
         if not self._free or len(facts) > _SLOT_BYTES - _HEAD.size:
             log.warning("journal has no room", extra={"open": _SLOTS - len(self._free)})
-            return Slot(None, 0, self)
+            return self.nothing()
         number = self._free.pop()
         at = number * _SLOT_BYTES
         self._map[at + _HEAD.size : at + _HEAD.size + len(facts)] = facts
         _COUNTS.pack_into(self._map, at, 0, 0)
         _LENGTH.pack_into(self._map, at + _LENGTH_AT, len(facts))
         return Slot(self._map, at, self)
+
+    def nothing(self) -> "Slot":
+        """The slot of an attempt that has not been sent: there is nothing to keep."""
+        return Slot(None, 0, self)
 
     def free(self, at: int) -> None:
         self._free.append(at // _SLOT_BYTES)

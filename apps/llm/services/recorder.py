@@ -201,12 +201,8 @@ class Recorder:
             if not one.waiter.done():
                 one.waiter.set_result(is_written)
         self._next()
-        # Before whoever waits goes on: that is in the loop's next round.
-        for one in batch:
-            try:
-                one.then(is_written)
-            except Exception:
-                log.exception("what follows a row failed")
+        # After whoever waits has gone on: an answer is not to wait for our own books.
+        asyncio.get_running_loop().call_soon(_tell, batch, is_written)
 
     def _failed(self, result: pq.abc.PGresult) -> None:
         state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
@@ -290,6 +286,14 @@ class Recorder:
             loop.remove_reader(conn.pgconn.socket)
             loop.remove_writer(conn.pgconn.socket)
         await conn.close()
+
+
+def _tell(batch: list[_Pending], is_written: bool) -> None:
+    for one in batch:
+        try:
+            one.then(is_written)
+        except Exception:
+            log.exception("what follows a row failed")
 
 
 def _rows(attempts: list[Attempt]) -> bytes:

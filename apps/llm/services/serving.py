@@ -88,14 +88,13 @@ class Serving:
             try:
                 answer = await self._read(sent)
             except (ProviderError, NoAnswer) as error:
+                sent.opened.close()
                 self._tries.failed(sent.one, error)
                 continue
             except BaseException:
+                sent.opened.close()
                 charging.give_up(self._lane, sent.one, end=End.CLIENT_LEFT, error=_LEFT)
                 raise
-            finally:
-                sent.opened.close()
-            self._lane.roster.worked(sent.one.line)
             self._said.add_whole(answer)
             self._whole = sent.one
             self._pictures.add_whole(answer)
@@ -103,8 +102,13 @@ class Serving:
 
     async def _shown(self, sent: Sent, answer: Answer, shown: Callable[[Whole], T]) -> T:
         how = _how_whole(answer, sent, self.admitted)
-        self.charged, written = self._record(sent, how)
         try:
+            self.charged, written = self._record(sent, how)
+        finally:
+            # Not before: the answer waits for its row, so that is to be on its way first.
+            sent.opened.close()
+        try:
+            self._lane.roster.worked(sent.one.line)
             made = shown(Whole(answer, sent.is_native, self.charged))
         finally:
             await charging.recorded(sent.one, written)

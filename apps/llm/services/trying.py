@@ -116,13 +116,9 @@ class Tries:
             is_stream=question.is_stream,
             is_private=admitted.is_private,
             account_id=line.account_id,
-            block_id=held.reservation.block_id if held else None,
             price_version=held.price.version if held else None,
         )
-        slot = self._lane.journal.open(attempt, input_tokens=question.counted_input)
-        # A row names a block only where it is charged to it.
-        attempt.block_id = None
-        return Try(attempt, line, slot, time.monotonic()), route
+        return Try(attempt, line, self._lane.journal.nothing(), time.monotonic()), route
 
     async def _line(self) -> tuple[Line, LlmRoute]:
         owner = self._question.identity.workspace_id if self._admitted.is_private else None
@@ -214,7 +210,11 @@ class Tries:
         request = provider.request(call, one.line.access)
         session = self._lane.session(one.line.provider)
         left = max(0.1, self.deadline - time.monotonic())
-        opened = await session.open(request, seconds=min(self._lane.timing.first, left))
+        opened = await session.open(
+            request,
+            seconds=min(self._lane.timing.first, left),
+            on_sent=lambda: self._note_sent(one),
+        )
         if 200 <= opened.status < 300:
             return opened
         try:
@@ -222,6 +222,14 @@ class Tries:
         finally:
             opened.close()
         raise provider.failure(response, one.line.access)
+
+    def _note_sent(self, one: Try) -> None:
+        held = self.held
+        one.slot = self._lane.journal.open(
+            one.attempt,
+            block_id=held.reservation.block_id if held else None,
+            input_tokens=self._question.counted_input,
+        )
 
 
 class Sent:
