@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Count, Max, QuerySet
 
 from apps.accounts import keys, plans
 from apps.accounts.models import ApiKey, Membership, User, Workspace
@@ -286,6 +286,13 @@ def newest_keys(*, workspace_id: int) -> QuerySet[ApiKey]:
     return (
         ApiKey.objects.of(workspace_id).select_related("created_by").order_by("-created_at", "-id")
     )
+
+
+def keys_used(*, workspace_id: int) -> tuple[bool, bool]:
+    """Whether the workspace has a key, and whether one of its keys was ever used."""
+    keys = ApiKey.objects.of(workspace_id)
+    found = keys.aggregate(made=Count("pk"), used=Max("last_used_at"))
+    return bool(found["made"]), found["used"] is not None
 
 
 def api_key(*, workspace_id: int, key_id: int) -> ApiKey:

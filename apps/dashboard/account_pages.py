@@ -199,10 +199,10 @@ class Report:
         return charts.percentage(self.succeeded, self.tasks)
 
     @property
-    def seconds(self) -> float | None:
-        """The mean of those that went well."""
-        total = sum((day.seconds or 0) * day.succeeded for day in self.days)
-        return total / self.succeeded if self.succeeded else None
+    def mean(self) -> timedelta | None:
+        """The mean time of those that went well."""
+        seconds = sum((day.seconds or 0) * day.succeeded for day in self.days)
+        return timedelta(seconds=seconds / self.succeeded) if self.succeeded else None
 
     @property
     def fast_hours(self) -> float:

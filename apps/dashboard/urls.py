@@ -15,6 +15,7 @@ urlpatterns = [
     path("me", home.me, name="me"),
     path("me/theme", home.theme, name="theme"),
     path("w/<slug:slug>/", overview.overview, name="overview"),
+    path("w/<slug:slug>/first-hour/hide", overview.hide_first_hour, name="first_hour_hide"),
     path("w/<slug:slug>/tasks", tasks.task_list, name="tasks"),
     path("w/<slug:slug>/tasks/<uuid:task_id>", tasks.task_detail, name="task"),
     path("w/<slug:slug>/tasks/<uuid:task_id>/cancel", tasks.task_cancel, name="cancel"),

@@ -2,13 +2,17 @@
 
 from django.urls import path
 
-from apps.site import views
+from apps.site import catalogue_urls, guides_urls, news_urls
+from apps.site.views import landing, machines, referred
 
 app_name = "site"
 
 urlpatterns = [
-    path("", views.landing, name="landing"),
-    path("r/<str:code>", views.referred, name="referred"),
-    path("robots.txt", views.robots, name="robots"),
-    path("favicon.ico", views.Favicon.as_view(), name="favicon"),
+    path("", landing.landing, name="landing"),
+    path("r/<str:code>", referred.referred, name="referred"),
+    path("robots.txt", machines.robots, name="robots"),
+    path("favicon.ico", machines.Favicon.as_view(), name="favicon"),
+    *catalogue_urls.urlpatterns,
+    *guides_urls.urlpatterns,
+    *news_urls.urlpatterns,
 ]

@@ -66,16 +66,6 @@ def test_overview_shows_this_workspaces_numbers_only(workspace: Workspace, owner
     assert {found.workspace_id for found in context["tasks"]} == {workspace.pk}
 
 
-def test_overview_offers_the_first_task_until_there_is_one(
-    workspace: Workspace, owner: Client
-) -> None:
-    before = owner.get(f"/w/{workspace.slug}/").content
-    task(workspace)
-    after = owner.get(f"/w/{workspace.slug}/").content
-
-    assert (b"Run your first task" in before, b"Run your first task" in after) == (True, False)
-
-
 def test_overview_renews_itself_only_while_something_runs(
     workspace: Workspace, owner: Client
 ) -> None:

@@ -29,7 +29,9 @@ def notice_list(request: DashboardRequest) -> HttpResponse:
     page = selectors.notices(
         workspace_id=request.workspace.pk, user_id=request.user.pk, limit=_PAGE, after=after
     )
-    return render(request, "dashboard/notifications/page.html", {"page": page, "after": after})
+    older = f"after={page.next}" if page.next else ""
+    context = {"page": page, "after": after, "older": older}
+    return render(request, "dashboard/notifications/page.html", context)
 
 
 @require_POST

@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 from django.http import HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils import timezone
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
-from apps.dashboard import charts, playground
+from apps.dashboard import charts
 from apps.dashboard.decorators import in_workspace
+from apps.dashboard.first_hour import first_hour, hide
 from apps.dashboard.http import DashboardRequest
 from apps.tasks import selectors
 
@@ -31,8 +32,20 @@ def overview(request: DashboardRequest) -> HttpResponse:
     }
     if request.htmx:
         return render(request, "dashboard/overview/_live.html", context)
-    context["first_task"] = playground.first_task() if not page.items else None
+    context["first_hour"] = first_hour(request)
     return render(request, "dashboard/overview/page.html", context)
+
+
+@require_POST
+@in_workspace(Permission.VIEW_TASKS)
+def hide_first_hour(request: DashboardRequest) -> HttpResponse:
+    """Put the list of first steps away, for this browser."""
+    answer = redirect("dashboard:overview", slug=request.workspace.slug)
+    name, seconds = hide(request)
+    answer.set_cookie(
+        name, "1", max_age=seconds, httponly=True, samesite="Lax", secure=request.is_secure()
+    )
+    return answer
 
 
 def _usage(workspace_id: int) -> dict[str, object]:

@@ -27,7 +27,7 @@ def report(request: DashboardRequest, family: str, account_id: int) -> HttpRespo
     context = {
         "account": found,
         "days": days,
-        "spans": _SPANS,
+        "spans": [(span, f"{span} days", f"days={span}") for span in _SPANS],
         "report": Report(_days(request, account_id, days)),
     }
     return render(request, "dashboard/accounts/report.html", context)

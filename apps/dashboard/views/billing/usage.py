@@ -19,6 +19,8 @@ from apps.tasks import selectors
 from apps.tasks.selectors import SPLITS, DaySpend, Ended, Line, Split
 
 _SPANS = (7, 30, 90)
+# Longer than this nobody plans, and the pace will not hold.
+_LONG_DAYS = 365
 _Spent = dict[tuple[str, int | None], Ended]
 _WORDS: dict[Split, str] = {"model": "model", "key": "API key", "member": "person"}
 
@@ -73,8 +75,8 @@ def usage(request: DashboardRequest) -> HttpResponse:
     total = selectors.spend(workspace_id=workspace_id, first=asked.first, last=asked.last)
     context = {
         "asked": asked,
-        "spans": [(days, asked.query(days=days)) for days in _SPANS],
-        "splits": [(split, _WORDS[split], asked.query(by=split)) for split in SPLITS],
+        "spans": [(days, f"{days} days", asked.query(days=days)) for days in _SPANS],
+        "splits": [(split, f"By {_WORDS[split]}", asked.query(by=split)) for split in SPLITS],
         "split_word": _WORDS[asked.split],
         "rows": _rows(now, before, total),
         "total": _Row(
@@ -85,10 +87,18 @@ def usage(request: DashboardRequest) -> HttpResponse:
         ),
         "success": charts.percentage(total.completed, total.completed + total.failed),
         "spend": _chart(request, asked),
-        "days_left": budgets.days_left(workspace_id=workspace_id),
+        "lasts": _lasts(budgets.days_left(workspace_id=workspace_id)),
         "query": asked.query(),
     }
     return render(request, "dashboard/billing/usage.html", context)
+
+
+def _lasts(days: int | None) -> str:
+    if days is None:
+        return "–"
+    if days > _LONG_DAYS:
+        return "over a year"
+    return f"{days} day{'' if days == 1 else 's'}"
 
 
 @require_safe

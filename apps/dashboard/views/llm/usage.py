@@ -60,8 +60,8 @@ def usage(request: DashboardRequest) -> HttpResponse:
     context = {
         "asked": asked,
         "tabs": llm_nav.tabs(request, "llm_usage"),
-        "spans": [(span, asked.query(days=span)) for span in _SPANS],
-        "splits": [(split, _WORDS[split], asked.query(by=split)) for split in SPLITS],
+        "spans": [(span, _span_words(span), asked.query(days=span)) for span in _SPANS],
+        "splits": [(split, f"By {_WORDS[split]}", asked.query(by=split)) for split in SPLITS],
         "split_word": _WORDS[asked.split],
         "total": total,
         "success": charts.percentage(total.answered, total.calls),
@@ -69,6 +69,10 @@ def usage(request: DashboardRequest) -> HttpResponse:
         "spend": _chart(workspace_id, asked),
     }
     return render(request, "dashboard/llm/usage.html", context)
+
+
+def _span_words(days: int) -> str:
+    return "Today" if days == 1 else f"{days} days"
 
 
 def _asked(request: DashboardRequest) -> _Asked:

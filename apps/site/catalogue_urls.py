@@ -1,0 +1,5 @@
+"""Models and prices, for everybody."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

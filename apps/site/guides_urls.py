@@ -1,0 +1,5 @@
+"""The documentation."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,5 @@
+"""Status, changelog and terms."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
