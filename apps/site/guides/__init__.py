@@ -68,7 +68,7 @@ def _source(slug: str) -> str:
     return (settings.BASE_DIR / "docs" / "guides" / f"{slug}.md").read_text()
 
 
-# A text changes only when a value in it does (an operator sells other plans), so what is not asked for any more falls out.
+# A text changes only when a value in it does, for example when an operator sells other plans; the old one falls out.
 @lru_cache(maxsize=3 * len(SLUGS))
 def _page(text: str) -> Page:
     return markdown.page(text, slugs=SLUGS)

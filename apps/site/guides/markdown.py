@@ -46,7 +46,7 @@ class Heading:
 
 @dataclass(frozen=True)
 class Section:
-    """What stands below a heading, as plain text; that before the first one has no anchor."""
+    """What stands below a heading, as plain text; the first has no anchor: the summary and what follows it."""
 
     anchor: str
     title: str
@@ -81,7 +81,7 @@ def page(text: str, *, slugs: Sequence[str]) -> Page:
         _without_style(token)
     # Ours: the parser escapes everything, and what we add is escaped where it is made.
     html = mark_safe(parser.renderer.render(body, parser.options, {}))  # noqa: S308
-    return Page(title, summary, html, headings, tuple(_sections(body, headings)))
+    return Page(title, summary, html, headings, tuple(_sections(summary, body, headings)))
 
 
 @cache
@@ -183,9 +183,9 @@ class _Gathered:
         return Section(self.anchor, self.title, " ".join(" ".join(self.parts).split()))
 
 
-def _sections(tokens: list[Token], headings: Sequence[Heading]) -> Iterator[Section]:
+def _sections(summary: str, tokens: list[Token], headings: Sequence[Heading]) -> Iterator[Section]:
     ahead = iter(headings)
-    gathered = _Gathered()
+    gathered = _Gathered(parts=[summary])
     is_heading = False
     for token in tokens:
         if token.type == "heading_open":

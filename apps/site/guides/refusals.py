@@ -4,6 +4,7 @@ The numbers are those of `apps.core.envelopes` and `apps.tasks.models.FailureCod
 no words here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apps.core.envelopes import ERROR_KINDS
@@ -22,7 +23,7 @@ _FREE = "nothing; the hold is given back"
 
 REFUSED = {
     "invalid_request": Words(
-        "The body is not JSON, or a field is missing or out of range; with HTTP 405 the route does not know this method.",
+        "The body is not JSON, or a field is missing or out of range; with HTTP 405 the route lacks this method.",
         _NOTHING,
         "Mend the field that `detail.field` names.",
     ),
@@ -182,7 +183,7 @@ def failed_table() -> str:
     return table(("code", "name", "meaning", "charged", "what to do"), rows)
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """A table in Markdown. No cell may hold a bar or a line's end."""
     lines = [head, ("---",) * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
