@@ -241,7 +241,8 @@ def test_headings_of_the_same_words_have_anchors_of_their_own() -> None:
 def test_code_is_coloured_by_classes_and_can_be_copied() -> None:
     html = _rendered('```python\nprint("<hello>")\n```\n').html
 
-    assert '<span class="s2">&quot;&lt;hello&gt;&quot;</span>' in html
+    assert '<span class="nb">print</span>' in html
+    assert "&lt;hello&gt;" in html
     assert 'data-copy="#code-1"' in html
     assert 'aria-label="Python, example 1"' in html
 
@@ -251,6 +252,17 @@ def test_aligned_columns_need_no_style() -> None:
 
     assert "style" not in html
     assert '<td class="num">2</td>' in html
+
+
+def test_cells_of_a_wide_table_know_their_columns() -> None:
+    narrow = _rendered("| a | b |\n| --- | --- |\n| 1 | 2 |\n").html
+    wide = _rendered(
+        "| a | b | c | d | `e` |\n| - | - | - | - | - |\n" + "| 1 | 2 | 3 | 4 | 5 |\n" * 2
+    ).html
+
+    assert "data-title" not in narrow
+    assert re.findall(r'data-title="(\w)"', wide) == list("abcde") * 2
+    assert 'class="guide-table guide-table-wide"' in wide
 
 
 @pytest.mark.parametrize("text", ["", "Text.", "# Title\n", "# Title\n\n- list\n"])

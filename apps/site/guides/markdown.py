@@ -35,6 +35,7 @@ LANGUAGES = {
 }
 _COLOURS: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 _HEAD = 6  # tokens of a text's title and summary
+_WIDE = 5  # columns that do not fit on a narrow screen side by side
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def page(text: str, *, slugs: Sequence[str]) -> Page:
     title, summary = _plain(tokens[1]), _plain(tokens[4])
     body = tokens[_HEAD:]
     headings = tuple(_anchored(body))
+    _label_cells(body)
     for token in body:
         _link(token, slugs)
         _without_style(token)
@@ -129,6 +131,26 @@ def _without_style(token: Token) -> None:
         token.attrSet("class", "num")
 
 
+def _label_cells(tokens: list[Token]) -> None:
+    """Tell each cell of a wide table its column's title: on a narrow screen its rows are lists."""
+    table: Token | None = None
+    titles: list[str] = []
+    column = 0
+    for at, token in enumerate(tokens):
+        if token.type == "table_open":
+            table, titles = token, []
+        elif token.type == "th_open":
+            titles.append(_plain(tokens[at + 1]))
+        elif token.type == "tbody_open" and table is not None:
+            table.meta = {"is_wide": len(titles) >= _WIDE}
+        elif token.type == "tr_open":
+            column = 0
+        elif token.type == "td_open":
+            if len(titles) >= _WIDE:
+                token.attrSet("data-title", titles[column])
+            column += 1
+
+
 # ------------------------------------------------------------------------- rendering
 _Environment = MutableMapping[str, Any]
 
@@ -163,7 +185,10 @@ def _table_open(
     renderer: object, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Environment
 ) -> str:
     # Can be scrolled sideways on a narrow screen, by keyboard too.
-    return '<div class="guide-table" role="group" aria-label="Table" tabindex="0"><table class="table">\n'
+    css = "guide-table guide-table-wide" if tokens[at].meta.get("is_wide") else "guide-table"
+    return (
+        f'<div class="{css}" role="group" aria-label="Table" tabindex="0"><table class="table">\n'
+    )
 
 
 def _table_close(
