@@ -202,7 +202,10 @@ def test_allowances_are_those_of_the_code() -> None:
 
     assert developer == premium
     assert f"from the {developer + 1}st incorrect one of a day on" in text
-    assert f"On Hobbyist no further Midjourney task is taken on a day with more than {hobbyist}" in text
+    assert (
+        f"On Hobbyist no further Midjourney task is taken on a day with more than {hobbyist}"
+        in text
+    )
     relax = "{}, {} and {} a day".format(*penalties.RELAX.values())
     assert f"Relax tasks beyond {relax} (Hobbyist, Developer, Premium) cost double" in text
 
