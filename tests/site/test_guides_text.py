@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ import pytest
 from django.conf import settings
 from django.urls import Resolver404, resolve
 
+from apps.accounts import plans
+from apps.accounts.models import Plan
 from apps.accounts.policies import Feature
 from apps.api.v1.tasks import MAX_IDS
 from apps.core.envelopes import ERROR_KINDS
@@ -185,6 +188,27 @@ def test_end_of_credits_is_the_settings(days: int, says: str, settings: Any) -> 
     settings.CREDITS_EXPIRE_DAYS = days
 
     assert f"Bought credits {says}." in guides.text_of("billing")
+
+
+@pytest.fixture
+def sold_plans() -> Iterator[None]:
+    """Nobody believes afterwards what was sold in this test."""
+    plans.forget()
+    yield
+    plans.forget()
+
+
+@pytest.mark.usefixtures("sold_plans")
+def test_plans_are_those_that_are_sold_today() -> None:
+    before = guides.text_of("limits")
+    terms = replace(plans.newest_terms(plan=Plan.DEVELOPER), concurrent_tasks=17)
+    plans.publish(plan=Plan.DEVELOPER, terms=terms, actor=None, note="More at once.")
+    plans.forget()
+
+    after = guides.guide_of("limits").page.html
+
+    assert "| Tasks of one family at once | 2 | 10 | 30 |" in before
+    assert "<td>17</td>" in after
 
 
 def test_numbers_that_are_typed_are_those_of_the_code() -> None:

@@ -76,7 +76,7 @@ def seats_table() -> str:
 
 
 def _terms() -> list[PlanTerms]:
-    return [plans.terms_of(plan=plan, plan_version_id=None) for plan in Plan]
+    return [plans.newest_terms(plan=plan) for plan in Plan]
 
 
 def _dollars(points: int) -> str:
