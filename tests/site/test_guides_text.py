@@ -1,4 +1,4 @@
-"""What the guides say is so: links, settings, addresses, numbers, and code that is run."""
+"""What the guides say is so: links, settings, addresses and numbers."""
 
 import re
 from collections.abc import Iterator
