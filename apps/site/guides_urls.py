@@ -1,5 +1,14 @@
-"""The documentation."""
+"""The documentation. `/docs/api` is the API reference's (apps.api.urls, which come first)."""
 
-from django.urls import URLPattern
+from django.urls import path
+from django.views.generic import RedirectView
 
-urlpatterns: list[URLPattern] = []
+from apps.site.views import guides
+
+urlpatterns = [
+    path("docs/", guides.index, name="guides"),
+    path("docs/<slug:slug>", guides.guide, name="guide"),
+    path("docs/<slug:slug>/", RedirectView.as_view(pattern_name="site:guide")),
+    path("docs/<slug:slug>.md", guides.text, name="guide-text"),
+    path("llms.txt", guides.llms, name="llms"),
+]
