@@ -74,7 +74,7 @@ def test_plan_that_runs_too_few_at_once_does_not_fit(client: Client) -> None:
     page = client.get(f"/pricing?{KLING}&count=1000&at_once=11")
 
     assert page.context["month"].best.card.plan == Plan.PREMIUM
-    assert "It runs 2 at once; the other 9 wait in line." in text(page)
+    assert "2 run at once; the rest of your 11 wait in line." in text(page)
 
 
 def test_more_at_once_than_any_plan_has_fits_none(client: Client) -> None:
@@ -169,7 +169,7 @@ def test_model_without_price_says_so(client: Client) -> None:
         ("count=<b>", "Calls a month: Give a whole number."),
         ("count=%00", "Calls a month: Give a whole number."),
         ("p_duration=99", "Seconds: Give 15 or less."),
-        ("p_duration=7", "duration"),
+        ("p_duration=7", "duration: XX"),
         ("p_version=<b>", "Version: Choose one of the list."),
         ("at_once=", "A month"),
     ],

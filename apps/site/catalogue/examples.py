@@ -41,7 +41,7 @@ def task_quote(spec: TaskSpec, raw: Input, *, plan: str = prices.FIRST_PLAN) -> 
 
 def _words(one: Variation) -> str:
     if not one.changes:
-        return "As in the request below"
+        return "As in the example request"
     return ", ".join(f"{lever.title}: {_shown(value)}" for lever, value in one.changes)
 
 

@@ -42,7 +42,7 @@ def summary(model: LlmModel) -> str:
     does = _DOES[model.kind]
     if model.kind is not LlmKind.CHAT:
         return does
-    return f"{does}; takes {_listed(takes(model))}." if model.takes else f"{does} in text."
+    return f"{does}; works with {_listed(takes(model))}." if model.takes else f"{does} in text."
 
 
 def takes(model: LlmModel) -> list[str]:

@@ -60,7 +60,7 @@ def of_task(*, spec: TaskSpec, raw: Input, count: int, at_once: int) -> Month:
             return f"{spec.title} begins with the {spec.plan.label} plan."
         most = card.terms.concurrent_tasks
         if at_once > most:
-            return f"It runs {most} at once; the other {at_once - most:,} wait in line."
+            return f"{most} run at once; the rest of your {at_once:,} wait in line."
         return ""
 
     return _month(price, problem, count)

@@ -86,7 +86,8 @@ def _type(part: Schema, definitions: dict[str, Schema]) -> str:
     if media := part.get("x-media"):
         return f"{media}: URL or base64"
     if part.get("type") == "array":
-        return f"list of {_type(plain(part.get('items', {}), definitions), definitions)}"
+        inner = _type(plain(part.get("items", {}), definitions), definitions)
+        return f"list of {'objects' if inner == 'object' else inner}"
     if part.get("type") == "object":
         return "object"
     return _TYPES.get(part.get("type", ""), "text")

@@ -44,7 +44,13 @@ class Rate:
     @property
     def words(self) -> str:
         """The rate as people read it; nothing where the unit says it all."""
-        return "" if self.name in ("task", self.unit) else self.name.replace("_", " ")
+        is_plain = self.name in ("task", self.unit) or _LLM_UNITS.get(self.name) == self.unit
+        return "" if is_plain else self.name.replace("_", " ")
+
+    @property
+    def label(self) -> str:
+        """ "classic std, per 5 s"."""
+        return f"{self.words}, per {self.unit}" if self.words else f"per {self.unit}"
 
     @property
     def text(self) -> str:
@@ -52,7 +58,7 @@ class Rate:
 
     @property
     def usd(self) -> str:
-        return format_rate(self.points)
+        return format_rate(self.points) if self.points else "free"
 
     @property
     def per_one(self) -> Decimal:

@@ -95,7 +95,6 @@ def model(request: SiteRequest, name: str) -> HttpResponse:
         "entry": entry,
         "others": [] if entry.is_callable else entries.nearest(entry, everything),
         "try_url": reverse("site:try_model", args=[name]) if _can_try(entry) else "",
-        "has_plan_prices": any(rate.others for rate in entry.rates),
         "calculator_query": urlencode({"what": _page_name(thing)}),
     }
     if isinstance(thing, LlmModel):

@@ -81,7 +81,7 @@ def _rules() -> dict[str, Any]:
         "waiting_hours": settings.TASK_WAITING_HOURS,
         "incorrect": penalties.INCORRECT[Plan.DEVELOPER],
         "incorrect_free": penalties.INCORRECT[Plan.HOBBYIST],
-        "relax_words": " / ".join(f"{penalties.RELAX[plan]:,}" for plan in Plan),
+        "relax_words": ", ".join(f"{penalties.RELAX[plan]:,} ({plan.label})" for plan in Plan),
         "grace_days": settings.DUNNING_DAYS[-1],
     }
 
