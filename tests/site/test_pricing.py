@@ -169,7 +169,7 @@ def test_model_without_price_says_so(client: Client) -> None:
         ("count=<b>", "Calls a month: Give a whole number."),
         ("count=%00", "Calls a month: Give a whole number."),
         ("p_duration=99", "Seconds: Give 15 or less."),
-        ("p_duration=7", "duration: XX"),
+        ("p_duration=7", "Seconds: duration must be 5 or 10 in version 1.6."),
         ("p_version=<b>", "Version: Choose one of the list."),
         ("at_once=", "A month"),
     ],

@@ -73,8 +73,14 @@ class Calculator(forms.Form):
                 at_once=self.cleaned_data["at_once"],
             )
         except InvalidRequest as error:
-            self.add_error(None, error.message.removeprefix("input."))
+            self._refuse(error)
             return None
+
+    def _refuse(self, error: InvalidRequest) -> None:
+        """Put the spec's sentence beside its field; what has none here goes to the top."""
+        first = (error.detail or {})["errors"][0]
+        name = _PREFIX + str(first["field"]).removeprefix("input.")
+        self.add_error(name if name in self.fields else None, str(first["message"]))
 
     def _input(self, spec: TaskSpec) -> Input:
         base = levers.base_input(spec.name) or {}
