@@ -77,6 +77,18 @@ class Feature(StrEnum):
     BOT_ID = "bot_id"  # name the own account that takes a task
 
 
+# As people read them, in this order.
+FEATURE_WORDS: dict[Feature, str] = {
+    Feature.FILE_UPLOAD: "File uploads by API",
+    Feature.PREMIUM_LLM: "gpt-4o, Claude, vision and dall-e-3",
+    Feature.PUBLIC_GPTS: "GPTs without an own account",
+    Feature.NOTIFICATION_WEBHOOK: "Webhooks about the account",
+    Feature.SUNO_LYRICS: "Suno lyrics",
+    Feature.AUTO_UPLOAD: "Automatic upload of results",
+    Feature.BOT_ID: "Choose the own account that takes a task",
+}
+
+
 @dataclass(frozen=True)
 class PlanTerms:
     """What a plan costs and includes; amounts are points a month.

@@ -48,8 +48,8 @@ class Quote:
         ]
 
 
-def quote(*, spec: TaskSpec, values: TaskInput, workspace_id: int, plan: str) -> Quote:
-    """The price of this input for this workspace, now."""
+def quote(*, spec: TaskSpec, values: TaskInput, workspace_id: int | None, plan: str) -> Quote:
+    """The price of this input for this workspace (None: for whoever has none yet), now."""
     rates = rates_for(spec=spec, workspace_id=workspace_id, plan=plan)
     lines = tuple(_line(spec, charge, rates) for charge in spec.charges(values))
     return Quote(points_rounded_up(sum((line.points for line in lines), Decimal(0))), lines)

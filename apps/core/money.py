@@ -64,6 +64,13 @@ def format_balance(points: int) -> str:
     return _signed(points, f"${cents:,}")
 
 
+def format_rate(points: Decimal) -> str:
+    """A price per unit as exact dollars, at least two decimals; rates may be fractions of a point."""
+    text = f"{(Decimal(points) / POINTS_PER_USD).normalize():,f}"
+    whole, _, fraction = text.partition(".")
+    return f"${whole}.{fraction.ljust(2, '0')}"
+
+
 def _signed(points: int, amount: str) -> str:
     # What rounds to nothing has no sign.
     return f"−{amount}" if points < 0 and amount.strip("$0.,") else amount

@@ -6,8 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from apps.core.money import format_usd
-from apps.dashboard.templatetags.dashboard import rate_usd
+from apps.core.money import format_rate, format_usd
 from apps.llm.models import End, Usage
 from apps.llm.selectors.breakdown import Breakdown
 
@@ -130,7 +129,7 @@ def _plain(number: Fraction) -> str:
 
 
 def _dollars(points: Fraction) -> str:
-    return rate_usd(_decimal(points))
+    return format_rate(_decimal(points))
 
 
 def _decimal(number: Fraction) -> Decimal:

@@ -4,19 +4,9 @@ from dataclasses import dataclass
 
 from apps.accounts import plans
 from apps.accounts.models import Plan, Workspace
-from apps.accounts.policies import PLAN_TERMS, Feature, PlanTerms
+from apps.accounts.policies import FEATURE_WORDS, PLAN_TERMS, PlanTerms
 from apps.billing.models import Subscription
 from apps.core.money import format_usd
-
-FEATURES = {
-    Feature.FILE_UPLOAD: "File uploads by API",
-    Feature.PREMIUM_LLM: "gpt-4o, Claude, vision and dall-e-3",
-    Feature.PUBLIC_GPTS: "GPTs without an own account",
-    Feature.NOTIFICATION_WEBHOOK: "Webhooks about the account",
-    Feature.SUNO_LYRICS: "Suno lyrics",
-    Feature.AUTO_UPLOAD: "Automatic upload of results",
-    Feature.BOT_ID: "Choose the own account that takes a task",
-}
 
 
 @dataclass(frozen=True)
@@ -32,7 +22,7 @@ class Card:
 
     @property
     def features(self) -> list[tuple[str, bool]]:
-        return [(words, feature in self.terms.features) for feature, words in FEATURES.items()]
+        return [(words, feature in self.terms.features) for feature, words in FEATURE_WORDS.items()]
 
 
 def cards(workspace: Workspace, row: Subscription | None) -> list[Card]:
@@ -91,7 +81,7 @@ def losses(have: PlanTerms, get: PlanTerms) -> list[str]:
         found.append("Fewer credits come with the month.")
     found += [
         f"No more: {words}."
-        for feature, words in FEATURES.items()
+        for feature, words in FEATURE_WORDS.items()
         if feature in have.features and feature not in get.features
     ]
     return found
@@ -111,7 +101,7 @@ def gains(have: PlanTerms, get: PlanTerms) -> list[str]:
         found.append(f"{credits} of credits come with every month.")
     found += [
         f"{words}."
-        for feature, words in FEATURES.items()
+        for feature, words in FEATURE_WORDS.items()
         if feature in get.features and feature not in have.features
     ]
     return found

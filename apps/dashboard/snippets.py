@@ -1,39 +1,10 @@
 """The same call from a program: what a page's form does, as curl and as Python."""
 
-import shlex
-from dataclasses import dataclass
-from typing import Any
-
-import orjson
 from django.conf import settings
 
-KEY_VARIABLE = "MODELYARD_API_KEY"
-# Inline media makes a snippet unreadable; whoever copies it has the file.
-_LONGEST_VALUE = 600
+from apps.catalog.snippets import KEY_VARIABLE, Snippets, create_task
 
-
-@dataclass(frozen=True)
-class Snippets:
-    curl: str
-    python: str
-
-
-def create_task(*, model: str, task_type: str, input: dict[str, Any]) -> Snippets:
-    """Creating this task over the API."""
-    body = {"model": model, "task_type": task_type, "input": _readable(input)}
-    text = orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
-    url = f"{settings.BASE_URL}/api/v1/task"
-    curl = "\n".join(
-        (
-            f"curl {url} \\",
-            f'  -H "x-api-key: ${KEY_VARIABLE}" \\',
-            '  -H "Content-Type: application/json" \\',
-            f"  -d {shlex.quote(text)}",
-        )
-    )
-    return Snippets(
-        curl=curl, python=_PYTHON.format(url=url, variable=KEY_VARIABLE, body=_literal(body))
-    )
+__all__ = ["KEY_VARIABLE", "Snippets", "create_task", "read_task", "try_key"]
 
 
 def read_task(*, task_id: object) -> str:
@@ -44,34 +15,3 @@ def read_task(*, task_id: object) -> str:
 def try_key(*, secret: str) -> str:
     """A first call that costs nothing and proves the key."""
     return f'curl {settings.BASE_URL}/account/info \\\n  -H "x-api-key: {secret}"'
-
-
-_PYTHON = """import os, time
-import httpx
-
-api = httpx.Client(headers={{"x-api-key": os.environ["{variable}"]}}, timeout=60)
-url = "{url}"
-task = api.post(url, json={body}).raise_for_status().json()["data"]
-while task["status"] not in ("completed", "failed", "cancelled"):
-    time.sleep(2)
-    task = api.get(f"{{url}}/{{task['task_id']}}").raise_for_status().json()["data"]
-print(task["status"], task["output"])"""
-
-
-def _readable(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _readable(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [_readable(item) for item in value]
-    if isinstance(value, str) and len(value) > _LONGEST_VALUE and value.startswith("data:"):
-        return f"{value.partition(',')[0]},…"
-    return value
-
-
-def _literal(value: Any, indent: int = 0) -> str:
-    """A value as Python source, wrapped like the JSON beside it."""
-    if not isinstance(value, dict) or not value:
-        return repr(value)
-    inner = " " * (indent + 4)
-    lines = [f"{inner}{name!r}: {_literal(item, indent + 4)},\n" for name, item in value.items()]
-    return "{\n" + "".join(lines) + " " * indent + "}"

@@ -162,8 +162,8 @@ class LlmPrice:
         return max(-(-exact // rate.denominator), self.minimum_points)
 
 
-def price_of(model: LlmModel, *, workspace_id: int, plan: str) -> LlmPrice:
-    """The model's price for this workspace, now. Raises NotPriced.
+def price_of(model: LlmModel, *, workspace_id: int | None, plan: str) -> LlmPrice:
+    """The model's price for this workspace (None: for whoever has none yet), now. Raises NotPriced.
 
     An operator's override of a rate or of the minimum replaces the list's, also where that has none. Every two seconds
     a call reads them from the database; all others ask nothing of it.
@@ -182,7 +182,7 @@ def price_of(model: LlmModel, *, workspace_id: int, plan: str) -> LlmPrice:
 
 
 # The overrides that these prices were made from: they live as long as that reading does.
-_kept: tuple[object, dict[tuple[str, int, str], LlmPrice]] = (None, {})
+_kept: tuple[object, dict[tuple[str, int | None, str], LlmPrice]] = (None, {})
 
 
 def list_price(model: LlmModel) -> LlmPrice | None:
@@ -196,7 +196,7 @@ def list_price(model: LlmModel) -> LlmPrice | None:
     )
 
 
-def _price(model: LlmModel, workspace_id: int, plan: str) -> LlmPrice:
+def _price(model: LlmModel, workspace_id: int | None, plan: str) -> LlmPrice:
     found = pricing.overridden(
         (model.id, model.kind.value), (*UNITS_PRICED, MINIMUM), workspace_id, plan
     )

@@ -20,6 +20,7 @@ register.filter("usd", money.format_usd)
 register.filter("balance", money.format_balance)
 register.filter("credits", money.format_credits)
 register.filter("gift", money.format_gift)
+register.filter("rate_usd", money.format_rate)
 
 # Status → colour word of app.css. The word beside the dot says the same, so colour is never alone.
 _TONES: dict[str, str] = {
@@ -115,14 +116,6 @@ def duration(span: timedelta | None) -> str:
 
 
 @register.filter
-def rate_usd(points: Decimal) -> str:
-    """A price per unit as exact dollars; rates may be fractions of a point."""
-    text = f"{Decimal(points) / money.POINTS_PER_USD:,.10f}".rstrip("0")
-    whole, _, fraction = text.partition(".")
-    return f"${whole}.{fraction.ljust(2, '0')}"
-
-
-@register.filter
 def sum_usd(points: int) -> str:
     """A sum to the cent; below a cent exactly, since something that was spent is never shown as nothing."""
     if abs(points) < money.POINTS_PER_USD // 100:
@@ -134,7 +127,7 @@ def sum_usd(points: int) -> str:
 @register.simple_tag
 def price_line(quantity: Decimal | str, unit: str, points_per_unit: Decimal | str) -> str:
     """One summand of a price: "6 s × $0.002", or "2 × 5 s at $0.195" where the unit counts by itself."""
-    count, rate = f"{Decimal(quantity).normalize():f}", rate_usd(Decimal(points_per_unit))
+    count, rate = f"{Decimal(quantity).normalize():f}", money.format_rate(Decimal(points_per_unit))
     return f"{count} × {unit} at {rate}" if unit[:1].isdigit() else f"{count} {unit} × {rate}"
 
 
