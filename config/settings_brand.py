@@ -9,7 +9,9 @@ from django.core.exceptions import ImproperlyConfigured
 from apps.core.colours import BadColour, accent
 from config import env
 
-_LOGO = re.compile(r"/?[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*\.(svg|png|webp|jpe?g|avif)")
+_LOGO = re.compile(
+    r"/?[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*\.(svg|png|webp|jpe?g|avif)"
+)
 _TARGET = re.compile(r"(https?://[^\s/?#\"'<>]+|mailto:[^\s\"'<>]+@|/(?!/))[^\s\"'<>]*")
 _LONGEST_LABEL = 40
 
@@ -72,7 +74,8 @@ def _sender() -> str:
 
 SITE_NAME = _line("SITE_NAME", default="Modelyard")
 SITE_TAGLINE = _line(
-    "SITE_TAGLINE", default="Every generative model behind one API, one prepaid balance and one dashboard."
+    "SITE_TAGLINE",
+    default="Every generative model behind one API, one prepaid balance and one dashboard.",
 )
 SITE_LOGO = _logo()
 # One accent for both themes; it must carry white text.

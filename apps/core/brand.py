@@ -45,6 +45,11 @@ def _absolute(url: str) -> str:
     return f"{settings.BASE_URL}{url}" if url.startswith("/") else url
 
 
+def links() -> list[tuple[str, str]]:
+    """The operator's links as (label, absolute address), for mails."""
+    return [(label, _absolute(url)) for label, url in settings.SITE_LINKS]
+
+
 def stylesheet() -> str:
     """Custom properties for the operator's colour; "" without one. Made of checked colours and our own words only."""
     if not settings.SITE_COLOUR:

@@ -1,5 +1,6 @@
-"""Counts of durations in a few fixed classes: they add up over days and machines, and give quantiles to within a fifth."""
+"""Counts of durations in a few fixed classes: they add up over days and machines, and give quantiles, about."""
 
+import math
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -25,7 +26,7 @@ def counted_sql(milliseconds: str, condition: str) -> str:
 def added_sql(left: str, right: str) -> str:
     """SQL for two int[] added one by one."""
     rows = f"unnest({left}, {right}) WITH ORDINALITY AS pair (a, b, place)"
-    return f"ARRAY(SELECT a + b FROM {rows} ORDER BY place)"
+    return f"ARRAY(SELECT a + b FROM {rows} ORDER BY place)"  # noqa: S608 - no word of a customer's is in it
 
 
 def added(counts: Sequence[Sequence[int]]) -> list[int]:
@@ -44,7 +45,7 @@ def quantile_ms(counts: Sequence[int], share: float) -> int | None:
     for place, (count, upto) in enumerate(zip(counts, accumulate(counts), strict=True)):
         if count and upto >= wanted:
             low, high = _edges(place)
-            return round(low * (high / low) ** ((wanted - (upto - count)) / count))
+            return round(low * math.pow(high / low, (wanted - (upto - count)) / count))
     return None
 
 

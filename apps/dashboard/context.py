@@ -29,7 +29,9 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "SITE_TAGLINE": settings.SITE_TAGLINE,
         "SITE_LINKS": settings.SITE_LINKS,
         "LOGO_URL": brand.logo_url(),
-        "BRAND_URL": f"{reverse('site:brand_css')}?v={brand.version()}" if settings.SITE_COLOUR else "",
+        "BRAND_URL": f"{reverse('site:brand_css')}?v={brand.version()}"
+        if settings.SITE_COLOUR
+        else "",
         "BASE_URL": settings.BASE_URL,
         "TEST_PAYMENTS": settings.TEST_PAYMENTS,
         "theme": theme if theme in THEMES else "auto",

@@ -32,7 +32,9 @@ def _families() -> list[tuple[str, str]]:
 
 class AnnouncementForm(AnnouncementFields):
     family = forms.ChoiceField(
-        choices=_families, required=False, help_text="What it is about; the status page shows it there."
+        choices=_families,
+        required=False,
+        help_text="What it is about; the status page shows it there.",
     )
 
     class Meta:

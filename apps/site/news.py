@@ -15,7 +15,9 @@ from apps.notifications.announcements import for_changelog
 from apps.notifications.models import Announcement
 
 # "## 1.2.0 - 2026-11-05", with or without brackets and the "v".
-_VERSION = re.compile(r"##\s+\[?(?P<name>[^\]\s]+)\]?(?:\(\S*\))?(?:\s+[-–—]\s+(?P<day>\d{4}-\d{2}-\d{2}))?\s*")
+_VERSION = re.compile(
+    r"##\s+\[?(?P<name>[^\]\s]+)\]?(?:\(\S*\))?(?:\s+[-–—]\s+(?P<day>\d{4}-\d{2}-\d{2}))?\s*"
+)
 _KIND = re.compile(r"###\s+(?P<name>.+?)\s*")
 _ITEM = re.compile(r"[-*]\s+(?P<text>.+)")
 _SPAN = re.compile(r"`(?P<code>[^`]+)`|\[(?P<label>[^\]]+)\]\((?P<url>[^)\s]+)\)")
@@ -49,7 +51,11 @@ class Entry:
 
     @property
     def anchor(self) -> str:
-        return self.version.anchor if self.version else f"a-{self.announcement and self.announcement.pk}"
+        return (
+            self.version.anchor
+            if self.version
+            else f"a-{self.announcement and self.announcement.pk}"
+        )
 
 
 def entries(path: Path) -> list[Entry]:

@@ -8,7 +8,17 @@ from django.urls import Resolver404, resolve
 
 from apps.site import news_status
 
-_PAGES = ("/", "/models", "/pricing", "/docs/", "/docs/api", "/changelog", "/status", "/terms", "/privacy")
+_PAGES = (
+    "/",
+    "/models",
+    "/pricing",
+    "/docs/",
+    "/docs/api",
+    "/changelog",
+    "/status",
+    "/terms",
+    "/privacy",
+)
 # A sitemap has no more, by its protocol.
 _MOST = 50_000
 _HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'

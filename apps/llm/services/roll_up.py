@@ -1,4 +1,4 @@
-"""Summing calls by the hour, model and key, and by the day, in the order of their rows: each is counted once, none is missed.
+"""Summing calls by hour, model and key, and by day, in the order of their rows: each is counted once, none is missed.
 
 A row's number is taken before its transaction commits, so a smaller number can appear after a larger one. Hence the
 highest number is noted first, then who is writing at that moment, and rows are summed up to that number when all of

@@ -56,5 +56,8 @@ def _facts() -> dict[str, object]:
         "attachment_days": mail_out.ATTACHMENT_DAYS,
         "notice_days": notices.DAYS,
         "delivery_days": forget.DAYS,
-        "retention": [(plan.label, plans.terms_of(plan=plan, plan_version_id=None).retention_days) for plan in Plan],
+        "retention": [
+            (plan.label, plans.terms_of(plan=plan, plan_version_id=None).retention_days)
+            for plan in Plan
+        ],
     }

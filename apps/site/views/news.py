@@ -44,4 +44,6 @@ def changelog_atom(request: HttpRequest) -> HttpResponse:
             pubdate=entry.at or written_at,
             updateddate=changed_at or written_at,
         )
-    return HttpResponse(feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8")
+    return HttpResponse(
+        feed.writeString("utf-8"), content_type="application/atom+xml; charset=utf-8"
+    )

@@ -23,7 +23,9 @@ _WELL = "t.status = 'completed'"
 _FAILED = f"""t.status = 'failed' AND t.error_code IN ({_codes(_OURS)})
               AND NOT (t.deadline_seconds IS NOT NULL AND t.error_code IN ({_codes(_LATE)}))
               AND NOT COALESCE((a.facts ->> 'is_inputs_fault')::bool, false)"""
-_RAN_MS = "GREATEST(EXTRACT(EPOCH FROM t.ended_at - COALESCE(t.started_at, t.created_at)) * 1000, 0)"
+_RAN_MS = (
+    "GREATEST(EXTRACT(EPOCH FROM t.ended_at - COALESCE(t.started_at, t.created_at)) * 1000, 0)"
+)
 
 # `{lines}` says which lines of the ledger, as `e`. All but our own names is filled in here.
 COUNT = f"""
