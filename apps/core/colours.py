@@ -42,8 +42,8 @@ def accent(colour: str) -> tuple[Shades, Shades]:
             f"must be darker: white text on {colour} has a contrast of {on_white:.1f}, and 4.7 is the least"
         )
     light_ground, dark_ground = _mixed(colour, _WHITE, 0.9), _mixed(colour, _DARK_GROUND, 0.8)
-    text = _until_readable(colour, goal=_BLACK, ground=light_ground)
-    dark_text = _until_readable(colour, goal=_WHITE, ground=dark_ground)
+    text = _until_readable(colour, _BLACK, grounds=(light_ground, _LIGHT_GROUND))
+    dark_text = _until_readable(colour, _WHITE, grounds=(dark_ground, _DARK_GROUND))
     light = Shades(colour, text, _mixed(text, _BLACK, 0.3), light_ground)
     dark = Shades(_lightest_fill(colour), dark_text, _mixed(dark_text, _WHITE, 0.4), dark_ground)
     return light, dark
@@ -74,9 +74,14 @@ def _mixed(colour: str, other: str, share: float) -> str:
     return "#" + "".join(f"{round(a + (b - a) * share):02x}" for a, b in pairs)
 
 
-def _until_readable(colour: str, *, goal: str, ground: str) -> str:
+def _until_readable(colour: str, goal: str, *, grounds: tuple[str, ...]) -> str:
+    """The colour with as much of the goal, black or white, as text on all the grounds needs."""
     tries = (_mixed(colour, goal, step / _STEPS) for step in range(_STEPS + 1))
-    return next((one for one in tries if contrast(one, ground) >= LEAST_CONTRAST), goal)
+    return next((one for one in tries if _is_readable(one, grounds)), goal)
+
+
+def _is_readable(colour: str, grounds: tuple[str, ...]) -> bool:
+    return all(contrast(colour, ground) >= LEAST_CONTRAST for ground in grounds)
 
 
 def _lightest_fill(colour: str) -> str:

@@ -255,9 +255,9 @@ class AccountHook(models.Model):
 class Announcement(models.Model):
     """What the operator tells everybody. Plain text; an empty line begins a paragraph.
 
-    It holds from `starts_at` until `ends_at` or until it is resolved, whichever comes first. The status page has it before
-    that, and for some months afterwards as history. `family` narrows it to models of that family, "llm" to language
-    models.
+    It holds from `starts_at` until `ends_at` or until it is resolved, whichever comes first. The status page has it
+    before that, and for some months afterwards as history. `family` narrows it to models of that family, "llm" to
+    language models.
     """
 
     class Kind(models.TextChoices):

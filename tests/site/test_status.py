@@ -15,7 +15,7 @@ from apps.catalog import registry
 from apps.core import latency
 from apps.llm.models import LaneDay
 from apps.site import news_bars, news_status
-from apps.site.templatetags.site import duration, percent
+from apps.site.templatetags.site import about, share_text
 from apps.tasks.models import FamilyDay
 from tests.factories import completed
 from tests.factories.announcements import announced
@@ -165,7 +165,7 @@ def test_announcements_are_sorted_by_whether_they_hold(client: Client) -> None:
     announced("Resolved.", resolved_at=now)
     announced("Ended.", kind="maintenance", ends_at=now - timedelta(minutes=5))
     announced("Ahead.", kind="maintenance", starts_at=now + timedelta(days=1))
-    announced("Hidden.", on_status=False)
+    announced("Hidden.", on_status=False, on_strip=False)
     announced("Old.", starts_at=now - timedelta(days=200), resolved_at=now - timedelta(days=199))
     announced("Old and open.", starts_at=now - timedelta(days=200))
 
@@ -263,7 +263,7 @@ def test_share_is_one_only_when_nothing_failed(well: int, failed: int, share: fl
     ],
 )
 def test_shares_are_written_carefully(share: float | None, text: str) -> None:
-    assert percent(share) == text
+    assert share_text(share) == text
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_shares_are_written_carefully(share: float | None, text: str) -> None:
     ],
 )
 def test_durations_are_written_as_people_read_them(milliseconds: int | None, text: str) -> None:
-    assert duration(milliseconds) == text
+    assert about(milliseconds) == text
 
 
 def test_bars_are_lower_where_it_was_worse_and_gaps_are_gaps() -> None:

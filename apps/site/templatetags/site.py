@@ -35,7 +35,7 @@ def canonical(context: Context) -> str:
 
 
 @register.filter
-def percent(share: float | None) -> str:
+def share_text(share: float | None) -> str:
     """0.9995 → "99.9+ %": never 100 when one failed, and nothing finer than a tenth."""
     if share is None:
         return "too few to say"
@@ -46,7 +46,7 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
-def duration(milliseconds: int | None) -> str:
+def about(milliseconds: int | None) -> str:
     """ "850 ms", "4.2 s", "1 min 12 s": about, to two digits."""
     if milliseconds is None:
         return "–"
