@@ -16,8 +16,7 @@ _TARGET = re.compile(r"(https?://[^\s/?#\"'<>]+|mailto:[^\s\"'<>]+@|/(?!/))[^\s\
 _LONGEST_LABEL = 40
 
 
-def _line(name: str, default: str = "") -> str:
-    value = env.text(name, default=default)
+def _line(name: str, value: str) -> str:
     if not value.isprintable():
         raise ImproperlyConfigured(f"{name} must be one line of printable text.")
     return value
@@ -58,8 +57,7 @@ def _links() -> list[tuple[str, str]]:
     return found
 
 
-def _file(name: str) -> Path | None:
-    value = env.text(name, default="")
+def _file(name: str, value: str) -> Path | None:
     if value and not value.endswith((".md", ".txt")):
         raise ImproperlyConfigured(f"{name} must name a file that ends with .md or .txt.")
     return Path(value) if value else None
@@ -67,15 +65,19 @@ def _file(name: str) -> Path | None:
 
 def _sender() -> str:
     """`EMAIL_FROM`, under the name of MAIL_FROM_NAME where that is set."""
-    sender = _line("EMAIL_FROM", default=f"{SITE_NAME} <noreply@localhost>")
-    name = _line("MAIL_FROM_NAME")
+    default = f"{SITE_NAME} <noreply@localhost>"
+    sender = _line("EMAIL_FROM", env.text("EMAIL_FROM", default=default))
+    name = _line("MAIL_FROM_NAME", env.text("MAIL_FROM_NAME", default=""))
     return formataddr((name, parseaddr(sender)[1])) if name else sender
 
 
-SITE_NAME = _line("SITE_NAME", default="Modelyard")
+SITE_NAME = _line("SITE_NAME", env.text("SITE_NAME", default="Modelyard"))
 SITE_TAGLINE = _line(
     "SITE_TAGLINE",
-    default="Every generative model behind one API, one prepaid balance and one dashboard.",
+    env.text(
+        "SITE_TAGLINE",
+        default="Every generative model behind one API, one prepaid balance and one dashboard.",
+    ),
 )
 SITE_LOGO = _logo()
 # One accent for both themes; it must carry white text.
@@ -84,6 +86,6 @@ SITE_LINKS = _links()
 # A folder of the operator's own files that are served as static ones: the logo.
 SITE_STATIC_DIR = env.text("SITE_STATIC_DIR", default="")
 # Texts of the operator's in place of ours.
-TERMS_FILE = _file("TERMS_FILE")
-PRIVACY_FILE = _file("PRIVACY_FILE")
+TERMS_FILE = _file("TERMS_FILE", env.text("TERMS_FILE", default=""))
+PRIVACY_FILE = _file("PRIVACY_FILE", env.text("PRIVACY_FILE", default=""))
 DEFAULT_FROM_EMAIL = _sender()

@@ -1,7 +1,5 @@
 """What public pages need beyond the dashboard's tags."""
 
-from datetime import datetime
-
 from django import template
 from django.conf import settings
 from django.template import Context
@@ -62,9 +60,3 @@ def about(milliseconds: int | None) -> str:
 @register.filter
 def announced_tone(one: Announcement) -> str:
     return _TONES[one.kind]
-
-
-@register.filter
-def holds_until(one: Announcement) -> datetime | None:
-    """When it stops to hold, or did."""
-    return one.over_at

@@ -23,6 +23,8 @@ def status(request: HttpRequest) -> HttpResponse:
             "report": report,
             "lines": [_line(one) for one in report.families if one.is_offered],
             "others": [one for one in report.families if not one.is_offered],
+            # In full below: the strip would only say it twice.
+            "has_announcements": bool(report.open),
             **_terms(),
         },
     )
