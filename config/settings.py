@@ -10,6 +10,8 @@ from csp.constants import NONE, SELF
 
 import config.celery  # noqa: F401 - every process sends jobs, so every process makes the app
 from config import env, schedule
+from config.settings_brand import *  # noqa: F403
+from config.settings_brand import SITE_NAME, SITE_STATIC_DIR
 from config.settings_gpts import *  # noqa: F403
 from config.settings_llm import *  # noqa: F403
 from config.settings_money import *  # noqa: F403
@@ -26,11 +28,12 @@ DATA_DIR = Path(env.text("DATA_DIR", default=str(BASE_DIR / "var")))
 # Where gateways note what they are about to deliver; on a disk that outlives the process.
 LLM_JOURNAL_DIR = Path(env.text("LLM_JOURNAL_DIR", default=str(DATA_DIR / "gateways")))
 
-SITE_NAME = env.text("SITE_NAME", default="Modelyard")
 # Where customers reach this installation; links in answers and e-mails start with it.
 BASE_URL = env.text("BASE_URL", default="http://127.0.0.1:8000" if LOCAL else None).rstrip("/")
 ALLOWED_HOSTS = env.names("ALLOWED_HOSTS", default="*" if LOCAL else None)
 CSRF_TRUSTED_ORIGINS = env.names("CSRF_TRUSTED_ORIGINS", default=BASE_URL)
+# What the changelog's page shows.
+CHANGELOG_FILE = BASE_DIR / "CHANGELOG.md"
 # How many proxies of ours stand in front and append to X-Forwarded-For. 0: the peer's address counts.
 TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0)
 
@@ -202,7 +205,7 @@ STORAGES = {
     },
 }
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS = [BASE_DIR / "static", *([Path(SITE_STATIC_DIR)] if SITE_STATIC_DIR else [])]
 STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(BASE_DIR / "var" / "static")))
 WHITENOISE_USE_FINDERS = LOCAL
 WHITENOISE_AUTOREFRESH = False
@@ -308,7 +311,6 @@ for _provider, _scope in (("github", ["user:email"]), ("google", ["email", "prof
         }
 
 # ---------------------------------------------------------------------- e-mail
-DEFAULT_FROM_EMAIL = env.text("EMAIL_FROM", default=f"{SITE_NAME} <noreply@localhost>")
 EMAIL_HOST = env.text("EMAIL_HOST", default="")
 EMAIL_PORT = env.number("EMAIL_PORT", default=587)
 EMAIL_HOST_USER = env.text("EMAIL_USER", default="")

@@ -1,4 +1,4 @@
-"""The one strip above a page that says what is wrong with the money or the own accounts: the worst wins."""
+"""The one strip above a page: what is wrong with the money or the own accounts, else what the operator announces."""
 
 from dataclasses import dataclass, replace
 
@@ -10,6 +10,8 @@ from apps.billing.selectors.state import MoneyState
 from apps.byoa import selectors as byoa
 from apps.byoa.services import checklist
 from apps.core.money import POINTS_PER_USD, format_usd
+from apps.notifications.announcements import for_strip
+from apps.notifications.models import Announcement
 
 # What is less than a cent is shown as nothing, and nothing can be bought with it.
 _NOTHING = POINTS_PER_USD // 100
@@ -32,13 +34,41 @@ class Strip:
 
 
 def worst(*, membership: Membership, money: MoneyState) -> Strip | None:
-    """What the member may see of it: the money's worst, then accounts that take nothing until somebody acts."""
+    """What the member may see of it: the money's worst, then accounts that take nothing until somebody acts.
+
+    Where there is neither, what the operator announces to everybody.
+    """
     may, workspace = PERMISSIONS[membership.role], membership.workspace
     found = _of_money(workspace.slug, money) if Permission.VIEW_BALANCE in may else None
     needed = Permission.MANAGE_BILLING
     if found is None and Permission.VIEW_ACCOUNTS in may:
         found, needed = _of_accounts(workspace.slug, workspace.pk), Permission.MANAGE_ACCOUNTS
-    return found if found is None or needed in may else replace(found, button="")
+    if found is None:
+        return _announced()
+    return found if needed in may else replace(found, button="")
+
+
+_ANNOUNCED = {
+    Announcement.Kind.INCIDENT: "bad",
+    Announcement.Kind.MAINTENANCE: "warn",
+    Announcement.Kind.INFO: "run",
+}
+
+
+def _announced() -> Strip | None:
+    one = for_strip()
+    if one is None:
+        return None
+    url = announced_at(one)
+    tone = _ANNOUNCED[Announcement.Kind(one.kind)]
+    return Strip(tone, one.title, "", "Read more" if url else "", url, about="Announcement")
+
+
+def announced_at(one: Announcement) -> str:
+    """The page that has its text, if any."""
+    if one.on_status:
+        return reverse("site:status")
+    return reverse("site:changelog") if one.on_changelog else ""
 
 
 def _of_accounts(slug: str, workspace_id: int) -> Strip | None:

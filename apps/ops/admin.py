@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from apps.accounts.models import Membership, User, Workspace
 from apps.ops import (  # noqa: F401 - they register their pages
     admin_adjustments,
+    admin_announcements,
     admin_auto_topup,
     admin_calls,
     admin_codes,

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", landing.landing, name="landing"),
     path("r/<str:code>", referred.referred, name="referred"),
     path("robots.txt", machines.robots, name="robots"),
+    path("sitemap.xml", machines.sitemap, name="sitemap"),
     path("favicon.ico", machines.Favicon.as_view(), name="favicon"),
     *catalogue_urls.urlpatterns,
     *guides_urls.urlpatterns,

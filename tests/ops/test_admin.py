@@ -27,7 +27,7 @@ from apps.billing.models import (
 from apps.billing.services import adjustments, refunds
 from apps.billing.services.invoices import default_entity
 from apps.catalog.models import BannedWord, PriceOverride
-from apps.notifications.models import Email
+from apps.notifications.models import Announcement, Email
 from apps.ops.admin_tasks import ACTIONS
 from apps.tasks.models import Penalty, PenaltyDay
 from tests.factories import UserFactory, api_key, gifts, owner_of, task
@@ -151,6 +151,7 @@ def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
             subject="Hello",
             text="a canary nobody may read",
         ),
+        "announcement": Announcement.objects.create(title="Kling is slow."),
         "subscription": (paid := subscription(workspace)),
         "planversion": paid.plan_version,
         "seats": seats(workspace),
@@ -176,6 +177,7 @@ def pages(workspace: Workspace, override: PriceOverride) -> list[str]:
         "billing_legalentity",
         "billing_codebatch",
         "billing_adjustmentrequest",
+        "notifications_announcement",
     )
     return [*found, *(reverse(f"admin:{name}_add") for name in added)]
 
@@ -273,6 +275,7 @@ def test_console_has_only_what_operators_may_change():
         "Usage",
         "CreditBlock",
         "PriceVersion",
+        "Announcement",
     }
 
 

@@ -8,7 +8,15 @@ from apps.llm.models.conversations import (
     ConversationFile,
     Message,
 )
-from apps.llm.models.usage import CallContent, End, Usage, UsageHour, UsageMark, UsageSource
+from apps.llm.models.usage import (
+    CallContent,
+    End,
+    LaneDay,
+    Usage,
+    UsageHour,
+    UsageMark,
+    UsageSource,
+)
 
 __all__ = [
     "Assistant",
@@ -18,6 +26,7 @@ __all__ = [
     "ConversationFile",
     "CreditBlock",
     "End",
+    "LaneDay",
     "Message",
     "PriceVersion",
     "Usage",

@@ -180,6 +180,28 @@ class UsageHour(models.Model):
         return f"{self.workspace_id} {self.hour:%Y-%m-%d %H} {self.model}"
 
 
+class LaneDay(models.Model):
+    """What became of the calls that began on a UTC day, of all workspaces together, on the operator's accounts.
+
+    `by_customer` are those that ended by the customer's credits or prompt: neither well nor our fault. `latency` counts
+    those that went well by the time to the first piece of the answer (`core.latency`). Summed with `UsageHour`, in the
+    same transaction and by the same mark. A call under way at midnight is of the day on which it began.
+    """
+
+    day = models.DateField(primary_key=True)
+    calls = models.IntegerField()
+    completed = models.IntegerField()
+    by_customer = models.IntegerField()
+    latency = ArrayField(models.IntegerField())
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.completed} of {self.calls} well"
+
+    @property
+    def failed(self) -> int:
+        return max(self.calls - self.completed - self.by_customer, 0)
+
+
 class UsageMark(models.Model):
     """How far `Usage` is summed into `UsageHour`: one row, see `services.roll_up`.
 

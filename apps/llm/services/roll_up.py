@@ -1,4 +1,4 @@
-"""Summing calls by the hour, model and key, in the order of their rows: each is counted once, none is missed.
+"""Summing calls by hour, model and key, and by day, in the order of their rows: each is counted once, none is missed.
 
 A row's number is taken before its transaction commits, so a smaller number can appear after a larger one. Hence the
 highest number is noted first, then who is writing at that moment, and rows are summed up to that number when all of
@@ -7,6 +7,7 @@ these have ended. Gateways write their rows in transactions of one statement, so
 
 from django.db import connection, transaction
 
+from apps.core import latency
 from apps.llm.models.usage import End, UsageMark
 
 # A few seconds' work, so that a first run over many rows is many short transactions.
@@ -32,6 +33,23 @@ ON CONFLICT (workspace_id, hour, model, api_key_id) DO UPDATE
        points = h.points + EXCLUDED.points, total_ms = h.total_ms + EXCLUDED.total_ms,
        first_ms = h.first_ms + EXCLUDED.first_ms
 """
+# A refusal ends its call at once, so a call has one such end at most.
+_COUNT_DAYS = f"""
+INSERT INTO llm_laneday AS d (day, calls, completed, by_customer, latency)
+SELECT (COALESCE(f.created_at, u.created_at) AT TIME ZONE 'UTC')::date AS day,
+       count(*) FILTER (WHERE f.id IS NULL), count(*) FILTER (WHERE u."end" = ANY(%(well)s)),
+       count(*) FILTER (WHERE u."end" = ANY(%(by_customer)s)),
+       {latency.counted_sql("COALESCE(u.first_ms, u.total_ms)", 'u."end" = ANY(%(well)s)')}
+  FROM llm_usage u
+  LEFT JOIN llm_usage f ON u.number > 1 AND f.call = u.call AND f.number = 1
+ WHERE u.id > %(first)s AND u.id <= %(last)s AND u.service_mode = 'public'
+ GROUP BY 1
+ ORDER BY 1
+ON CONFLICT (day) DO UPDATE
+   SET calls = d.calls + EXCLUDED.calls, completed = d.completed + EXCLUDED.completed,
+       by_customer = d.by_customer + EXCLUDED.by_customer,
+       latency = {latency.added_sql("d.latency", "EXCLUDED.latency")}
+"""  # noqa: S608 - no word of a customer's is in it
 _WRITERS = """
 SELECT virtualtransaction FROM pg_locks
  WHERE locktype = 'relation' AND relation = 'llm_usage'::regclass AND mode = 'RowExclusiveLock' AND granted
@@ -41,6 +59,7 @@ _HIGHEST = "SELECT COALESCE(max(id), 0) FROM llm_usage"
 _FULL_PIECE = "SELECT id FROM llm_usage WHERE id > %s AND id <= %s ORDER BY id OFFSET %s LIMIT 1"
 # What went as its caller wanted it to. Nobody can tell whether who left had enough, and it was no fault of ours.
 _WENT_WELL = (End.COMPLETED, End.EMPTY, End.CLIENT_LEFT)
+_BY_CUSTOMER = (End.OUT_OF_CREDITS, End.REFUSED)
 
 
 def sum_up() -> int:
@@ -97,7 +116,9 @@ def _take(mark: UsageMark, last: int) -> int:
             "SELECT count(*) FROM llm_usage WHERE id > %(first)s AND id <= %(last)s", bounds
         )
         count = int(cursor.fetchone()[0])
-        cursor.execute(_COUNT, {**bounds, "well": [end.value for end in _WENT_WELL]})
+        ends = {"well": list(_WENT_WELL), "by_customer": list(_BY_CUSTOMER)}
+        cursor.execute(_COUNT, {**bounds, "well": ends["well"]})
+        cursor.execute(_COUNT_DAYS, {**bounds, **ends})
     mark.counted_to = upto
     if upto == last:
         mark.next_to, mark.writers = None, []

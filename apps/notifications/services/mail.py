@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.template import Context, Engine, TemplateDoesNotExist
 
+from apps.core import brand
 from apps.core.queue import Wake
 from apps.notifications.models import Email
 
@@ -33,12 +34,17 @@ def add(
     """Write one mail per address, once per `key`: a repeated cause writes nothing.
 
     `template` names `templates/mail/<template>.txt`, whose first line is the subject; `<template>.html` is optional.
-    Templates may use `site_name` and `base_url` besides the context. Sent once the transaction has committed, and not
-    at all when it does not.
+    Templates may use `site_name`, `site_links` and `base_url` besides the context. Sent once the transaction has
+    committed, and not at all when it does not.
     """
     if not to:
         return
-    values = {"site_name": settings.SITE_NAME, "base_url": settings.BASE_URL, **context}
+    values = {
+        "site_name": settings.SITE_NAME,
+        "site_links": brand.links(),
+        "base_url": settings.BASE_URL,
+        **context,
+    }
     subject, _, text = _rendered(f"mail/{template}.txt", values, escapes=False).partition("\n")
     file = attachment or Attachment("", "", b"")
     row: dict[str, Any] = {

@@ -1,5 +1,6 @@
 """Tasks, the tries at them, and what they came to."""
 
+from apps.tasks.models.health import FamilyDay
 from apps.tasks.models.penalties import Penalty, PenaltyDay
 from apps.tasks.models.tasks import (
     CANCELLABLE,
@@ -26,6 +27,7 @@ __all__ = [
     "Attempt",
     "CostDay",
     "FailureCode",
+    "FamilyDay",
     "FamilyLoad",
     "IdempotencyRecord",
     "Penalty",

@@ -268,7 +268,10 @@ def _write(tasks: Sequence[Task]) -> None:
 
 
 def _facts(ending: Ending) -> dict[str, Any]:
-    return ending.outcome.facts if isinstance(ending.outcome, Result) else {}
+    if isinstance(ending.outcome, Result):
+        return ending.outcome.facts
+    # Such a failure is not held against the platform (`family_days`).
+    return {"is_inputs_fault": True} if ending.outcome.is_inputs_fault else {}
 
 
 # Attempts are locked by id, by whoever writes several. An abandoned one is due at once: its provider is asked to stop.

@@ -1,4 +1,4 @@
-"""Summing ended work by day: for customers from the ledger, for the operator from the attempts.
+"""Summing ended work by day: for customers and the status page from the ledger, for the operator from the attempts.
 
 Each task that ends has exactly one line in the ledger that settles its hold, written in the transaction that ends it.
 So the ledger is the list of ended tasks, and the sums follow it line by line: each is counted once, however often a job
@@ -13,6 +13,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from apps.tasks.models import UsageMark
+from apps.tasks.services import family_days
 
 # A few seconds' work, so that a first run over years of lines is many short transactions.
 _LINES_AT_ONCE = 50_000
@@ -68,9 +69,10 @@ ON CONFLICT (workspace_id, day, model, task_type, service_mode, api_key_id, memb
        refunded_points = d.refunded_points + EXCLUDED.refunded_points, run_ms = d.run_ms + EXCLUDED.run_ms
 """
 _NEW = "e.id > %s AND e.id <= %s"
-_COUNT_NEW = [(count + _ADD).format(lines=_NEW) for count in (_COUNT, _COUNT_CALLS)]
+_COUNTS = (_COUNT + _ADD, _COUNT_CALLS + _ADD, family_days.COUNT)
+_COUNT_NEW = [count.format(lines=_NEW) for count in _COUNTS]
 _OF_DAY = "e.created_at >= %s AND e.created_at < %s AND e.id <= %s"
-_COUNT_DAY = [(count + _ADD).format(lines=_OF_DAY) for count in (_COUNT, _COUNT_CALLS)]
+_COUNT_DAY = [count.format(lines=_OF_DAY) for count in _COUNTS]
 
 
 def count_new() -> bool:
@@ -154,6 +156,7 @@ def recount_day(*, day: date) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL statement_timeout = 0")
         cursor.execute("DELETE FROM tasks_usageday WHERE day = %s", [day])
+        cursor.execute("DELETE FROM tasks_familyday WHERE day = %s", [day])
         for count in _COUNT_DAY:
             cursor.execute(count, [*_bounds(day), mark.counted_to])
 

@@ -19,7 +19,7 @@ LINK_COOKIE = "referral"
 DEVICE_COOKIE = "device"
 _DAY_SECONDS = 86_400
 # What browsers keep a cookie for at most.
-_DEVICE_DAYS = 400
+DEVICE_DAYS = 400
 CODE_LENGTH = 8
 _CODE = re.compile(r"[0-9a-z]{8}")
 _DEVICE = re.compile(r"[\w-]{22}", re.ASCII)
@@ -42,7 +42,7 @@ def for_link() -> dict[str, Any]:
 
 def for_device() -> dict[str, Any]:
     """How the cookie that names the browser is set."""
-    return _cookie(_DEVICE_DAYS)
+    return _cookie(DEVICE_DAYS)
 
 
 def _cookie(days: int) -> dict[str, Any]:

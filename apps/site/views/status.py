@@ -1,0 +1,111 @@
+"""Is it working, and how well did it lately: for people and for their monitors."""
+
+from datetime import date
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import cache_control
+from django.views.decorators.http import require_safe
+
+from apps.notifications.models import Announcement
+from apps.site import news_bars, news_status
+from apps.site.news_status import DAYS, LEAST_TASKS, Health, Report, Sums
+
+
+@require_safe
+def status(request: HttpRequest) -> HttpResponse:
+    report = news_status.report()
+    return render(
+        request,
+        "site/status/status.html",
+        {
+            "report": report,
+            "lines": [_line(one) for one in report.families if one.is_offered],
+            "others": [one for one in report.families if not one.is_offered],
+            # In full below: the strip would only say it twice.
+            "has_announcements": bool(report.open),
+            **_terms(),
+        },
+    )
+
+
+@require_safe
+def status_of_family(request: HttpRequest, family: str) -> HttpResponse:
+    """The same of one family, day by day."""
+    report = news_status.report()
+    found = next((one for one in report.families if one.family == family), None)
+    if found is None:
+        raise Http404
+    days = [(day, sums) for day, sums in reversed(found.days) if sums.is_enough]
+    concerning = [one for one in report.announcements if one.family in ("", family)]
+    return render(
+        request,
+        "site/status/family.html",
+        {
+            "line": _line(found),
+            "days": days,
+            "report": Report(report.now, report.families, concerning),
+            **_terms(),
+        },
+    )
+
+
+@require_safe
+@cache_control(max_age=30, public=True)
+def status_json(request: HttpRequest) -> JsonResponse:
+    """What the page says. Anybody's page may read it: there is nothing of anybody's in it."""
+    report = news_status.report()
+    body = {
+        "updated_at": report.now.isoformat(timespec="seconds"),
+        "headline": report.headline,
+        "days": DAYS,
+        "least_tasks_per_day": LEAST_TASKS,
+        "families": [_family(one) for one in report.families],
+        "announcements": [_announcement(one, report) for one in report.announcements],
+    }
+    return JsonResponse(body, headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _terms() -> dict[str, int]:
+    return {"DAYS": DAYS, "LEAST_TASKS": LEAST_TASKS}
+
+
+def _line(one: Health) -> dict[str, Any]:
+    return {
+        "health": one,
+        "paths": news_bars.paths([sums.tone for _, sums in one.days]),
+        "width": news_bars.width(len(one.days)),
+    }
+
+
+def _family(one: Health) -> dict[str, Any]:
+    return {
+        "family": one.family,
+        "title": one.title,
+        "status": one.word,
+        **_sums(one.total),
+        "by_day": [_day(day, sums) for day, sums in one.days],
+    }
+
+
+def _day(day: date, sums: Sums) -> dict[str, Any]:
+    return {"day": day.isoformat(), **_sums(sums)}
+
+
+def _sums(sums: Sums) -> dict[str, Any]:
+    return {"success": sums.success, "p50_ms": sums.p50_ms, "p95_ms": sums.p95_ms}
+
+
+def _announcement(one: Announcement, report: Report) -> dict[str, Any]:
+    state = "open" if one.holds(report.now) else "ahead" if one.is_ahead(report.now) else "over"
+    return {
+        "id": one.pk,
+        "kind": one.kind,
+        "state": state,
+        "family": one.family or None,
+        "title": one.title,
+        "text": one.text,
+        "starts_at": one.starts_at.isoformat(),
+        "over_at": one.over_at and one.over_at.isoformat(),
+    }

@@ -1,0 +1,15 @@
+"""How well families work for everybody together."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from apps.tasks.models import FamilyDay
+
+# Family, day, completed, failed, latency: see FamilyDay.
+FamilySums = tuple[str, date, int, int, list[int]]
+
+
+def family_days(*, first: date) -> Iterator[FamilySums]:
+    """What became of all families' tasks from that UTC day on, oldest day first."""
+    rows = FamilyDay.objects.filter(day__gte=first).order_by("day", "family")
+    return rows.values_list("family", "day", "completed", "failed", "latency").iterator()
