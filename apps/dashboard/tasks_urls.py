@@ -8,7 +8,7 @@ _TASKS = "w/<slug:slug>/tasks"
 
 urlpatterns: list[URLPattern] = [
     path(_TASKS, listing.task_list, name="tasks"),
-    path(f"{_TASKS}/csv", listing.task_csv, name="tasks_csv"),
+    path(f"{_TASKS}.csv", listing.task_csv, name="tasks_csv"),
     path(f"{_TASKS}/cancel", bulk.cancel, name="tasks_cancel"),
     path(f"{_TASKS}/again", bulk.again, name="tasks_again"),
     path(f"{_TASKS}/download", bulk.download, name="tasks_download"),

@@ -8,7 +8,7 @@ from apps.tasks.selectors.detail import (
     task_and_origin,
 )
 from apps.tasks.selectors.naming import Named, named
-from apps.tasks.selectors.search import OPEN, Found, TaskSearch, everything, search, waiting
+from apps.tasks.selectors.searching import OPEN, Found, TaskSearch, everything, search, waiting
 from apps.tasks.selectors.spending import (
     SPLITS,
     Ended,
@@ -44,12 +44,13 @@ from apps.tasks.selectors.tasks import (
     unfinished_counts,
     usage,
 )
-from apps.tasks.selectors.views import saved_views
+from apps.tasks.selectors.views import Choices, choices, saved_views
 
 __all__ = [
     "MOST_NUMBERED",
     "OPEN",
     "SPLITS",
+    "Choices",
     "DaySpend",
     "Ended",
     "Found",
@@ -65,6 +66,7 @@ __all__ = [
     "TaskState",
     "Unfinished",
     "Usage",
+    "choices",
     "everything",
     "family_tree",
     "follow_ups_of",

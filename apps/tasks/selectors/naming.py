@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Q, Value
 
 from apps.tasks.models import IdempotencyRecord, Task
 
@@ -25,14 +25,19 @@ def named(*, workspace_id: int, text: str) -> Named | None:
     """By id, by its first eight or more digits, by client reference, by idempotency key. None: nothing is called so."""
     if not text:
         return None
-    if found := _one(Task.objects.of(workspace_id).filter(_is_called(text)).values_list("pk")[:2]):
-        return found
-    of_customer = Task.objects.of(workspace_id).filter(client_reference=text)
-    ids = list(of_customer.values_list("pk")[:2])
+    called = Task.objects.of(workspace_id).filter(_is_called(text)).values_list("pk")
+    if by_id := _one(called[:2]):
+        return by_id
+    referring = Task.objects.of(workspace_id).filter(client_reference=text)
+    records = IdempotencyRecord.objects.of(workspace_id).filter(key=text)
+    both = referring.values_list("pk", Value("reference"))[:2].union(
+        records.values_list("task_id", Value("key"))[:1], all=True
+    )
+    found = list(both)
+    ids = [(task_id,) for task_id, kind in found if kind == "reference"]
     if len(ids) > 1:
         return Named(client_reference=text)
-    records = IdempotencyRecord.objects.of(workspace_id).filter(key=text)
-    return _one(ids) or _one(records.values_list("task_id"))
+    return _one(ids) or _one((task_id,) for task_id, kind in found if kind == "key")
 
 
 def _one(ids: Iterable[tuple[uuid.UUID]]) -> Named | None:

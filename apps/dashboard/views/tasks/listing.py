@@ -1,6 +1,5 @@
 """The list of tasks: searched, filtered, 50 a page, and as a table to take away."""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.contrib import messages
@@ -10,8 +9,6 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_safe
 
-from apps.accounts import selectors as accounts
-from apps.accounts.models import ApiKey, Membership
 from apps.accounts.policies import Permission
 from apps.catalog import registry
 from apps.dashboard import downloads, task_files, task_query
@@ -22,8 +19,6 @@ from apps.tasks import selectors
 from apps.tasks.selectors import Found
 
 _PAGE = 50
-# Of very many keys or members the newest can be chosen; each can be asked for by the address.
-_MOST_CHOICES = 200
 
 
 def asked_of(request: DashboardRequest) -> Asked:
@@ -88,39 +83,23 @@ def _has_newer(request: DashboardRequest, asked: Asked) -> bool:
 
 
 def _choices(request: DashboardRequest, asked: Asked) -> dict[str, object]:
-    """What the filters offer, and the views above them."""
-    workspace_id = request.workspace.pk
-    keys = list(accounts.newest_keys(workspace_id=workspace_id)[:_MOST_CHOICES])
-    members = list(
-        Membership.objects.filter(workspace=workspace_id)
-        .select_related("user")
-        .order_by("user__email")[:_MOST_CHOICES]
-    )
+    """What the filters offer, and the views above them: ours, then the person's own."""
+    found = selectors.choices(workspace_id=request.workspace.pk, user_id=request.user.pk)
+    names = {
+        "key": {str(number): name for number, name, _ in found.keys},
+        "member": {str(number): email for number, email in found.members},
+    }
+    ours = [(name, urlencode(values)) for name, values in task_query.BUILT_IN]
     return {
-        "chips": asked.chips(_names(keys, members)),
+        "chips": asked.chips(names),
         "statuses": task_query.STATUSES.items(),
         "pools": task_query.POOLS.items(),
         "errors": task_query.ERRORS.items(),
         "models": sorted(registry.models()),
-        "keys": [(str(key.pk), f"{key.name} ({key.masked})") for key in keys],
-        "members": [(str(one.user_id), one.user.email) for one in members],
-        "views": _views(request),
+        "keys": [(str(number), f"{name} ({masked})") for number, name, masked in found.keys],
+        "members": [(str(number), email) for number, email in found.members],
+        "views": ours + found.views,
     }
-
-
-def _names(keys: list[ApiKey], members: list[Membership]) -> Mapping[str, Mapping[str, str]]:
-    return {
-        "key": {str(key.pk): key.name for key in keys},
-        "member": {str(one.user_id): one.user.email for one in members},
-    }
-
-
-def _views(request: DashboardRequest) -> list[tuple[str, str]]:
-    """(name, query string): ours, then the person's own."""
-    own = selectors.saved_views(workspace_id=request.workspace.pk, user_id=request.user.pk)
-    return [(name, urlencode(values)) for name, values in task_query.BUILT_IN] + [
-        (view.name, view.query) for view in own
-    ]
 
 
 @require_safe
