@@ -24,13 +24,22 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
 
 def timeline(
-    task: Task, *, place: int, files: Sequence[StoredFile], deliveries: Sequence[Delivery]
+    task: Task,
+    *,
+    place: int,
+    files: Sequence[StoredFile],
+    deliveries: Sequence[Delivery],
+    sees_content: bool,
 ) -> list[Step]:
     """The task's own events with what belongs to them: its place in line, files stored, webhooks sent.
 
-    In the order of time, but an end comes after what led to it and before what was told of it.
+    In the order of time, but an end comes after what led to it and before what was told of it. Providers quote prompts
+    in their errors, so these are for who sees content.
     """
-    steps = story.timeline(task)
+    steps = [
+        step if sees_content or step.tone != "bad" else replace(step, detail="")
+        for step in story.timeline(task)
+    ]
     if place:
         steps.append(_step(task.created_at, "Staged", f"number {place} in line", "idle"))
     if files:
@@ -93,13 +102,13 @@ class Field:
 
 
 def fields_of(task: Task) -> list[Field]:
-    """The input as a form would show it, in its own order."""
+    """The input as its form shows it: the form's fields in their order, then what else was given."""
     spec = registry.all_specs().get((task.model, task.task_type))
     known = spec.input.model_fields if spec is not None else {}
-    return [
-        _field(known[name].title or "" if name in known else "", name, value)
-        for name, value in task.input.items()
-    ]
+    place = {name: number for number, name in enumerate(known)}
+    names = sorted(task.input, key=lambda name: (place.get(name, len(place)), name))
+    titles = {name: field.title or "" for name, field in known.items()}
+    return [_field(titles.get(name, ""), name, task.input[name]) for name in names]
 
 
 def _field(title: str, name: str, value: Any) -> Field:

@@ -80,13 +80,15 @@ def family_tree(*, task: Task) -> list[Relative]:
     children: dict[uuid.UUID | None, list[Relative]] = {}
     for task_id, parent_id, depth, name, status in rows:
         children.setdefault(parent_id, []).append(Relative(task_id, depth, name, status))
-    # Depth first, without recursion: what was put last is looked at next.
-    ordered: list[Relative] = []
+    # Depth first, without recursion: what was put last is looked at next. Each once, should parents ever form a circle.
+    ordered: dict[uuid.UUID, Relative] = {}
     ahead = list(reversed(children.get(None, [])))
     while ahead:
-        ordered.append(ahead.pop())
-        ahead += reversed(children.get(ordered[-1].task_id, []))
-    return ordered if len(ordered) > 1 else []
+        one = ahead.pop()
+        if one.task_id not in ordered:
+            ordered[one.task_id] = one
+            ahead += reversed(children.get(one.task_id, []))
+    return list(ordered.values()) if len(ordered) > 1 else []
 
 
 def outputs_of(*, workspace_id: int, task_ids: Sequence[uuid.UUID]) -> list[StoredFile]:

@@ -76,7 +76,9 @@ def _details(request: DashboardRequest, task: Task) -> dict[str, object]:
     place, made = selectors.place_in_line(task=task), _outputs(task)
     deliveries = _deliveries(task)
     return {
-        "steps": task_story.timeline(task, place=place, files=made, deliveries=deliveries),
+        "steps": task_story.timeline(
+            task, place=place, files=made, deliveries=deliveries, sees_content=sees_content
+        ),
         "facts": task_story.facts(task, sees_content=sees_content, sees_secrets=sees_secrets),
         "fields": task_story.fields_of(task) if sees_content else [],
         "input_json": task_story.input_json(task) if sees_content else "",
