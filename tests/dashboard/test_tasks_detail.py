@@ -139,7 +139,7 @@ def test_input_is_a_table_in_the_forms_order_then_what_else_was_given(
     html = page.content.decode()
 
     assert [(field.title, field.is_picture) for field in page.context["fields"]] == [
-        ("Prompt", False),
+        ("What to draw", False),
         ("Flag", False),
         ("Image", True),
         ("Other", False),

@@ -3,6 +3,7 @@
 from apps.tasks.selectors.detail import (
     Relative,
     family_tree,
+    kept,
     outputs_of,
     place_in_line,
     task_and_origin,
@@ -71,6 +72,7 @@ __all__ = [
     "family_tree",
     "follow_ups_of",
     "idempotency_record",
+    "kept",
     "known_by_id",
     "name_of",
     "named",

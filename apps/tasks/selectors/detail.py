@@ -92,11 +92,14 @@ def family_tree(*, task: Task) -> list[Relative]:
 
 
 def outputs_of(*, workspace_id: int, task_ids: Sequence[uuid.UUID]) -> list[StoredFile]:
-    """The files that these tasks made and that are still kept, in the order in which they were stored."""
+    """The files that these tasks made, as they were stored, whether they are kept or not: `kept` says which are."""
+    gone = Q(deleted_at__isnull=False) | Q(expires_at__lte=Now())
     rows = StoredFile.objects.of(workspace_id).filter(
-        task_id__in=task_ids,
-        kind=StoredFile.Kind.OUTPUT,
-        deleted_at__isnull=True,
-        expires_at__gt=Now(),
+        task_id__in=task_ids, kind=StoredFile.Kind.OUTPUT
     )
-    return list(rows.order_by("created_at", "id"))
+    return list(rows.annotate(is_kept=~gone).order_by("created_at", "id"))
+
+
+def kept(made: Sequence[StoredFile]) -> list[StoredFile]:
+    """Those of `outputs_of` that can still be had."""
+    return [file for file in made if getattr(file, "is_kept", False)]

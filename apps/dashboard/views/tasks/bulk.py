@@ -196,7 +196,8 @@ def download(request: DashboardRequest) -> HttpResponse | StreamingHttpResponse:
     ids = _chosen(request.GET)
     if not ids:
         return _none_chosen(request, asked)
-    files = selectors.outputs_of(workspace_id=request.workspace.pk, task_ids=ids)
+    made = selectors.outputs_of(workspace_id=request.workspace.pk, task_ids=ids)
+    files = selectors.kept(made)
     if not files:
         messages.warning(request, "The chosen tasks have no files that are still kept.")
         return _to_list(request, asked)

@@ -15,7 +15,6 @@ from apps.core.errors import NotFound
 from apps.dashboard import follow_ups, snippets, story, task_files, task_story, viewer
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
-from apps.files import selectors as files
 from apps.files.models import StoredFile
 from apps.files.services import store
 from apps.notifications.models import Delivery
@@ -34,16 +33,21 @@ _PREVIEW = "preview"
 def task_detail(request: DashboardRequest, task_id: uuid.UUID) -> HttpResponse:
     """One task. htmx gets the moving part: the whole of it here, only the result for the playground's preview."""
     task = _task(request, task_id)
-    context = preview_context(request, task)
+    made = _outputs(task)
+    context = _preview(request, task, made)
     if request.htmx and request.htmx.target == _PREVIEW:
         return render(request, "dashboard/tasks/_preview.html", context)
-    context |= _details(request, task)
+    context |= _details(request, task, made)
     template = "_task.html" if request.htmx else "detail.html"
     return render(request, f"dashboard/tasks/{template}", context)
 
 
 def preview_context(request: DashboardRequest, task: Task) -> dict[str, object]:
     """What a task's state and result need; four queries at most."""
+    return _preview(request, task, _outputs(task))
+
+
+def _preview(request: DashboardRequest, task: Task, made: list[StoredFile]) -> dict[str, object]:
     sees_content = allowed(request, Permission.VIEW_CONTENT)
     paid = story.money(
         billing.entries_of(workspace_id=request.workspace.pk, reference=task.reference)
@@ -57,23 +61,17 @@ def preview_context(request: DashboardRequest, task: Task) -> dict[str, object]:
         "next_step": story.next_step(task),
         "sees_content": sees_content,
         "shown": viewer.shown(task) if sees_content else None,
-        "files_until": _files_until(task),
+        # The one that goes first: when it is gone, the page says so.
+        "files_until": min(made, key=lambda file: file.expires_at, default=None),
         "is_cancellable": task.status in CANCELLABLE,
     }
 
 
-def _files_until(task: Task) -> StoredFile | None:
-    """The output file that goes first: when it is gone, the page says so."""
-    if task.status != Status.COMPLETED:
-        return None
-    return files.first_to_go(workspace_id=task.workspace_id, task_id=task.id)
-
-
-def _details(request: DashboardRequest, task: Task) -> dict[str, object]:
+def _details(request: DashboardRequest, task: Task, made: list[StoredFile]) -> dict[str, object]:
     calls = snippets.create_task(model=task.model, task_type=task.task_type, input=task.input)
     sees_content = allowed(request, Permission.VIEW_CONTENT)
     sees_secrets = allowed(request, Permission.RUN_TASKS)
-    place, made = selectors.place_in_line(task=task), _outputs(task)
+    place = selectors.place_in_line(task=task)
     deliveries = _deliveries(task)
     return {
         "steps": task_story.timeline(
@@ -85,7 +83,7 @@ def _details(request: DashboardRequest, task: Task) -> dict[str, object]:
         "tree": selectors.family_tree(task=task),
         "actions": follow_ups.actions(task),
         "can_run_again": (task.model, task.task_type) in registry.all_specs(),
-        "has_files": bool(made),
+        "has_files": bool(selectors.kept(made)),
         "curl_read": snippets.read_task(task_id=task.id),
         "curl_create": calls.curl,
         "json_text": _json(task),
@@ -141,7 +139,7 @@ def task_download(
 ) -> HttpResponse | StreamingHttpResponse:
     """What it made: the file, or all of them as one archive."""
     task = _task(request, task_id)
-    made = _outputs(task)
+    made = selectors.kept(_outputs(task))
     if not made:
         messages.warning(request, "This task has no files that are still kept.")
         return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
