@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from apps.core.errors import NotFound
@@ -18,14 +18,16 @@ _MOST_RELATED = 60
 
 
 def task_and_origin(*, workspace_id: int, task_id: uuid.UUID) -> Task:
-    """The workspace's task with its key, its person and `idempotency_key` (None: none, or kept no longer).
-
-    Raises NotFound.
-    """
+    """The workspace's task with its key, its person, `idempotency_key` (None: none, or kept no longer) and
+    `has_follow_ups`. Raises NotFound."""
     records = IdempotencyRecord.objects.of(workspace_id).filter(task=OuterRef("pk"))
     rows = Task.objects.of(workspace_id).select_related("api_key", "created_by")
+    rows = rows.annotate(
+        idempotency_key=Subquery(records.values("key")[:1]),
+        has_follow_ups=Exists(Task.objects.of(workspace_id).filter(parent=OuterRef("pk"))),
+    )
     try:
-        return rows.annotate(idempotency_key=Subquery(records.values("key")[:1])).get(id=task_id)
+        return rows.get(id=task_id)
     except Task.DoesNotExist:
         raise NotFound(f"There is no task {task_id}.") from None
 
@@ -71,6 +73,8 @@ def family_tree(*, task: Task) -> list[Relative]:
 
     Of very large families the sixty nearest to the first task.
     """
+    if task.parent_id is None and not getattr(task, "has_follow_ups", True):
+        return []  # known from reading the task
     names: dict[str, uuid.UUID | int] = {
         "task": task.id, "workspace": task.workspace_id, "ancestors": _MOST_ANCESTORS, "most": _MOST_RELATED,
     }  # fmt: skip
