@@ -22,12 +22,12 @@ def task_and_origin(*, workspace_id: int, task_id: uuid.UUID) -> Task:
     `has_follow_ups`. Raises NotFound."""
     records = IdempotencyRecord.objects.of(workspace_id).filter(task=OuterRef("pk"))
     rows = Task.objects.of(workspace_id).select_related("api_key", "created_by")
-    rows = rows.annotate(
+    told = rows.annotate(
         idempotency_key=Subquery(records.values("key")[:1]),
         has_follow_ups=Exists(Task.objects.of(workspace_id).filter(parent=OuterRef("pk"))),
     )
     try:
-        return rows.get(id=task_id)
+        return told.get(id=task_id)
     except Task.DoesNotExist:
         raise NotFound(f"There is no task {task_id}.") from None
 
