@@ -2,8 +2,15 @@
 
 from django.urls import path, re_path
 
-from apps.dashboard import accounts_urls, billing_urls, conversations_urls, llm_urls, signin
-from apps.dashboard.views import home, keys, models, notifications, overview, playground, tasks
+from apps.dashboard import (
+    accounts_urls,
+    billing_urls,
+    conversations_urls,
+    llm_urls,
+    signin,
+    tasks_urls,
+)
+from apps.dashboard.views import home, keys, models, notifications, overview, playground
 
 app_name = "dashboard"
 
@@ -16,14 +23,6 @@ urlpatterns = [
     path("me/theme", home.theme, name="theme"),
     path("w/<slug:slug>/", overview.overview, name="overview"),
     path("w/<slug:slug>/first-hour/hide", overview.hide_first_hour, name="first_hour_hide"),
-    path("w/<slug:slug>/tasks", tasks.task_list, name="tasks"),
-    path("w/<slug:slug>/tasks/<uuid:task_id>", tasks.task_detail, name="task"),
-    path("w/<slug:slug>/tasks/<uuid:task_id>/cancel", tasks.task_cancel, name="cancel"),
-    path(
-        "w/<slug:slug>/tasks/<uuid:task_id>/replay/<uuid:event_id>",
-        tasks.webhook_replay,
-        name="replay",
-    ),
     path("w/<slug:slug>/models", models.model_list, name="models"),
     path("w/<slug:slug>/keys", keys.key_list, name="keys"),
     path("w/<slug:slug>/keys/new", keys.key_create, name="key_create"),
@@ -55,6 +54,7 @@ urlpatterns = [
         notifications.hook_replay,
         name="notifications_replay",
     ),
+    *tasks_urls.urlpatterns,
     *accounts_urls.urlpatterns,
     *billing_urls.urlpatterns,
     *llm_urls.urlpatterns,

@@ -27,7 +27,15 @@ from tests.llm.rows import attempt
 WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "overview": ("get", (200, 200, 200, 200)),
     "tasks": ("get", (200, 200, 200, 200)),
+    "tasks_csv": ("get", (200, 200, 200, 200)),
+    "tasks_cancel": ("get", (302, 302, 404, 404)),  # no task is chosen
+    "tasks_again": ("get", (302, 302, 404, 404)),
+    "tasks_download": ("get", (302, 302, 302, 404)),
+    "task_views": ("get", (200, 200, 200, 200)),
+    "task_view_rename": ("post", (302, 302, 302, 302)),  # no name is given
+    "task_view_delete": ("post", (302, 302, 302, 302)),
     "task": ("get", (200, 200, 200, 200)),
+    "task_download": ("get", (302, 302, 302, 404)),
     "models": ("get", (200, 200, 200, 200)),
     "play_any": ("get", (302, 302, 302, 404)),
     "play": ("get", (200, 200, 200, 404)),
@@ -129,7 +137,15 @@ def _paths(workspace: Workspace) -> dict[str, str]:
     return {
         "overview": f"{base}/",
         "tasks": f"{base}/tasks",
+        "tasks_csv": f"{base}/tasks.csv",
+        "tasks_cancel": f"{base}/tasks/cancel",
+        "tasks_again": f"{base}/tasks/again",
+        "tasks_download": f"{base}/tasks/download",
+        "task_views": f"{base}/tasks/views",
+        "task_view_rename": f"{base}/tasks/views/1/rename",
+        "task_view_delete": f"{base}/tasks/views/1/delete",
         "task": f"{base}/tasks/{found.id}",
+        "task_download": f"{base}/tasks/{found.id}/download",
         "models": f"{base}/models",
         "play_any": f"{base}/play",
         "play": f"{base}/play/{model}",

@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import Workspace
-from apps.dashboard.views import tasks as view
+from apps.dashboard.views.tasks import listing as view
 from apps.files.models import StoredFile
 from apps.tasks.models import FailureCode, Task
 from apps.tasks.services import claims, finish, operator
@@ -84,6 +84,10 @@ def test_list_pages_without_gap_or_repetition(
         "?upto=yesterday",
         "?upto=2026-01-01T00:00:00",
         "?status=%00&model=%00",
+        "?q=%00&key=x&member=-1&pool=moon&error=0&from=yesterday&to=2026-02-31&cost_from=NaN&cost_to=-1",
+        "?key=99999999999999999999&from=0001-01-01&to=9999-12-31&cost_from=1e999&error=11004&reference=%00",
+        "?from=0h&cost_from=$&q=1+2+3+4+5+6+7+8+9",
+        "?upto=0001-01-01T00:00:00Z&after=9999-12-31T23:59:59-14:00~00000000-0000-4000-8000-000000000000",
     ],
 )
 def test_list_takes_a_broken_query_as_the_first_page(

@@ -17,6 +17,7 @@ from apps.tasks.models.tasks import (
     TaskEvent,
 )
 from apps.tasks.models.usage import AccountHour, CostDay, UsageBucket, UsageDay, UsageMark
+from apps.tasks.models.views import SavedView
 
 __all__ = [
     "CANCELLABLE",
@@ -33,6 +34,7 @@ __all__ = [
     "Penalty",
     "PenaltyDay",
     "Retention",
+    "SavedView",
     "Status",
     "Task",
     "TaskEvent",

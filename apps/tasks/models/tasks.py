@@ -197,6 +197,12 @@ class Task(models.Model):
                 condition=~Q(client_reference=""),
                 name="task_client_reference",
             ),
+            # Only what failed is in it, so creating a task does not write it.
+            models.Index(
+                fields=["workspace", "error_code", "-created_at", "-id"],
+                condition=Q(status="failed"),
+                name="task_newest_by_error",
+            ),
             models.Index(
                 fields=["deadline_at"],
                 condition=Q(status__in=["staged", "pending", "processing"]),

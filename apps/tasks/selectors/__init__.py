@@ -1,5 +1,15 @@
 """Reading tasks and what they came to."""
 
+from apps.tasks.selectors.detail import (
+    Relative,
+    family_tree,
+    kept,
+    outputs_of,
+    place_in_line,
+    task_and_origin,
+)
+from apps.tasks.selectors.naming import Named, named
+from apps.tasks.selectors.searching import OPEN, Found, TaskSearch, everything, search, waiting
 from apps.tasks.selectors.spending import (
     SPLITS,
     Ended,
@@ -35,27 +45,43 @@ from apps.tasks.selectors.tasks import (
     unfinished_counts,
     usage,
 )
+from apps.tasks.selectors.views import Choices, choices, saved_views
 
 __all__ = [
     "MOST_NUMBERED",
+    "OPEN",
     "SPLITS",
+    "Choices",
     "DaySpend",
     "Ended",
+    "Found",
     "Line",
+    "Named",
     "NumberedPage",
     "Page",
     "Position",
+    "Relative",
     "Split",
     "TaskFilter",
+    "TaskSearch",
     "TaskState",
     "Unfinished",
     "Usage",
+    "choices",
+    "everything",
+    "family_tree",
     "follow_ups_of",
     "idempotency_record",
+    "kept",
     "known_by_id",
     "name_of",
+    "named",
     "newest_tasks",
     "numbered_page",
+    "outputs_of",
+    "place_in_line",
+    "saved_views",
+    "search",
     "spend",
     "spend_by",
     "spend_by_day",
@@ -63,9 +89,11 @@ __all__ = [
     "spend_per_day",
     "states",
     "task",
+    "task_and_origin",
     "tasks_by_ids",
     "tasks_of_account",
     "unfinished",
     "unfinished_counts",
     "usage",
+    "waiting",
 ]
