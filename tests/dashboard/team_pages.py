@@ -1,0 +1,37 @@
+"""Pages of the access table about people, keys and settings: who gets which, and where they are."""
+
+from apps.accounts.models import Membership, Workspace
+from apps.accounts.services import invitations
+from tests.factories import member, owner_of
+
+# Name → method, expected status for (owner, developer, viewer, billing); as in `test_access`.
+PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
+    "team": ("get", (200, 200, 200, 200)),
+    "team_role": ("post", (302, 403, 403, 403)),
+    "team_remove": ("get", (200, 404, 404, 404)),
+    "team_leave": ("get", (200, 200, 200, 200)),
+    "team_transfer": ("get", (302, 404, 404, 404)),  # asks for the password first
+    "team_invite": ("post", (422, 403, 403, 403)),  # an empty form
+    "team_resend": ("post", (302, 403, 403, 403)),
+    "team_revoke": ("post", (302, 403, 403, 403)),
+}
+
+
+def paths(workspace: Workspace) -> dict[str, str]:
+    base = f"/w/{workspace.slug}"
+    owner = owner_of(workspace)
+    invitation, _ = invitations.invite(
+        workspace_id=workspace.pk, email="access@example.com", role="viewer", actor=owner
+    )
+    one = Membership.objects.get(workspace=workspace, user=member(workspace, "admin"))
+    invited = f"{base}/team/invitations/{invitation.pk}"
+    return {
+        "team": f"{base}/team",
+        "team_role": f"{base}/team/{one.pk}/role",
+        "team_remove": f"{base}/team/{one.pk}/remove",
+        "team_leave": f"{base}/team/leave",
+        "team_transfer": f"{base}/team/transfer",
+        "team_invite": f"{base}/team/invite",
+        "team_resend": f"{invited}/resend",
+        "team_revoke": f"{invited}/revoke",
+    }
