@@ -1,11 +1,15 @@
 """Pages of the access table about people, keys and settings: who gets which, and where they are."""
 
 from apps.accounts.models import Membership, Workspace
-from apps.accounts.services import invitations
+from apps.accounts.services import KeyTerms, create_key, invitations
 from tests.factories import member, owner_of
 
 # Name → method, expected status for (owner, developer, viewer, billing); as in `test_access`.
 PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
+    "key_edit": ("get", (200, 404, 404, 404)),  # a developer reaches only keys of their own
+    "key_rotate": ("get", (200, 404, 404, 404)),
+    "key_end_old": ("post", (302, 404, 404, 404)),
+    "key_used": ("get", (302, 404, 404, 404)),
     "team": ("get", (200, 200, 200, 200)),
     "team_role": ("post", (302, 403, 403, 403)),
     "team_remove": ("get", (200, 404, 404, 404)),
@@ -24,8 +28,14 @@ def paths(workspace: Workspace) -> dict[str, str]:
         workspace_id=workspace.pk, email="access@example.com", role="viewer", actor=owner
     )
     one = Membership.objects.get(workspace=workspace, user=member(workspace, "admin"))
+    key, _ = create_key(workspace_id=workspace.pk, terms=KeyTerms(name="b"), actor=None)
+    one_key = f"{base}/keys/{key.pk}"
     invited = f"{base}/team/invitations/{invitation.pk}"
     return {
+        "key_edit": one_key,
+        "key_rotate": f"{one_key}/rotate",
+        "key_end_old": f"{one_key}/old",
+        "key_used": f"{one_key}/used",
         "team": f"{base}/team",
         "team_role": f"{base}/team/{one.pk}/role",
         "team_remove": f"{base}/team/{one.pk}/remove",
