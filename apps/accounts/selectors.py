@@ -6,14 +6,15 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from math import inf
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.accounts import keys, plans
-from apps.accounts.models import ApiKey, Invitation, Membership, User, Workspace
+from apps.accounts.models import ApiKey, AuditEvent, Invitation, Membership, User, Workspace
 from apps.accounts.policies import PLAN_TERMS, PlanTerms
 from apps.core.errors import DomainError, NotFound
 from apps.core.listener import Listener
@@ -323,6 +324,38 @@ def api_key(*, workspace_id: int, key_id: int) -> ApiKey:
         return ApiKey.objects.of(workspace_id).select_related("created_by").get(pk=key_id)
     except ApiKey.DoesNotExist:
         raise NotFound("There is no such key.") from None
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """`action` is one action or an area ("key."), which takes all of its actions; `actor` a user's id; `until`
+    excluded."""
+
+    action: str = ""
+    actor: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def audit_events(
+    *, workspace_id: int, filter: AuditFilter, after: int | None = None
+) -> QuerySet[AuditEvent]:
+    """Newest first; `after` is the id of the last one seen, and that of another workspace shows the first page."""
+    found = AuditEvent.objects.of(workspace_id).select_related("actor")
+    if filter.action:
+        is_area = filter.action.endswith(".")
+        found = found.filter(**{"action__startswith" if is_area else "action": filter.action})
+    if filter.actor is not None:
+        found = found.filter(actor=filter.actor)
+    if filter.since is not None:
+        found = found.filter(created_at__gte=filter.since)
+    if filter.until is not None:
+        found = found.filter(created_at__lt=filter.until)
+    seen = AuditEvent.objects.of(workspace_id).filter(pk=after).first() if after else None
+    if seen is not None:
+        at = seen.created_at
+        found = found.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=seen.pk))
+    return found.order_by("-created_at", "-id")
 
 
 def workspace_by_id(*, workspace_id: int) -> Workspace:

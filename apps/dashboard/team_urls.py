@@ -2,9 +2,10 @@
 
 from django.urls import URLPattern, path
 
-from apps.dashboard.views import team, team_invitations
+from apps.dashboard.views import me, settings, team, team_invitations
 
 _TEAM = "w/<slug:slug>/team"
+_SETTINGS = "w/<slug:slug>/settings"
 
 urlpatterns: list[URLPattern] = [
     path(_TEAM, team.team, name="team"),
@@ -23,5 +24,15 @@ urlpatterns: list[URLPattern] = [
         team_invitations.revoke,
         name="team_revoke",
     ),
+    # Before the workspaces: none of them is called so.
+    path("w/new", settings.workspace_new, name="workspace_new"),
+    path(_SETTINGS, settings.settings, name="settings"),
+    path(f"{_SETTINGS}/name", settings.rename, name="settings_rename"),
+    path(f"{_SETTINGS}/audit", settings.audit, name="settings_audit"),
+    path(f"{_SETTINGS}/audit.csv", settings.audit_csv, name="settings_audit_csv"),
+    path("me/profile", me.profile, name="me_profile"),
+    path("me/sessions", me.sessions, name="me_sessions"),
+    path("me/sessions/<int:session_id>/end", me.session_end, name="me_session_end"),
+    path("me/sessions/end", me.sessions_end, name="me_sessions_end"),
     path("join/<str:token>", team_invitations.join, name="join"),
 ]

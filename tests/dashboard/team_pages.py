@@ -10,6 +10,10 @@ PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "key_rotate": ("get", (200, 404, 404, 404)),
     "key_end_old": ("post", (302, 404, 404, 404)),
     "key_used": ("get", (302, 404, 404, 404)),
+    "settings": ("get", (200, 404, 404, 404)),
+    "settings_rename": ("post", (422, 404, 404, 404)),  # an empty form
+    "settings_audit": ("get", (200, 404, 404, 404)),
+    "settings_audit_csv": ("get", (200, 404, 404, 404)),
     "team": ("get", (200, 200, 200, 200)),
     "team_role": ("post", (302, 403, 403, 403)),
     "team_remove": ("get", (200, 404, 404, 404)),
@@ -19,6 +23,11 @@ PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "team_resend": ("post", (302, 403, 403, 403)),
     "team_revoke": ("post", (302, 403, 403, 403)),
 }
+
+# A person's own; and the page of an invitation, which anybody may open who has its link.
+OWN_PAGES = {
+    "join", "workspace_new", "me_profile", "me_sessions", "me_session_end", "me_sessions_end",
+}  # fmt: skip
 
 
 def paths(workspace: Workspace) -> dict[str, str]:
@@ -36,6 +45,10 @@ def paths(workspace: Workspace) -> dict[str, str]:
         "key_rotate": f"{one_key}/rotate",
         "key_end_old": f"{one_key}/old",
         "key_used": f"{one_key}/used",
+        "settings": f"{base}/settings",
+        "settings_rename": f"{base}/settings/name",
+        "settings_audit": f"{base}/settings/audit",
+        "settings_audit_csv": f"{base}/settings/audit.csv",
         "team": f"{base}/team",
         "team_role": f"{base}/team/{one.pk}/role",
         "team_remove": f"{base}/team/{one.pk}/remove",

@@ -116,7 +116,7 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "billing_referral": ("get", (200, 404, 404, 200)),
     **team_pages.PAGES,
 }
-OWN_PAGES = {"home", "me", "theme", "join"}
+OWN_PAGES = {"home", "me", "theme", *team_pages.OWN_PAGES}
 PEOPLE = ("owner", "developer", "viewer", "billing")
 
 
