@@ -139,6 +139,10 @@ class Workspace(models.Model):
     # Whether what is said in LLM calls is kept for its members to read, and for how many days.
     keeps_llm_content = models.BooleanField(default=False, db_default=False)
     llm_content_days = models.PositiveSmallIntegerField(default=7, db_default=7)
+    # The owner wants it gone: its keys are refused and nothing starts in it. From `closes_at` on it cannot be had back,
+    # and a job empties it; what books must keep stays. `closed_at`: it is empty.
+    closes_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -156,6 +160,11 @@ class Workspace(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything new may start in it."""
+        return self.is_enabled and self.closes_at is None
 
 
 class Membership(models.Model):
@@ -355,3 +364,29 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.target}"
+
+
+class DataExport(models.Model):
+    """A person's data as a ZIP: asked for, built by a job, kept for some days, then gone with its row.
+
+    `claimed_at` is when a job last took it up; one that died leaves it, and another one takes it an hour later.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exports")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    claimed_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # Its name in the storage, which no address leads to; empty until it is ready.
+    file = models.CharField(max_length=100, blank=True, default="")
+    size_bytes = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(file=""), name="data_export_waits_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"export #{self.pk} of {self.user_id}"

@@ -134,7 +134,7 @@ SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_
   FROM accounts_apikey k JOIN accounts_workspace w ON w.id = k.workspace_id
   LEFT JOIN accounts_membership m ON m.workspace_id = k.workspace_id AND m.user_id = k.created_by_id
  WHERE (k.digest = %s OR k.old_digest = %s AND k.old_until > statement_timestamp()) AND k.revoked_at IS NULL
-   AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
+   AND w.closes_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
 """
 
 
@@ -241,7 +241,7 @@ def identity_of_member(
         workspace_id=workspace.pk,
         workspace_slug=workspace.slug,
         plan=workspace.plan,
-        is_enabled=workspace.is_enabled,
+        is_enabled=workspace.is_open,
         concurrent_tasks=terms.concurrent_tasks if override is None else override,
         terms=terms,
         user_id=user.pk,

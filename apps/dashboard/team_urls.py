@@ -2,7 +2,15 @@
 
 from django.urls import URLPattern, path
 
-from apps.dashboard.views import me, settings, team, team_invitations
+from apps.dashboard.views import (
+    me,
+    me_data,
+    me_delete,
+    settings,
+    settings_delete,
+    team,
+    team_invitations,
+)
 
 _TEAM = "w/<slug:slug>/team"
 _SETTINGS = "w/<slug:slug>/settings"
@@ -30,9 +38,14 @@ urlpatterns: list[URLPattern] = [
     path(f"{_SETTINGS}/name", settings.rename, name="settings_rename"),
     path(f"{_SETTINGS}/audit", settings.audit, name="settings_audit"),
     path(f"{_SETTINGS}/audit.csv", settings.audit_csv, name="settings_audit_csv"),
+    path(f"{_SETTINGS}/delete", settings_delete.delete, name="settings_delete"),
+    path(f"{_SETTINGS}/restore", settings_delete.restore, name="settings_restore"),
     path("me/profile", me.profile, name="me_profile"),
     path("me/sessions", me.sessions, name="me_sessions"),
     path("me/sessions/<int:session_id>/end", me.session_end, name="me_session_end"),
     path("me/sessions/end", me.sessions_end, name="me_sessions_end"),
+    path("me/data", me_data.data, name="me_data"),
+    path("me/data/<int:export_id>", me_data.data_file, name="me_data_file"),
+    path("me/delete", me_delete.delete, name="me_delete"),
     path("join/<str:token>", team_invitations.join, name="join"),
 ]

@@ -14,6 +14,8 @@ PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "settings_rename": ("post", (422, 404, 404, 404)),  # an empty form
     "settings_audit": ("get", (200, 404, 404, 404)),
     "settings_audit_csv": ("get", (200, 404, 404, 404)),
+    "settings_delete": ("get", (302, 404, 404, 404)),  # asks for the password first
+    "settings_restore": ("post", (302, 404, 404, 404)),
     "team": ("get", (200, 200, 200, 200)),
     "team_role": ("post", (302, 403, 403, 403)),
     "team_remove": ("get", (200, 404, 404, 404)),
@@ -27,6 +29,7 @@ PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
 # A person's own; and the page of an invitation, which anybody may open who has its link.
 OWN_PAGES = {
     "join", "workspace_new", "me_profile", "me_sessions", "me_session_end", "me_sessions_end",
+    "me_data", "me_data_file", "me_delete",
 }  # fmt: skip
 
 
@@ -49,6 +52,8 @@ def paths(workspace: Workspace) -> dict[str, str]:
         "settings_rename": f"{base}/settings/name",
         "settings_audit": f"{base}/settings/audit",
         "settings_audit_csv": f"{base}/settings/audit.csv",
+        "settings_delete": f"{base}/settings/delete",
+        "settings_restore": f"{base}/settings/restore",
         "team": f"{base}/team",
         "team_role": f"{base}/team/{one.pk}/role",
         "team_remove": f"{base}/team/{one.pk}/remove",

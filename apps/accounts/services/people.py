@@ -25,3 +25,16 @@ def set_profile(*, user: User, name: str, language: str, time_zone: str) -> User
     user.name, user.language, user.time_zone = name, language, time_zone
     user.save(update_fields=["name", "language", "time_zone"])
     return user
+
+
+def pseudonymise(*, user: User) -> None:
+    """Take away whatever says who the person is and lets them in. The row stays, since the books point at it.
+
+    Audit logs keep the address they were written with: they never change. Safe to repeat.
+    """
+    user.email, user.name = f"deleted-{user.pk}@deleted.invalid", ""
+    user.language, user.time_zone = Language.ENGLISH, ""
+    user.is_active = user.is_staff = user.is_superuser = False
+    user.last_login = None
+    user.set_unusable_password()
+    user.save()

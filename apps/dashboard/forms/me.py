@@ -1,4 +1,4 @@
-"""The form of a person's own page."""
+"""Forms of a person's own pages."""
 
 from typing import Any, cast
 
@@ -25,3 +25,7 @@ class ProfileForm(RefusingForm):
         super().__init__(*args, **options)
         zones = [(name, name.replace("_", " ")) for name in people.time_zones()]
         cast(forms.ChoiceField, self.fields["time_zone"]).choices = [("", "UTC"), *zones[:-1]]
+
+
+class DeleteForm(RefusingForm):
+    email = forms.CharField(label="Your e-mail address", max_length=254)
