@@ -83,6 +83,16 @@ def test_invitation_comes_by_mail_and_lets_its_person_in(
     assert client.get(path).status_code == 410
 
 
+def test_mail_says_its_time_in_utc_whoever_invites(workspace: Workspace, owner: Client) -> None:
+    User.objects.filter(pk=owner_of(workspace).pk).update(time_zone="Asia/Tokyo")
+
+    invited(workspace, owner)
+
+    until = Invitation.objects.of(workspace.pk).get().expires_at
+    text = Email.objects.of(workspace.pk).get().text
+    assert f"until {until:%-d %b %Y, %H:%M} UTC" in text
+
+
 def test_mail_holds_the_only_copy_of_the_link(workspace: Workspace, owner: Client) -> None:
     path = invited(workspace, owner)
 
