@@ -106,7 +106,7 @@ def test_export_is_for_its_person_only_and_until_it_expires(
     build(export_id=export.pk)
 
     found = owner.get(f"/me/data/{export.pk}")
-    found.close()
+    b"".join(found.streaming_content)  # type: ignore[attr-defined]
     foreign = stranger.get(f"/me/data/{export.pk}").status_code
     DataExport.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
     late = owner.get(f"/me/data/{export.pk}").status_code
