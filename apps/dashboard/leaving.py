@@ -55,13 +55,14 @@ def delete_account(*, user_id: int, email: str, ip: str | None) -> None:
     Workspaces they own alone end at once, without the week of grace: nobody could take them back. Raises
     InvalidRequest for another address, and while something stands in the way. Safe to repeat and to do at once.
     """
-    user = User.objects.select_for_update().get(pk=user_id)
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     if not user.is_active:
         return
     if email.strip().lower() != user.email.lower():
         raise InvalidRequest.field("email", f"Type {user.email} to delete the account.")
     # Whoever joins a workspace or takes it over waits for this lock, so what is checked below stays true.
-    list(Workspace.objects.select_for_update().filter(memberships__user=user).order_by("pk"))
+    mine = Workspace.objects.filter(memberships__user=user).order_by("pk")
+    list(mine.select_for_update(no_key=True, of=("self",)))
     found = farewell(user=user)
     if found.in_the_way:
         raise InvalidRequest(found.in_the_way[0][0])

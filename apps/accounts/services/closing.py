@@ -84,7 +84,7 @@ def finish(*, workspace_id: int) -> None:
 
 
 def _locked(workspace_id: int) -> Workspace:
-    return Workspace.objects.select_for_update().get(pk=workspace_id)
+    return Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
 
 
 def _note(workspace: Workspace, actor: User, action: str, ip: str | None) -> None:
