@@ -37,6 +37,8 @@ _JOBS: dict[str, Entry] = {
     "notifications.digest": _every(300, queue="deliver"),
     "notifications.forget": _every(600, queue="deliver"),
     "files.sweep": _every(60),
+    "dashboard.exports": _every(600),
+    "dashboard.close_workspaces": _at(minute=37),
     "byoa.heal": _every(30),
     "byoa.backups": _every(30),
     "byoa.seats": _every(60),

@@ -21,6 +21,13 @@ class Plan(models.TextChoices):
     PREMIUM = "premium", "Premium"
 
 
+class Language(models.TextChoices):
+    """What pages may be read in. Only what Django and allauth say themselves is translated so far."""
+
+    ENGLISH = "en", "English"
+    CHINESE = "zh-hans", "简体中文"
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         user = self.model(email=self.normalize_email(email), **fields)
@@ -40,6 +47,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     email = models.EmailField(max_length=254)
     name = models.CharField(max_length=100, blank=True)
+    language = models.CharField(
+        max_length=8, choices=Language, default=Language.ENGLISH, db_default="en"
+    )
+    # Such as Europe/Berlin, in which pages show times. Empty: UTC.
+    time_zone = models.CharField(max_length=64, blank=True, default="", db_default="")
     is_staff = models.BooleanField(default=False)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(default=timezone.now)
@@ -127,6 +139,10 @@ class Workspace(models.Model):
     # Whether what is said in LLM calls is kept for its members to read, and for how many days.
     keeps_llm_content = models.BooleanField(default=False, db_default=False)
     llm_content_days = models.PositiveSmallIntegerField(default=7, db_default=7)
+    # The owner wants it gone: its keys are refused and nothing starts in it. From `closes_at` on it cannot be had back,
+    # and a job empties it; what books must keep stays. `closed_at`: it is empty.
+    closes_at = models.DateTimeField(null=True, blank=True)
+    closed_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -144,6 +160,11 @@ class Workspace(models.Model):
 
     def __str__(self) -> str:
         return self.slug
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything new may start in it."""
+        return self.is_enabled and self.closes_at is None
 
 
 class Membership(models.Model):
@@ -191,7 +212,8 @@ class ApiKey(models.Model):
     """A program's credential, shown once; we keep only its SHA-256.
 
     256 random bits need no slow hash, and a plain digest survives a change of SECRET_KEY. A key is never deleted, only
-    revoked, so that what it did stays explained.
+    revoked, so that what it did stays explained. After a rotation the secret before it works until `old_until`: the
+    same key, with the same caps and log.
     """
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="api_keys")
@@ -200,6 +222,10 @@ class ApiKey(models.Model):
     digest = models.BinaryField(max_length=32, unique=True)
     prefix = models.CharField(max_length=16)
     last_four = models.CharField(max_length=4)
+    old_digest = models.BinaryField(max_length=32, unique=True, null=True, blank=True)
+    old_last_four = models.CharField(max_length=4, blank=True, default="", db_default="")
+    old_until = models.DateTimeField(null=True, blank=True)
+    rotated_at = models.DateTimeField(null=True, blank=True)
     scopes = ArrayField(models.CharField(max_length=16, choices=Scope), size=8)
     allowed_networks = ArrayField(
         models.CharField(max_length=49), default=list, size=50, blank=True
@@ -235,6 +261,11 @@ class ApiKey(models.Model):
                 condition=Q(expires_at__isnull=True) | Q(expires_at__gt=F("created_at")),
                 name="api_key_expires_after_creation",
             ),
+            models.CheckConstraint(
+                condition=Q(old_digest__isnull=True, old_until__isnull=True, old_last_four="")
+                | (Q(old_digest__isnull=False, old_until__isnull=False) & ~Q(old_last_four="")),
+                name="api_key_old_secret_is_whole",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -253,6 +284,66 @@ class ApiKey(models.Model):
         if self.expires_at is not None and self.expires_at <= timezone.now():
             return "expired"
         return "active"
+
+    @property
+    def has_old_secret(self) -> bool:
+        """Whether the secret from before the last rotation still works."""
+        return (
+            self.state == "active"
+            and self.old_until is not None
+            and self.old_until > timezone.now()
+        )
+
+
+class Invitation(models.Model):
+    """A mail that makes whoever has that address a member, once.
+
+    Open until it is accepted, revoked or expired. The mail holds a token; we keep only its SHA-256, and sending it
+    again makes another one. A workspace has at most one open invitation for an address.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="invitations")
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=16, choices=Membership.Role)
+    digest = models.BinaryField(max_length=32, unique=True)
+    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    sent_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, blank=True)
+    accepted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "workspace",
+                Lower("email"),
+                condition=Q(accepted_at__isnull=True, revoked_at__isnull=True),
+                name="invitation_open_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(accepted_at__isnull=True) | Q(revoked_at__isnull=True),
+                name="invitation_ends_once",
+            ),
+            models.CheckConstraint(
+                condition=~Q(role=Membership.Role.OWNER), name="invitation_makes_no_owner"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role} of {self.workspace_id}"
+
+    @property
+    def state(self) -> str:
+        """open, expired, accepted or revoked."""
+        if self.accepted_at is not None:
+            return "accepted"
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at <= timezone.now() else "open"
 
 
 class AuditEvent(models.Model):
@@ -273,3 +364,29 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} {self.target}"
+
+
+class DataExport(models.Model):
+    """A person's data as a ZIP: asked for, built by a job, kept for some days, then gone with its row.
+
+    `claimed_at` is when a job last took it up; one that died leaves it, and another one takes it an hour later.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="exports")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    claimed_at = models.DateTimeField(null=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # Its name in the storage, which no address leads to; empty until it is ready.
+    file = models.CharField(max_length=100, blank=True, default="")
+    size_bytes = models.BigIntegerField(default=0)
+    expires_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(file=""), name="data_export_waits_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"export #{self.pk} of {self.user_id}"

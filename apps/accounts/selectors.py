@@ -6,13 +6,15 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from math import inf
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Max, QuerySet
+from django.db.models import Count, Max, Q, QuerySet
 
 from apps.accounts import keys, plans
-from apps.accounts.models import ApiKey, Membership, User, Workspace
+from apps.accounts.models import ApiKey, AuditEvent, Invitation, Membership, User, Workspace
 from apps.accounts.policies import PLAN_TERMS, PlanTerms
 from apps.core.errors import DomainError, NotFound
 from apps.core.listener import Listener
@@ -127,10 +129,12 @@ SELECT k.id, k.scopes, k.allowed_networks, k.rate_limit_per_minute, k.cap_total_
        EXTRACT(EPOCH FROM k.expires_at - statement_timestamp())::float, w.id, w.slug, w.plan, w.is_enabled,
        w.concurrency_override, w.plan_version_id, w.cap_daily_points, w.cap_monthly_points, w.budget_refuses,
        m.id, m.cap_daily_points, m.cap_monthly_points, w.private_families, w.failover_families, k.tokens_per_minute,
-       k.allowed_models, CASE WHEN w.keeps_llm_content THEN w.llm_content_days ELSE 0 END
+       k.allowed_models, CASE WHEN w.keeps_llm_content THEN w.llm_content_days ELSE 0 END, k.digest,
+       EXTRACT(EPOCH FROM k.old_until - statement_timestamp())::float
   FROM accounts_apikey k JOIN accounts_workspace w ON w.id = k.workspace_id
   LEFT JOIN accounts_membership m ON m.workspace_id = k.workspace_id AND m.user_id = k.created_by_id
- WHERE k.digest = %s AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
+ WHERE (k.digest = %s OR k.old_digest = %s AND k.old_until > statement_timestamp()) AND k.revoked_at IS NULL
+   AND w.closes_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > statement_timestamp())
 """
 
 
@@ -181,12 +185,12 @@ def _holds(belief: _Belief) -> bool:
 def _looked_up(digest: bytes) -> _Belief:
     asked_at = time.monotonic()
     with connection.cursor() as cursor:
-        cursor.execute(_IDENTIFY, [digest])
+        cursor.execute(_IDENTIFY, [digest, digest])
         row = cursor.fetchone()
     if row is None:
         raise InvalidApiKey("invalid API key")
-    lives_on = row[7]
-    expires_at = float("inf") if lives_on is None else asked_at + lives_on
+    ends = [row[7]] if bytes(row[25]) == digest else [row[7], row[26]]
+    expires_at = asked_at + min((seconds for seconds in ends if seconds is not None), default=inf)
     return _Belief(_identity(row), asked_at, expires_at)
 
 
@@ -237,7 +241,7 @@ def identity_of_member(
         workspace_id=workspace.pk,
         workspace_slug=workspace.slug,
         plan=workspace.plan,
-        is_enabled=workspace.is_enabled,
+        is_enabled=workspace.is_open,
         concurrent_tasks=terms.concurrent_tasks if override is None else override,
         terms=terms,
         user_id=user.pk,
@@ -282,6 +286,33 @@ def memberships(*, user: User) -> QuerySet[Membership]:
     )
 
 
+def members(*, workspace_id: int) -> QuerySet[Membership]:
+    """Everybody in a workspace, by address."""
+    return (
+        Membership.objects.filter(workspace_id=workspace_id)
+        .select_related("user")
+        .order_by("user__email")
+    )
+
+
+def member(*, workspace_id: int, member_id: int) -> Membership:
+    """Raises NotFound, also for a member of another workspace."""
+    found = members(workspace_id=workspace_id).filter(pk=member_id).first()
+    if found is None:
+        raise NotFound("There is no such member.")
+    return found
+
+
+def open_invitations(*, workspace_id: int) -> QuerySet[Invitation]:
+    """Those that are neither accepted nor revoked, newest first; some may have expired."""
+    return (
+        Invitation.objects.of(workspace_id)
+        .filter(accepted_at__isnull=True, revoked_at__isnull=True)
+        .select_related("invited_by")
+        .order_by("-sent_at")
+    )
+
+
 def newest_keys(*, workspace_id: int) -> QuerySet[ApiKey]:
     return (
         ApiKey.objects.of(workspace_id).select_related("created_by").order_by("-created_at", "-id")
@@ -300,6 +331,38 @@ def api_key(*, workspace_id: int, key_id: int) -> ApiKey:
         return ApiKey.objects.of(workspace_id).select_related("created_by").get(pk=key_id)
     except ApiKey.DoesNotExist:
         raise NotFound("There is no such key.") from None
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """`action` is one action or an area ("key."), which takes all of its actions; `actor` a user's id; `until`
+    excluded."""
+
+    action: str = ""
+    actor: int | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def audit_events(
+    *, workspace_id: int, filter: AuditFilter, after: int | None = None
+) -> QuerySet[AuditEvent]:
+    """Newest first; `after` is the id of the last one seen, and that of another workspace shows the first page."""
+    found = AuditEvent.objects.of(workspace_id).select_related("actor")
+    if filter.action:
+        is_area = filter.action.endswith(".")
+        found = found.filter(**{"action__startswith" if is_area else "action": filter.action})
+    if filter.actor is not None:
+        found = found.filter(actor=filter.actor)
+    if filter.since is not None:
+        found = found.filter(created_at__gte=filter.since)
+    if filter.until is not None:
+        found = found.filter(created_at__lt=filter.until)
+    seen = AuditEvent.objects.of(workspace_id).filter(pk=after).first() if after else None
+    if seen is not None:
+        at = seen.created_at
+        found = found.filter(Q(created_at__lt=at) | Q(created_at=at, pk__lt=seen.pk))
+    return found.order_by("-created_at", "-id")
 
 
 def workspace_by_id(*, workspace_id: int) -> Workspace:

@@ -1,6 +1,7 @@
 """What allauth asks us: who may call how often, and what a new person gets."""
 
 import re
+import time
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -19,6 +20,7 @@ from apps.billing.services.onboarding import open_workspace
 from apps.billing.services.referrals import attribution, touches
 from apps.core.addresses import client_ip
 from apps.core.queue import enqueue
+from apps.dashboard.middleware import SEEN_AT
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has no types
@@ -27,6 +29,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has
     def get_client_ip(self, request: HttpRequest) -> str:
         """Rate limits count per client, so they must see past our own proxies and not trust anybody else's word."""
         return client_ip(request.META)
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        """From here on the session notes when it was seen (`middleware.Personal`)."""
+        super().login(request, user)
+        request.session[SEEN_AT] = int(time.time())
 
     def save_user(
         self, request: HttpRequest, user: User, form: BaseForm, commit: bool = True

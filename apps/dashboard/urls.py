@@ -9,8 +9,17 @@ from apps.dashboard import (
     llm_urls,
     signin,
     tasks_urls,
+    team_urls,
 )
-from apps.dashboard.views import home, keys, models, notifications, overview, playground
+from apps.dashboard.views import (
+    home,
+    keys,
+    keys_change,
+    models,
+    notifications,
+    overview,
+    playground,
+)
 
 app_name = "dashboard"
 
@@ -27,6 +36,10 @@ urlpatterns = [
     path("w/<slug:slug>/keys", keys.key_list, name="keys"),
     path("w/<slug:slug>/keys/new", keys.key_create, name="key_create"),
     path("w/<slug:slug>/keys/<int:key_id>/revoke", keys.key_revoke, name="key_revoke"),
+    path("w/<slug:slug>/keys/<int:key_id>", keys_change.key_edit, name="key_edit"),
+    path("w/<slug:slug>/keys/<int:key_id>/rotate", keys_change.key_rotate, name="key_rotate"),
+    path("w/<slug:slug>/keys/<int:key_id>/old", keys_change.key_end_old, name="key_end_old"),
+    path("w/<slug:slug>/keys/<int:key_id>/used", keys_change.key_first_call, name="key_used"),
     path("w/<slug:slug>/play", playground.play_any, name="play_any"),
     path("w/<slug:slug>/play/<path:model>/<str:task_type>", playground.play, name="play"),
     path("w/<slug:slug>/quote/<path:model>/<str:task_type>", playground.quote, name="quote"),
@@ -59,6 +72,7 @@ urlpatterns = [
     *billing_urls.urlpatterns,
     *llm_urls.urlpatterns,
     *conversations_urls.urlpatterns,
+    *team_urls.urlpatterns,
     # Last: the same addresses with a slash too many.
     re_path(r"^(?:w/[\w-]+/.+|me)/$", home.without_slash),
 ]

@@ -170,7 +170,7 @@ def test_terms_that_cannot_be_are_refused_by_field(
 def test_workspace_has_at_most_its_number_of_live_keys(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(services, "MAX_KEYS_PER_WORKSPACE", 2)
+    monkeypatch.setattr(services.api_keys, "MAX_KEYS_PER_WORKSPACE", 2)
     first, _ = create(workspace)
     create(workspace)
     create(WorkspaceFactory.create())
@@ -253,7 +253,7 @@ def test_sign_ups_for_one_name_at_once_all_get_a_workspace():
 @pytest.mark.concurrency
 @pytest.mark.django_db(transaction=True)
 def test_keys_made_at_once_never_pass_the_limit(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(services, "MAX_KEYS_PER_WORKSPACE", 3)
+    monkeypatch.setattr(services.api_keys, "MAX_KEYS_PER_WORKSPACE", 3)
     workspace = WorkspaceFactory.create()
     start = Barrier(8)
 

@@ -17,6 +17,7 @@ from apps.llm.services.conversations.preparing import Opening
 from apps.llm.services.conversations.rounds import open_conversation
 from apps.notifications.models import Delivery
 from apps.notifications.services import outbox
+from tests.dashboard import team_pages
 from tests.factories import identity, task
 from tests.factories.billing import payment
 from tests.factories.byoa import own_account
@@ -121,8 +122,9 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "billing_plans_resume": ("post", (302, 404, 404, 302)),
     "billing_redeem": ("get", (200, 404, 404, 200)),
     "billing_referral": ("get", (200, 404, 404, 200)),
+    **team_pages.PAGES,
 }
-OWN_PAGES = {"home", "me", "theme"}
+OWN_PAGES = {"home", "me", "theme", *team_pages.OWN_PAGES}
 PEOPLE = ("owner", "developer", "viewer", "billing")
 
 
@@ -155,6 +157,7 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "keys": f"{base}/keys",
         "key_create": f"{base}/keys/new",
         "key_revoke": f"{base}/keys/{key.pk}/revoke",
+        **team_pages.paths(workspace),
         "notifications": f"{base}/notifications",
         "notifications_read": f"{base}/notifications/read",
         "notifications_settings": f"{base}/notifications/settings",

@@ -123,7 +123,7 @@ def test_key_list_asks_as_much_for_three_keys_as_for_one(
     owner.post(f"/w/{workspace.slug}/keys/new", FORM)
     path = f"/w/{workspace.slug}/keys"
     owner.get(path)
-    with django_assert_num_queries(10, exact=False) as one:  # type: ignore[operator]
+    with django_assert_num_queries(12, exact=False) as one:  # type: ignore[operator]
         owner.get(path)
     expected = len(one)
     owner.post(f"{path}/new", FORM)

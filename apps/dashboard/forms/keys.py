@@ -1,15 +1,17 @@
-"""The form of a new API key. What it may contain is the service's word; here text becomes values."""
+"""The forms of API keys. What it may contain is the service's word; here text becomes values."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django import forms
 
-from apps.accounts.models import Scope
+from apps.accounts.models import ApiKey, Scope
 from apps.accounts.services import KeyTerms
 from apps.catalog.llm.registry import llm_model
 from apps.catalog.registry import InvalidModel
 from apps.core.money import points_from_usd
+from apps.dashboard.forms import budgets
 
 _SCOPE_WORDS = {
     Scope.TASKS: "Tasks: run models and read results",
@@ -124,3 +126,34 @@ def _points(usd: Decimal | None) -> int | None:
 
 def _end_of(day: date | None) -> datetime | None:
     return None if day is None else datetime.combine(day + timedelta(days=1), time(), tzinfo=UTC)
+
+
+def initial_of(key: ApiKey) -> dict[str, Any]:
+    """What the form of an existing key starts with."""
+    amounts = {name: shown for name, shown in budgets.shown(key).items() if name.endswith("_usd")}
+    last = key.expires_at and (key.expires_at - timedelta(microseconds=1)).astimezone(UTC).date()
+    return {
+        "name": key.name,
+        "scopes": key.scopes,
+        "allowed_networks": "\n".join(key.allowed_networks),
+        "rate_limit_per_minute": key.rate_limit_per_minute,
+        "tokens_per_minute": key.tokens_per_minute,
+        "allowed_models": "\n".join(key.allowed_models),
+        "expires_on": last,
+        **amounts,
+    }
+
+
+class RotateForm(forms.Form):
+    """`seen` says which secret the person saw, so that a second click rotates nothing."""
+
+    overlap = forms.ChoiceField(
+        label="The old secret",
+        choices=[
+            ("24h", "works for 24 hours longer"),
+            ("7d", "works for 7 days longer"),
+            ("1h", "works for an hour longer"),
+            ("0", "stops now: choose this when it has leaked"),
+        ],
+    )
+    seen = forms.CharField(max_length=4, widget=forms.HiddenInput)

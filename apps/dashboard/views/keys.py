@@ -1,4 +1,6 @@
-"""API keys: list, create, revoke."""
+"""API keys: list, create, revoke. `keys_change` edits and rotates them."""
+
+from dataclasses import replace
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -13,16 +15,20 @@ from apps.dashboard import snippets
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.keys import KeyForm
 from apps.dashboard.http import DashboardRequest, allowed, missing, no_store
+from apps.dashboard.views import keys_list
 
 
 @require_safe
 @in_workspace(Permission.MANAGE_OWN_KEYS)
 def key_list(request: DashboardRequest) -> HttpResponse:
-    """The workspace's keys, or one's own where the role reaches no further."""
-    found = selectors.newest_keys(workspace_id=request.workspace.pk)
-    if not allowed(request, Permission.MANAGE_KEYS):
-        found = found.filter(created_by=request.user)
-    return render(request, "dashboard/keys/page.html", {"keys": found})
+    """The workspace's keys, or one's own where the role reaches no further; filtered by state and member."""
+    sees_all = allowed(request, Permission.MANAGE_KEYS)
+    asked = keys_list.asked(request.GET)
+    if not sees_all:
+        asked = replace(asked, member=request.user.pk)
+    page = keys_list.page(workspace=request.workspace, asked=asked)
+    context = {"page": page, "keys": page.keys, "asked": asked, "sees_all": sees_all}
+    return render(request, "dashboard/keys/page.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -42,6 +48,10 @@ def key_create(request: DashboardRequest) -> HttpResponse:
     except InvalidRequest as error:
         form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
         return _form(request, form)
+    return secret_page(request, key, secret)
+
+
+def secret_page(request: DashboardRequest, key: ApiKey, secret: str) -> HttpResponse:
     context = {"key": key, "secret": secret, "curl": snippets.try_key(secret=secret)}
     return no_store(render(request, "dashboard/keys/created.html", context))
 
@@ -55,7 +65,7 @@ def _form(request: DashboardRequest, form: KeyForm) -> HttpResponse:
 @in_workspace(Permission.MANAGE_OWN_KEYS)
 def key_revoke(request: DashboardRequest, key_id: int) -> HttpResponse:
     """Ask, then end the key for good."""
-    key = _own_or_any(request, key_id)
+    key = own_or_any(request, key_id)
     if request.method != "POST":
         return render(request, "dashboard/keys/revoke.html", {"key": key})
     services.revoke_key(
@@ -67,7 +77,8 @@ def key_revoke(request: DashboardRequest, key_id: int) -> HttpResponse:
     return redirect("dashboard:keys", slug=request.workspace.slug)
 
 
-def _own_or_any(request: DashboardRequest, key_id: int) -> ApiKey:
+def own_or_any(request: DashboardRequest, key_id: int) -> ApiKey:
+    """The key, if the person may change it; else 404."""
     try:
         key = selectors.api_key(workspace_id=request.workspace.pk, key_id=key_id)
     except NotFound as error:

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 from django.conf import settings
 from django.template import Context, Engine, TemplateDoesNotExist
+from django.utils import timezone, translation
 
 from apps.core import brand
 from apps.core.queue import Wake
@@ -73,4 +75,6 @@ def _html(template: str, values: Mapping[str, Any]) -> str:
 
 def _rendered(name: str, values: Mapping[str, Any], *, escapes: bool) -> str:
     template = Engine.get_default().get_template(name)
-    return template.render(Context(dict(values), autoescape=escapes))
+    # In UTC, as they say, also when a person with a zone of their own causes them.
+    with timezone.override(UTC), translation.override("en"):
+        return template.render(Context(dict(values), autoescape=escapes))

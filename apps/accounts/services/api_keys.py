@@ -1,47 +1,28 @@
-"""Making and changing workspaces, members and keys. Every change of access leaves an audit event in its transaction."""
+"""API keys: made, changed, rotated, revoked. Each change leaves an audit event in its transaction."""
 
 import ipaddress
 import re
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
-from django.utils.text import slugify
 
 from apps.accounts import keys, selectors
-from apps.accounts.models import ApiKey, AuditEvent, Membership, Scope, User, Workspace
+from apps.accounts.models import ApiKey, Scope, User, Workspace
+from apps.accounts.services.auditing import audit
 from apps.core.errors import InvalidRequest
 
 MAX_KEYS_PER_WORKSPACE = 200
-# Words that URLs or people could take for something of ours.
-_RESERVED_SLUGS = frozenset(
-    {"api", "auth", "me", "ops", "docs", "static", "files", "new", "w", "v1", "account"}
-)
-
-
-@transaction.atomic
-def create_workspace(*, owner: User, name: str, slug: str | None = None) -> Workspace:
-    """A workspace with `owner` in it. Without a slug one is made from the name; a taken slug gets a suffix."""
-    base = slugify(slug or name)[:40].strip("-") or "workspace"
-    if base in _RESERVED_SLUGS:
-        base = f"{base}-team"
-    workspace = _insert_workspace(name=name[:100], base=base)
-    Membership.objects.create(user=owner, workspace=workspace, role=Membership.Role.OWNER)
-    return workspace
-
-
-def _insert_workspace(*, name: str, base: str) -> Workspace:
-    slug = base
-    while True:
-        try:
-            with transaction.atomic():
-                return Workspace.objects.create(name=name, slug=slug)
-        except IntegrityError:
-            slug = f"{base}-{secrets.token_hex(3)}"
+# How long a rotated key's old secret goes on working, as people choose it.
+OVERLAPS = {
+    "0": timedelta(),
+    "1h": timedelta(hours=1),
+    "24h": timedelta(hours=24),
+    "7d": timedelta(days=7),
+}
 
 
 @dataclass(frozen=True)
@@ -82,7 +63,7 @@ def create_key(
         last_four=secret[-4:],
         **fields,
     )
-    _audit(workspace_id, actor, "key.created", key.masked, ip, {"name": key.name})
+    _note(key, actor, "key.created", ip)
     return key, secret
 
 
@@ -98,65 +79,118 @@ def revoke_key(
         .update(revoked_at=timezone.now(), revoked_by=actor)
     )
     if changed:
-        _audit(workspace_id, actor, "key.revoked", key.masked, ip, {"name": key.name})
+        _note(key, actor, "key.revoked", ip)
         transaction.on_commit(selectors.forget_believed_keys)
     key.refresh_from_db()
     return key
 
 
-MOST_CONTENT_DAYS = 90
+@transaction.atomic
+def change_key(
+    *, workspace_id: int, key_id: int, terms: KeyTerms, actor: User | None, ip: str | None = None
+) -> ApiKey:
+    """Give a key other terms, its caps excepted: `billing.services.budgets` sets those, since they count.
+
+    Every process goes by them within a second. Raises NotFound, and InvalidRequest for a revoked key too. Safe to
+    repeat: what stays the same leaves no audit event.
+    """
+    wanted = {name: value for name, value in _checked(terms).items() if not name.startswith("cap_")}
+    key = _locked(workspace_id, key_id)
+    changed = [name for name, value in wanted.items() if getattr(key, name) != value]
+    if not changed:
+        return key
+    before = {name: _plain(getattr(key, name)) for name in changed}
+    for name in changed:
+        setattr(key, name, wanted[name])
+    key.save(update_fields=changed)
+    after = {name: _plain(wanted[name]) for name in changed}
+    _note(key, actor, "key.changed", ip, before=before, after=after)
+    transaction.on_commit(selectors.forget_believed_keys)
+    return key
 
 
 @transaction.atomic
-def set_llm_content(
-    *, workspace_id: int, actor: User | None, ip: str | None, is_on: bool, days: int
-) -> Workspace:
-    """Whether what is said in LLM calls from now on is kept, and for how many days. Raises InvalidRequest."""
-    if not 1 <= days <= MOST_CONTENT_DAYS:
-        raise InvalidRequest.field("days", f"Choose 1 to {MOST_CONTENT_DAYS} days.")
-    workspace = Workspace.objects.select_for_update().get(pk=workspace_id)
-    before = {"is_on": workspace.keeps_llm_content, "days": workspace.llm_content_days}
-    after = {"is_on": is_on, "days": days}
-    if before == after:
-        return workspace
-    workspace.keeps_llm_content, workspace.llm_content_days = is_on, days
-    workspace.save(update_fields=["keeps_llm_content", "llm_content_days", "updated_at"])
-    detail = {"before": before, "after": after}
-    _audit(workspace_id, actor, "workspace.llm_content", workspace.slug, ip, detail)
+def rotate_key(
+    *,
+    workspace_id: int,
+    key_id: int,
+    overlap: str,
+    seen: str,
+    actor: User | None,
+    ip: str | None = None,
+) -> tuple[ApiKey, str]:
+    """A new secret for the same key, which exists nowhere else from here on; the old one works for `overlap` longer.
+
+    Both are the same key: caps, limits and its log go on. A secret from a rotation before this one ends at once.
+    `seen` is the last four characters the person saw: a second click rotates nothing. Raises NotFound and
+    InvalidRequest.
+    """
+    if overlap not in OVERLAPS:
+        raise InvalidRequest.field("overlap", "Choose how long the old secret goes on working.")
+    key = _locked(workspace_id, key_id)
+    if seen != key.last_four:
+        raise InvalidRequest(
+            "This key has a newer secret already. Rotate again only if that is lost."
+        )
+    secret, lives = keys.new_key(), OVERLAPS[overlap]
+    before = key.masked
+    kept = bytes(key.digest), key.last_four, timezone.now() + lives
+    key.old_digest, key.old_last_four, key.old_until = kept if lives else (None, "", None)
+    key.digest = keys.digest(secret)
+    key.prefix, key.last_four = keys.shown_prefix(secret), secret[-4:]
+    key.rotated_at = timezone.now()
+    key.save(update_fields=[*_OLD, "digest", "prefix", "last_four", "rotated_at"])
+    _note(key, actor, "key.rotated", ip, before=before, after=key.masked, overlap=overlap)
     transaction.on_commit(selectors.forget_believed_keys)
-    return workspace
+    return key, secret
+
+
+@transaction.atomic
+def end_old_secret(
+    *, workspace_id: int, key_id: int, actor: User | None, ip: str | None = None
+) -> ApiKey:
+    """The secret from before the last rotation works no longer. Safe to repeat."""
+    key = _locked(workspace_id, key_id)
+    if key.old_until is not None:
+        ended = f"…{key.old_last_four}"
+        key.old_digest, key.old_last_four, key.old_until = None, "", None
+        key.save(update_fields=list(_OLD))
+        _note(key, actor, "key.old_secret_ended", ip, old=ended)
+        transaction.on_commit(selectors.forget_believed_keys)
+    return key
+
+
+_OLD = ("old_digest", "old_last_four", "old_until")
+
+
+def _locked(workspace_id: int, key_id: int) -> ApiKey:
+    selectors.api_key(workspace_id=workspace_id, key_id=key_id)
+    key = ApiKey.objects.of(workspace_id).select_for_update().get(pk=key_id)
+    if key.revoked_at is not None:
+        raise InvalidRequest("This key is revoked, and that is for good. Create another one.")
+    return key
+
+
+def _plain(value: Any) -> Any:
+    """As JSON holds it."""
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
+def _note(key: ApiKey, actor: User | None, action: str, ip: str | None, **more: Any) -> None:
+    audit(
+        workspace_id=key.workspace_id,
+        actor=actor,
+        action=action,
+        target=key.masked,
+        ip=ip,
+        detail={"name": key.name, **more},
+    )
 
 
 def note_key_use(*, key_id: int, ip: str | None) -> None:
     """When and from where a key was last used, to the minute."""
     ApiKey.objects.across_workspaces().filter(pk=key_id).update(
         last_used_at=timezone.now(), last_used_ip=ip
-    )
-
-
-def audit(
-    *,
-    workspace_id: int,
-    actor: User | None,
-    action: str,
-    target: str,
-    ip: str | None = None,
-    detail: dict[str, Any] | None = None,
-) -> None:
-    """Keep for good who did what in a workspace, in the caller's transaction. `detail` holds no secret."""
-    _audit(workspace_id, actor, action, target[:100], ip, detail or {})
-
-
-def _audit(
-    workspace_id: int,
-    actor: User | None,
-    action: str,
-    target: str,
-    ip: str | None,
-    detail: dict[str, Any],
-) -> None:
-    AuditEvent.objects.create(
-        workspace_id=workspace_id, actor=actor, action=action, target=target, ip=ip, detail=detail
     )
 
 

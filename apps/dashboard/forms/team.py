@@ -1,0 +1,59 @@
+"""Forms of a workspace's people."""
+
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.db.models import QuerySet
+
+from apps.accounts.models import Membership
+from apps.accounts.services import members
+
+_ROLES = [(role, Membership.Role(role).label) for role in members.GIVEN_ROLES]
+
+
+class RefusingForm(forms.Form):
+    """Takes a service's refusal beside the field it is about."""
+
+    def refuse(self, error: Any) -> None:
+        field = str((error.detail or {}).get("field", ""))
+        message = error.message.removeprefix(f"{field}: ")
+        self.add_error(field if field in self.fields else None, message)
+
+
+class InviteForm(RefusingForm):
+    email = forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    role = forms.ChoiceField(choices=_ROLES, initial=Membership.Role.DEVELOPER)
+
+
+class RemoveForm(RefusingForm):
+    keys = forms.ChoiceField(
+        label="The keys this person made",
+        choices=[
+            ("revoke", "Revoke them: programs that use them stop within a second"),
+            ("hand_over", "Keep them working: they are yours from now on"),
+        ],
+        initial="revoke",
+    )
+
+
+if TYPE_CHECKING:
+    MemberChoice = forms.ModelChoiceField[Membership]
+else:  # generic for the type checker only
+    MemberChoice = forms.ModelChoiceField
+
+
+class MemberField(MemberChoice):
+    def label_from_instance(self, obj: Membership) -> str:
+        return obj.user.email
+
+
+class TransferForm(RefusingForm):
+    member = MemberField(label="New owner", queryset=Membership.objects.none())
+
+    def __init__(self, data: Any, *, others: QuerySet[Membership]) -> None:
+        super().__init__(data)
+        cast(MemberField, self.fields["member"]).queryset = others
