@@ -1,4 +1,7 @@
-"""The same call from a program: what a page's form does, as curl and as Python."""
+"""The same call from a program: what a page's form does, as curl, Python, JavaScript and a node of n8n.
+
+None of them ever holds a key: they read it from the environment, or from n8n's credentials.
+"""
 
 import shlex
 from dataclasses import dataclass
@@ -16,6 +19,8 @@ _LONGEST_VALUE = 600
 class Snippets:
     curl: str
     python: str
+    javascript: str
+    n8n: str
 
 
 def create_task(*, model: str, task_type: str, input: dict[str, Any]) -> Snippets:
@@ -32,8 +37,34 @@ def create_task(*, model: str, task_type: str, input: dict[str, Any]) -> Snippet
         )
     )
     return Snippets(
-        curl=curl, python=_PYTHON.format(url=url, variable=KEY_VARIABLE, body=_literal(body))
+        curl=curl,
+        python=_PYTHON.format(url=url, variable=KEY_VARIABLE, body=_literal(body)),
+        javascript=_JAVASCRIPT.format(url=url, variable=KEY_VARIABLE, body=text),
+        n8n=_n8n(url, text),
     )
+
+
+def _n8n(url: str, body: str) -> str:
+    """Nodes to paste onto n8n's canvas. The key is a credential of kind "Header Auth" that is chosen there."""
+    node = {
+        "name": "Create task",
+        "type": "n8n-nodes-base.httpRequest",
+        "typeVersion": 4.2,
+        "position": [0, 0],
+        "parameters": {
+            "method": "POST",
+            "url": url,
+            "authentication": "genericCredentialType",
+            "genericAuthType": "httpHeaderAuth",
+            "sendBody": True,
+            "specifyBody": "json",
+            "jsonBody": body,
+            "options": {},
+        },
+        "notes": "Credential: Header Auth with the name x-api-key and your key as its value.",
+    }
+    shown = {"nodes": [node], "connections": {}}
+    return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
 
 
 def read_task(*, task_id: object) -> str:
@@ -56,6 +87,25 @@ while task["status"] not in ("completed", "failed", "cancelled"):
     time.sleep(2)
     task = api.get(f"{{url}}/{{task['task_id']}}").raise_for_status().json()["data"]
 print(task["status"], task["output"])"""
+
+
+_JAVASCRIPT = """const url = "{url}";
+const headers = {{ "x-api-key": process.env.{variable}, "Content-Type": "application/json" }};
+
+async function call(address, options) {{
+  const response = await fetch(address, {{ headers, ...options }});
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.message);
+  return answer.data;
+}}
+
+const body = {body};
+let task = await call(url, {{ method: "POST", body: JSON.stringify(body) }});
+while (!["completed", "failed", "cancelled"].includes(task.status)) {{
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  task = await call(`${{url}}/${{task.task_id}}`);
+}}
+console.log(task.status, task.output);"""
 
 
 def _readable(value: Any) -> Any:

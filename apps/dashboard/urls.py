@@ -2,8 +2,15 @@
 
 from django.urls import path, re_path
 
-from apps.dashboard import accounts_urls, billing_urls, conversations_urls, llm_urls, signin
-from apps.dashboard.views import home, keys, models, notifications, overview, playground, tasks
+from apps.dashboard import (
+    accounts_urls,
+    billing_urls,
+    conversations_urls,
+    llm_urls,
+    play_urls,
+    signin,
+)
+from apps.dashboard.views import home, keys, models, notifications, overview, tasks
 
 app_name = "dashboard"
 
@@ -27,9 +34,6 @@ urlpatterns = [
     path("w/<slug:slug>/keys", keys.key_list, name="keys"),
     path("w/<slug:slug>/keys/new", keys.key_create, name="key_create"),
     path("w/<slug:slug>/keys/<int:key_id>/revoke", keys.key_revoke, name="key_revoke"),
-    path("w/<slug:slug>/play", playground.play_any, name="play_any"),
-    path("w/<slug:slug>/play/<path:model>/<str:task_type>", playground.play, name="play"),
-    path("w/<slug:slug>/quote/<path:model>/<str:task_type>", playground.quote, name="quote"),
     path("w/<slug:slug>/notifications", notifications.notice_list, name="notifications"),
     path("w/<slug:slug>/notifications/read", notifications.mark_read, name="notifications_read"),
     path(
@@ -54,6 +58,7 @@ urlpatterns = [
         notifications.hook_replay,
         name="notifications_replay",
     ),
+    *play_urls.urlpatterns,
     *accounts_urls.urlpatterns,
     *billing_urls.urlpatterns,
     *llm_urls.urlpatterns,

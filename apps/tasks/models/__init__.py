@@ -1,6 +1,7 @@
 """Tasks, the tries at them, and what they came to."""
 
 from apps.tasks.models.penalties import Penalty, PenaltyDay
+from apps.tasks.models.shares import Share
 from apps.tasks.models.tasks import (
     CANCELLABLE,
     FINAL,
@@ -31,6 +32,7 @@ __all__ = [
     "Penalty",
     "PenaltyDay",
     "Retention",
+    "Share",
     "Status",
     "Task",
     "TaskEvent",
