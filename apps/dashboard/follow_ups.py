@@ -2,10 +2,12 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from urllib.parse import urlencode
 
 from apps.byoa import selectors as byoa
 from apps.catalog import registry
+from apps.catalog.inputs import TaskInput
 from apps.catalog.spec import TaskSpec
 from apps.dashboard import viewer
 from apps.tasks.models import Status, Task
@@ -77,7 +79,14 @@ def uses(task: Task) -> list[Action]:
 
 def _field_for(spec: TaskSpec, kind: str) -> str:
     """The one field of that kind that the spec needs; "" where it needs none, or others too."""
-    schema = spec.input.model_json_schema()
-    needed = schema.get("required", [])
-    kinds = [schema["properties"][name].get("x-media", "") for name in needed]
-    return str(needed[0]) if kinds == [kind] else ""
+    needed = _needed(spec.input)
+    return needed[0][0] if [found for _, found in needed] == [kind] else ""
+
+
+@cache
+def _needed(input: type[TaskInput]) -> list[tuple[str, str]]:
+    """The required fields, each with its kind of media, "" for none. Kept: a schema takes a while to write."""
+    schema = input.model_json_schema()
+    return [
+        (name, schema["properties"][name].get("x-media", "")) for name in schema.get("required", [])
+    ]

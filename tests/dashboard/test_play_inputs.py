@@ -132,6 +132,13 @@ def test_deep_json_is_refused_like_any_other() -> None:
     assert problem.message == "This is not valid JSON from here on."
 
 
+def test_json_with_a_null_character_says_so(workspace: Workspace, owner: Client) -> None:
+    answer = owner.post(_path(workspace), {"tab": "json", "input_json": '{"prompt": "a\0"}'})
+
+    assert answer.status_code == 422
+    assert "Null characters are not allowed." in answer.content.decode()
+
+
 def test_json_names_what_the_model_has_no_field_for() -> None:
     form = JsonForm({"input_json": '{"prompt": "x", "widht": 3}'}, spec=SPEC)
 

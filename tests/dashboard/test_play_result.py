@@ -272,7 +272,7 @@ def test_page_with_a_result_takes_few_queries(
     done = completed(workspace)
     owner.get(_page(workspace))
 
-    with django_assert_max_num_queries(16):  # type: ignore[operator]
+    with django_assert_max_num_queries(12):  # type: ignore[operator]
         page = owner.get(_page(workspace, f"?task={done.id}"))
 
     assert (page.status_code, page.context["task"].status) == (200, Status.COMPLETED)

@@ -25,7 +25,14 @@ class JsonForm(forms.Form):
         label="Input as JSON",
         required=False,
         strip=False,
-        widget=forms.Textarea(attrs={"rows": 16, "spellcheck": "false", "autocomplete": "off"}),
+        widget=forms.Textarea(
+            attrs={
+                "rows": 16,
+                "spellcheck": "false",
+                "autocomplete": "off",
+                "aria-describedby": "json-problems json-help",
+            }
+        ),
     )
 
     def __init__(self, *args: Any, spec: TaskSpec, **kwargs: Any) -> None:

@@ -65,10 +65,8 @@ def play(request: DashboardRequest, model: str, task_type: str) -> HttpResponse:
     if request.htmx and request.htmx.target == _HISTORY:
         return render(request, "dashboard/play/_history.html", _history(request, spec))
     earlier = _earlier(request, spec, "task")
-    model_for_input = earlier or _earlier(request, spec, "from")
-    initial = (
-        model_for_input.input if model_for_input else {**spec.example, **_asked(request, spec)}
-    )
+    pattern = earlier or _earlier(request, spec, "from")
+    initial = pattern.input if pattern else {**spec.example, **_asked(request, spec)}
     return _page(request, spec, InputForm(spec=spec, initial=initial), task=earlier)
 
 
@@ -127,9 +125,6 @@ def _history(request: DashboardRequest, spec: TaskSpec) -> dict[str, object]:
 def _preview(request: DashboardRequest, task: Task) -> dict[str, object]:
     """The result's place: state, money, how far it is, what came out, what can be done with it."""
     context = preview_context(request, task)
-    if not context["sees_content"]:
-        return context
-    shares = shares_of(workspace_id=task.workspace_id, task_id=task.id)
     first_file = context["files_until"]
     is_gone = isinstance(first_file, StoredFile) and first_file.deleted_at is not None
     return {
@@ -137,7 +132,9 @@ def _preview(request: DashboardRequest, task: Task) -> dict[str, object]:
         **play_result.result(task, sees_input=True),
         "progress": play_progress.progress(task),
         "actions": [] if is_gone else play_result.actions(task, identity=request.identity),
-        "shares": shares if task.is_finished else [],
+        "shares": (
+            shares_of(workspace_id=task.workspace_id, task_id=task.id) if task.is_finished else []
+        ),
     }
 
 
