@@ -32,7 +32,6 @@ from apps.dashboard.views.tasks import preview_context
 from apps.files.models import StoredFile
 from apps.tasks import selectors
 from apps.tasks.models import Task
-from apps.tasks.selectors.shares import open_shares as shares_of
 from apps.tasks.services import penalties
 from apps.tasks.services.create import create_task
 from apps.tasks.services.request import TaskRequest, prepare
@@ -132,9 +131,6 @@ def _preview(request: DashboardRequest, task: Task) -> dict[str, object]:
         **play_result.result(task, sees_input=True),
         "progress": play_progress.progress(task),
         "actions": [] if is_gone else play_result.actions(task, identity=request.identity),
-        "shares": (
-            shares_of(workspace_id=task.workspace_id, task_id=task.id) if task.is_finished else []
-        ),
     }
 
 
