@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from apps.dashboard import viewer
 from apps.dashboard.http import DashboardRequest
-from apps.files import selectors as files
 from apps.tasks.models import Task
 from apps.tasks.selectors import play
 
@@ -44,11 +43,10 @@ def history(request: DashboardRequest, *, model: str, task_type: str) -> History
         limit=_LIMIT,
         created_by_id=request.user.pk if whose == MINE else None,
     )
-    kept = files.kept_keys(workspace_id=request.workspace.pk, task_ids=[task.id for task in found])
-    return History(whose, [_run(task, kept) for task in found])
+    return History(whose, [_run(one.task, one.kept) for one in found])
 
 
-def _run(task: Task, kept: set[str]) -> Run:
+def _run(task: Task, kept: frozenset[str]) -> Run:
     pictures = [one.url for one in viewer.shown(task).pictures if one.path in kept]
     words = (task.input.get(name) for name in _WORDS)
     said = next((word for word in words if isinstance(word, str) and word), "")

@@ -1,7 +1,6 @@
 """Finding files."""
 
 import uuid
-from collections.abc import Sequence
 
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -29,11 +28,3 @@ def first_to_go(*, workspace_id: int, task_id: uuid.UUID) -> StoredFile | None:
     """Of a task's files the one whose time is over first."""
     of_task = StoredFile.objects.of(workspace_id).filter(task_id=task_id)
     return of_task.order_by("expires_at").first()
-
-
-def kept_keys(*, workspace_id: int, task_ids: Sequence[uuid.UUID]) -> set[str]:
-    """The keys of the tasks' files that can still be opened."""
-    rows = StoredFile.objects.of(workspace_id).filter(
-        task_id__in=task_ids, deleted_at__isnull=True, expires_at__gt=Now()
-    )
-    return set(rows.values_list("key", flat=True))

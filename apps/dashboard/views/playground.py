@@ -10,7 +10,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from django_htmx.http import replace_url, reswap, retarget, trigger_client_event
 
 from apps.accounts.policies import Permission
-from apps.billing import selectors as billing
 from apps.catalog import registry
 from apps.catalog.pricing import Quote
 from apps.catalog.spec import TaskSpec
@@ -26,7 +25,7 @@ from apps.dashboard import (
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.json_input import written
 from apps.dashboard.forms.schema import InputForm
-from apps.dashboard.http import DashboardRequest, allowed, missing
+from apps.dashboard.http import DashboardRequest, allowed, missing, money_of
 from apps.dashboard.play_entries import Entry
 from apps.dashboard.views.tasks import preview_context
 from apps.files.models import StoredFile
@@ -221,7 +220,7 @@ def _price(request: DashboardRequest, spec: TaskSpec, form: Entry) -> dict[str, 
         prepared = prepare(identity=request.identity, request=wanted)
     except DomainError:
         return {"code": code, "price": None}
-    wallet = billing.wallet(workspace_id=request.workspace.pk)
+    wallet = money_of(request).wallet
     quote = penalties.expected(identity=request.identity, prepared=prepared)
     return {"code": code, "price": _Price(quote, wallet.available, wallet.held)}
 

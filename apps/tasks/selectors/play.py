@@ -1,7 +1,13 @@
 """What the playground shows beside a form: earlier runs of the same thing, how long it takes, what is before it."""
 
+from dataclasses import dataclass
 from statistics import median
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
+from django.db.models.functions import Now
+
+from apps.files.models import StoredFile
 from apps.tasks.models import Status, Task
 
 # A workspace may have millions of a model's tasks, none of them this person's: further back is not looked.
@@ -9,17 +15,30 @@ _NEWEST = 2_000
 _SAMPLE = 20
 
 
+@dataclass(frozen=True)
+class Run:
+    """A task, and the keys of its files that can still be opened."""
+
+    task: Task
+    kept: frozenset[str]
+
+
 def newest_runs(
     *, workspace_id: int, model: str, task_type: str, limit: int, created_by_id: int | None = None
-) -> list[Task]:
-    """The workspace's newest tasks of one spec, or those of one person, among the model's newest 2,000."""
+) -> list[Run]:
+    """The workspace's newest tasks of one spec, or those of one person, among the model's newest 2,000. One query."""
     newest = Task.objects.of(workspace_id).filter(model=model).order_by("-created_at", "-id")
     rows = Task.objects.of(workspace_id).filter(
         id__in=newest.values("id")[:_NEWEST], task_type=task_type
     )
     if created_by_id is not None:
         rows = rows.filter(created_by_id=created_by_id)
-    return list(rows.order_by("-created_at", "-id")[:limit])
+    files = StoredFile.objects.of(workspace_id).filter(
+        task_id=OuterRef("pk"), deleted_at__isnull=True, expires_at__gt=Now()
+    )
+    found = rows.annotate(kept=ArraySubquery(files.values("key")))
+    newest_first = found.order_by("-created_at", "-id")[:limit]
+    return [Run(task, frozenset(task.kept)) for task in newest_first]
 
 
 def typical_seconds(*, workspace_id: int, model: str, task_type: str) -> float | None:
