@@ -1,4 +1,7 @@
-"""The same call from a program: what a form does, as curl, as Python and as JavaScript."""
+"""The same call from a program: what a form does, as curl, Python, JavaScript and a node of n8n.
+
+None of them ever holds a key: they read it from the environment, or from n8n's credentials.
+"""
 
 import shlex
 from dataclasses import dataclass
@@ -17,6 +20,8 @@ class Snippets:
     curl: str
     python: str
     javascript: str
+    # "": there is no such node for it.
+    n8n: str = ""
 
 
 def create_task(*, model: str, task_type: str, input: dict[str, Any]) -> Snippets:
@@ -36,7 +41,31 @@ def create_task(*, model: str, task_type: str, input: dict[str, Any]) -> Snippet
         curl=curl,
         python=_PYTHON.format(url=url, variable=KEY_VARIABLE, body=_literal(body)),
         javascript=_JAVASCRIPT.format(url=url, variable=KEY_VARIABLE, body=text),
+        n8n=_n8n(url, text),
     )
+
+
+def _n8n(url: str, body: str) -> str:
+    """Nodes to paste onto n8n's canvas. The key is a credential of kind "Header Auth" that is chosen there."""
+    node = {
+        "name": "Create task",
+        "type": "n8n-nodes-base.httpRequest",
+        "typeVersion": 4.2,
+        "position": [0, 0],
+        "parameters": {
+            "method": "POST",
+            "url": url,
+            "authentication": "genericCredentialType",
+            "genericAuthType": "httpHeaderAuth",
+            "sendBody": True,
+            "specifyBody": "json",
+            "jsonBody": body,
+            "options": {},
+        },
+        "notes": "Credential: Header Auth with the name x-api-key and your key as its value.",
+    }
+    shown = {"nodes": [node], "connections": {}}
+    return orjson.dumps(shown, option=orjson.OPT_INDENT_2).decode()
 
 
 _PYTHON = """import os, time

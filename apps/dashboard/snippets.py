@@ -1,4 +1,4 @@
-"""The same call from a program: what a page's form does, as curl and as Python."""
+"""Calls from a program that only the dashboard shows; what the catalogue shows too is in `catalog.snippets`."""
 
 from django.conf import settings
 

@@ -7,19 +7,12 @@ from apps.dashboard import (
     billing_urls,
     conversations_urls,
     llm_urls,
+    play_urls,
     signin,
     tasks_urls,
     team_urls,
 )
-from apps.dashboard.views import (
-    home,
-    keys,
-    keys_change,
-    models,
-    notifications,
-    overview,
-    playground,
-)
+from apps.dashboard.views import home, keys, keys_change, models, notifications, overview
 
 app_name = "dashboard"
 
@@ -40,9 +33,6 @@ urlpatterns = [
     path("w/<slug:slug>/keys/<int:key_id>/rotate", keys_change.key_rotate, name="key_rotate"),
     path("w/<slug:slug>/keys/<int:key_id>/old", keys_change.key_end_old, name="key_end_old"),
     path("w/<slug:slug>/keys/<int:key_id>/used", keys_change.key_first_call, name="key_used"),
-    path("w/<slug:slug>/play", playground.play_any, name="play_any"),
-    path("w/<slug:slug>/play/<path:model>/<str:task_type>", playground.play, name="play"),
-    path("w/<slug:slug>/quote/<path:model>/<str:task_type>", playground.quote, name="quote"),
     path("w/<slug:slug>/notifications", notifications.notice_list, name="notifications"),
     path("w/<slug:slug>/notifications/read", notifications.mark_read, name="notifications_read"),
     path(
@@ -68,6 +58,7 @@ urlpatterns = [
         name="notifications_replay",
     ),
     *tasks_urls.urlpatterns,
+    *play_urls.urlpatterns,
     *accounts_urls.urlpatterns,
     *billing_urls.urlpatterns,
     *llm_urls.urlpatterns,

@@ -36,6 +36,15 @@ class Artefact:
         return urlsplit(self.url).path.rpartition("/")[2]
 
     @property
+    def path(self) -> str:
+        """Its key, where the file is ours."""
+        return self.url.removeprefix(f"{settings.FILES_BASE_URL}/")
+
+    @property
+    def is_picture(self) -> bool:
+        return self.is_ours and self.kind == "image"
+
+    @property
     def label(self) -> str:
         return self.key.removesuffix("_url").removesuffix("_urls").replace("_", " ")
 
@@ -47,6 +56,25 @@ class Shown:
     files: list[Artefact]
     texts: list[tuple[str, str]]
     facts: list[tuple[str, str]]
+
+    @property
+    def pictures(self) -> list[Artefact]:
+        """Images that a page may embed."""
+        return [file for file in self.files if file.is_picture]
+
+    @property
+    def others(self) -> list[Artefact]:
+        return [file for file in self.files if not file.is_picture]
+
+
+def sources(task: Task) -> list[Artefact]:
+    """The pictures that the task was given, where they lie on our files host: to compare a result with."""
+    found = {
+        value: _artefact(key, value)
+        for key, value in _leaves("", task.input)
+        if isinstance(value, str) and media.is_url(value)
+    }
+    return [file for file in found.values() if file.is_picture][:_MOST]
 
 
 def shown(task: Task) -> Shown:

@@ -17,8 +17,9 @@ from apps.llm.services.conversations.preparing import Opening
 from apps.llm.services.conversations.rounds import open_conversation
 from apps.notifications.models import Delivery
 from apps.notifications.services import outbox
+from apps.tasks.services.shares import create_share
 from tests.dashboard import team_pages
-from tests.factories import identity, task
+from tests.factories import completed, identity, task
 from tests.factories.billing import payment
 from tests.factories.byoa import own_account
 from tests.llm.rows import attempt
@@ -41,6 +42,10 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "play_any": ("get", (302, 302, 302, 404)),
     "play": ("get", (200, 200, 200, 404)),
     "quote": ("post", (200, 200, 200, 404)),
+    "play_turn": ("post", (200, 200, 200, 404)),
+    "play_preview": ("get", (302, 302, 302, 404)),  # without htmx: to the task
+    "play_shares": ("get", (200, 200, 200, 404)),
+    "play_share_revoke": ("post", (302, 302, 403, 404)),
     "cancel": ("post", (302, 302, 403, 403)),
     "replay": ("post", (302, 302, 403, 403)),
     "keys": ("get", (200, 200, 404, 404)),
@@ -125,6 +130,8 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     **team_pages.PAGES,
 }
 OWN_PAGES = {"home", "me", "theme", *team_pages.OWN_PAGES}
+# For whoever has the link.
+PUBLIC_PAGES = {"shared"}
 PEOPLE = ("owner", "developer", "viewer", "billing")
 
 
@@ -152,6 +159,10 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "play_any": f"{base}/play",
         "play": f"{base}/play/{model}",
         "quote": f"{base}/quote/{model}",
+        "play_turn": f"{base}/turn/{model}",
+        "play_preview": f"{base}/preview/{found.id}",
+        "play_shares": f"{base}/tasks/{found.id}/shares",
+        "play_share_revoke": f"{base}/shares/{_share(workspace)}/revoke",
         "cancel": f"{base}/tasks/{found.id}/cancel",
         "replay": f"{base}/tasks/{found.id}/replay/{delivery.event_id}",
         "keys": f"{base}/keys",
@@ -196,6 +207,16 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         "billing_budgets_member": f"{base}/billing/budgets/members/{owner.pk}",
         "billing_budgets_key": f"{base}/billing/budgets/keys/{key.pk}",
     }
+
+
+def _share(workspace: Workspace) -> int:
+    made, _ = create_share(
+        identity=identity(workspace),
+        task_id=completed(workspace).id,
+        hours=1,
+        shows_input=False,
+    )
+    return made.pk
 
 
 def _conversation_paths(workspace: Workspace, base: str) -> dict[str, str]:
@@ -282,7 +303,7 @@ def _names() -> Iterator[str]:
 
 
 def test_access_table_has_every_page() -> None:
-    assert sorted(_names()) == sorted({*WORKSPACE_PAGES, *OWN_PAGES})
+    assert sorted(_names()) == sorted({*WORKSPACE_PAGES, *OWN_PAGES, *PUBLIC_PAGES})
 
 
 @pytest.mark.parametrize("name", WORKSPACE_PAGES)

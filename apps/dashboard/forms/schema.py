@@ -4,6 +4,7 @@ The form only turns text into JSON values; what is valid is the spec's word alon
 things in the same sentences.
 """
 
+import math
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -46,7 +47,12 @@ class InputForm(forms.Form):
             self.fields[name + FILE_SUFFIX] = forms.FileField(
                 required=False,
                 label=f"{plan.label}: choose a file",
-                widget=forms.FileInput(attrs={"accept": _ACCEPT[plan.media]}),
+                widget=forms.FileInput(
+                    attrs={
+                        "accept": _ACCEPT[plan.media],
+                        "data-max-bytes": media.MAX_INLINE_BYTES,
+                    }
+                ),
             )
 
     @property
@@ -110,6 +116,40 @@ class Row:
     advanced: bool
     media: str
 
+    @property
+    def slider(self) -> "Slider | None":
+        """The range beside a number box, where the bounds are near enough to be dragged between."""
+        return Slider.of(self.bound.field.widget.attrs)
+
+    @property
+    def is_chips(self) -> bool:
+        return isinstance(self.bound.field.widget, forms.RadioSelect)
+
+
+@dataclass(frozen=True)
+class Slider:
+    """A range input's bounds. Its step is a comfortable one; the box beside it takes every value."""
+
+    low: float
+    high: float
+    step: float
+
+    @classmethod
+    def of(cls, attrs: Schema) -> "Slider | None":
+        """For a number box with these attributes; None without both bounds, or with bounds far apart."""
+        low, high = attrs.get("min"), attrs.get("max")
+        if low is None or high is None or not 0 < high - low <= _WIDEST_SLIDER:
+            return None
+        step = attrs.get("step", "any")
+        if step == "any":
+            return cls(low, high, 10.0 ** math.floor(math.log10((high - low) / 20)))
+        return cls(low, high, 8 if step == 1 and high - low > _FINE_SLIDER else step)
+
+
+# Further apart, a pixel is more than anybody means; from the second number on, one by one is too slow.
+_WIDEST_SLIDER = 10_000
+_FINE_SLIDER = 400
+
 
 @dataclass(frozen=True)
 class _Plan:
@@ -129,9 +169,10 @@ def _plan(part: Schema, definitions: dict[str, Schema], required: bool) -> _Plan
         "label": label,
         # The browser marks it; whether it is really needed, the spec says.
         "required": False,
-        "help_text": part.get("description", ""),
+        "help_text": " ".join(filter(None, [part.get("description", ""), _default(part)])),
         "initial": part.get("default"),
     }
+    part = {**part, "x-required": required}
 
     def field() -> forms.Field:
         made = _field(part, common)
@@ -140,6 +181,13 @@ def _plan(part: Schema, definitions: dict[str, Schema], required: bool) -> _Plan
         return made
 
     return _Plan(label, required, bool(part.get("x-advanced")), part.get("x-media", ""), field)
+
+
+def _default(part: Schema) -> str:
+    """A sentence, where the value in the field may be another one: a form is often filled in."""
+    default = part.get("default")
+    is_plain = isinstance(default, int | float) and not isinstance(default, bool)
+    return f"Default {default}." if is_plain or ("enum" in part and default) else ""
 
 
 def _plain(part: Schema) -> Schema:
@@ -164,12 +212,22 @@ def _field(part: Schema, common: dict[str, Any]) -> forms.Field:
 def _choice(part: Schema, common: dict[str, Any]) -> forms.Field:
     options = part["enum"]
     choices = [(str(option), str(option)) for option in options]
-    if common["initial"] is None:
-        choices.insert(0, ("", "–"))
+    is_few = len(options) <= _MOST_CHIPS and sum(len(text) for text, _ in choices) <= _CHIPS_LENGTH
+    if common["initial"] is None and not (is_few and part["x-required"]):
+        choices.insert(0, ("", "Not set" if is_few else "–"))
     by_text = {str(option): option for option in options}
     return forms.TypedChoiceField(
-        choices=choices, coerce=lambda text: by_text[text], empty_value=None, **common
+        choices=choices,
+        coerce=lambda text: by_text[text],
+        empty_value=None,
+        widget=forms.RadioSelect if is_few else forms.Select,
+        **common,
     )
+
+
+# What fits into a line as buttons; more is a list.
+_MOST_CHIPS = 4
+_CHIPS_LENGTH = 36
 
 
 def _media(part: Schema, common: dict[str, Any]) -> forms.Field:

@@ -7,24 +7,35 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
-from django_htmx.http import replace_url, reswap, retarget
+from django_htmx.http import replace_url, reswap, retarget, trigger_client_event
 
 from apps.accounts.policies import Permission
-from apps.billing import selectors as billing
 from apps.catalog import registry
 from apps.catalog.pricing import Quote
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import DomainError, InvalidRequest, NotFound
-from apps.dashboard import playground, snippets
+from apps.dashboard import (
+    play_entries,
+    play_history,
+    play_progress,
+    play_result,
+    playground,
+    snippets,
+)
 from apps.dashboard.decorators import in_workspace
+from apps.dashboard.forms.json_input import written
 from apps.dashboard.forms.schema import InputForm
-from apps.dashboard.http import DashboardRequest, missing
+from apps.dashboard.http import DashboardRequest, allowed, missing, money_of
+from apps.dashboard.play_entries import Entry
 from apps.dashboard.views.tasks import preview_context
+from apps.files.models import StoredFile
 from apps.tasks import selectors
 from apps.tasks.models import Task
 from apps.tasks.services import penalties
 from apps.tasks.services.create import create_task
 from apps.tasks.services.request import TaskRequest, prepare
+
+_HISTORY = "play-history"
 
 
 @require_safe
@@ -43,18 +54,22 @@ def play_any(request: DashboardRequest) -> HttpResponse:
 def play(request: DashboardRequest, model: str, task_type: str) -> HttpResponse:
     """The form of one model; POST runs it.
 
-    `?task=` shows a task of this model beside the form, filled in from it; other names fill in the fields of theirs.
+    `?task=` shows a task of this model beside the form, filled in from it; `?from=` only fills in the form; other names
+    fill in the fields of theirs.
     """
     spec = _spec(model, task_type)
     if request.method == "POST":
         return _run(request, spec)
-    earlier = _earlier(request, spec)
-    initial = earlier.input if earlier else {**spec.example, **_asked(request, spec)}
+    if request.htmx and request.htmx.target == _HISTORY:
+        return render(request, "dashboard/play/_history.html", _history(request, spec))
+    earlier = _earlier(request, spec, "task")
+    pattern = earlier or _earlier(request, spec, "from")
+    initial = pattern.input if pattern else {**spec.example, **_asked(request, spec)}
     return _page(request, spec, InputForm(spec=spec, initial=initial), task=earlier)
 
 
 def _run(request: DashboardRequest, spec: TaskSpec) -> HttpResponse:
-    form = InputForm(request.POST, request.FILES, spec=spec)
+    form = play_entries.sent(request, spec)
     if not form.is_valid():
         return _refused(request, spec, form)
     wanted = TaskRequest(model=spec.model, task_type=spec.task_type, input=form.raw())
@@ -68,12 +83,12 @@ def _run(request: DashboardRequest, spec: TaskSpec) -> HttpResponse:
     here = f"{_url(request, spec)}?task={task.id}"
     if not request.htmx:
         return redirect(here)
-    answer = render(request, "dashboard/tasks/_preview.html", preview_context(request, task))
-    return replace_url(answer, here)
+    answer = render(request, "dashboard/play/_preview.html", _preview(request, task))
+    return trigger_client_event(replace_url(answer, here), "play-started")
 
 
 def _refused(
-    request: DashboardRequest, spec: TaskSpec, form: InputForm, error: DomainError | None = None
+    request: DashboardRequest, spec: TaskSpec, form: Entry, error: DomainError | None = None
 ) -> HttpResponse:
     """The form again with what was wrong. htmx had the result's place in mind: it gets the form's."""
     if not request.htmx:
@@ -86,7 +101,7 @@ def _refused(
 def _page(
     request: DashboardRequest,
     spec: TaskSpec,
-    form: InputForm,
+    form: Entry,
     *,
     task: Task | None = None,
     error: DomainError | None = None,
@@ -94,20 +109,52 @@ def _page(
 ) -> HttpResponse:
     context = _form_context(request, spec, form, error)
     context["listed"] = playground.listed(identity=request.identity)
-    context["kinds"] = playground.KINDS
+    context |= _history(request, spec)
     if task is not None:
-        context |= preview_context(request, task)
+        context |= _preview(request, task)
     return render(request, "dashboard/play/page.html", context, status=status)
 
 
+def _history(request: DashboardRequest, spec: TaskSpec) -> dict[str, object]:
+    found = play_history.history(request, model=spec.model, task_type=spec.task_type)
+    return {"spec": spec, "history": found}
+
+
+def _preview(request: DashboardRequest, task: Task) -> dict[str, object]:
+    """The result's place: state, money, how far it is, what came out, what can be done with it."""
+    context = preview_context(request, task)
+    first_file = context["files_until"]
+    is_gone = isinstance(first_file, StoredFile) and first_file.deleted_at is not None
+    return {
+        **context,
+        **play_result.result(task, sees_input=True),
+        "progress": play_progress.progress(task),
+        "actions": [] if is_gone else play_result.actions(task, identity=request.identity),
+    }
+
+
+@require_safe
+@in_workspace(Permission.VIEW_CONTENT)
+def preview(request: DashboardRequest, task_id: uuid.UUID) -> HttpResponse:
+    """The result's place of one task, as the page asks for it while it runs; the page for everybody else."""
+    task = _task(request, task_id)
+    if not request.htmx:
+        return redirect("dashboard:task", slug=request.workspace.slug, task_id=task.id)
+    return render(request, "dashboard/play/_preview.html", _preview(request, task))
+
+
 def _form_context(
-    request: DashboardRequest, spec: TaskSpec, form: InputForm, error: DomainError | None
+    request: DashboardRequest, spec: TaskSpec, form: Entry, error: DomainError | None
 ) -> dict[str, object]:
     one = playground.listed_one(spec=spec, identity=request.identity)
+    is_open = one.is_available and not one.needs_plan and request.workspace.is_enabled
     return {
         "spec": spec,
         "one": one,
+        "can_run": is_open and allowed(request, Permission.RUN_TASKS),
+        "schema": written(spec.input.model_json_schema()) if play_entries.is_json(form) else "",
         "form": form,
+        "tab": play_entries.tab_of(form),
         "refusal": error,
         **_price(request, spec, form),
     }
@@ -118,10 +165,29 @@ def _form_context(
 def quote(request: DashboardRequest, model: str, task_type: str) -> HttpResponse:
     """The price of what is in the form now, and the same call as code. Reads only."""
     spec = _spec(model, task_type)
-    form = InputForm(request.POST, spec=spec)
+    form = play_entries.sent(request, spec)
     form.is_valid()
-    context = {"spec": spec, "one": playground.listed_one(spec=spec, identity=request.identity)}
+    context = {
+        "spec": spec,
+        "form": form,
+        "tab": play_entries.tab_of(form),
+        "one": playground.listed_one(spec=spec, identity=request.identity),
+    }
     return render(request, "dashboard/play/_quote.html", context | _price(request, spec, form))
+
+
+@require_POST
+@in_workspace(Permission.VIEW_CONTENT)
+def turn(request: DashboardRequest, model: str, task_type: str) -> HttpResponse:
+    """What is written so far, as fields or as JSON (`to`). Runs and keeps nothing; a chosen file stays behind."""
+    spec = _spec(model, task_type)
+    entry = play_entries.sent(request, spec)
+    form = play_entries.turned(entry, to=request.POST.get("to", ""))
+    status = 422 if form is entry and not entry.is_valid() else 200
+    if not request.htmx:
+        return _page(request, spec, form, status=status)
+    context = _form_context(request, spec, form, None)
+    return render(request, "dashboard/play/_form.html", context, status=status)
 
 
 @dataclass(frozen=True)
@@ -141,9 +207,9 @@ class _Price:
         return self.after >= 0
 
 
-def _price(request: DashboardRequest, spec: TaskSpec, form: InputForm) -> dict[str, object]:
+def _price(request: DashboardRequest, spec: TaskSpec, form: Entry) -> dict[str, object]:
     """`price`, None while the form is not complete, and `code` for what is filled in so far."""
-    bound = form if form.is_bound else InputForm(_as_data(form), spec=spec)
+    bound = play_entries.priced(form)
     bound.is_valid()
     raw = bound.raw(for_price=True)
     code = snippets.create_task(model=spec.model, task_type=spec.task_type, input=raw)
@@ -154,15 +220,9 @@ def _price(request: DashboardRequest, spec: TaskSpec, form: InputForm) -> dict[s
         prepared = prepare(identity=request.identity, request=wanted)
     except DomainError:
         return {"code": code, "price": None}
-    wallet = billing.wallet(workspace_id=request.workspace.pk)
+    wallet = money_of(request).wallet
     quote = penalties.expected(identity=request.identity, prepared=prepared)
     return {"code": code, "price": _Price(quote, wallet.available, wallet.held)}
-
-
-def _as_data(form: InputForm) -> dict[str, object]:
-    """The first values of a form as a browser would send them."""
-    values = {bound.name: bound.value() for bound in form}
-    return {name: value for name, value in values.items() if value not in (None, "", False)}
 
 
 def _asked(request: DashboardRequest, spec: TaskSpec) -> dict[str, str]:
@@ -170,17 +230,25 @@ def _asked(request: DashboardRequest, spec: TaskSpec) -> dict[str, str]:
     return {name: value for name in spec.input.model_fields if (value := request.GET.get(name, ""))}
 
 
-def _earlier(request: DashboardRequest, spec: TaskSpec) -> Task | None:
-    wanted = request.GET.get("task", "")
+def _earlier(request: DashboardRequest, spec: TaskSpec, name: str) -> Task | None:
+    """The task of this model that the query string names; None where it names none."""
+    wanted = request.GET.get(name, "")
     if not wanted:
         return None
     try:
-        task = selectors.task(workspace_id=request.workspace.pk, task_id=uuid.UUID(wanted))
-    except (ValueError, NotFound) as error:
+        task = _task(request, uuid.UUID(wanted))
+    except ValueError as error:
         missing(error)
     if (task.model, task.task_type) != spec.name:
         raise Http404("The task is of another model.")
     return task
+
+
+def _task(request: DashboardRequest, task_id: uuid.UUID) -> Task:
+    try:
+        return selectors.task(workspace_id=request.workspace.pk, task_id=task_id)
+    except NotFound as error:
+        missing(error)
 
 
 def _spec(model: str, task_type: str) -> TaskSpec:

@@ -2,6 +2,7 @@
 
 from apps.tasks.models.health import FamilyDay
 from apps.tasks.models.penalties import Penalty, PenaltyDay
+from apps.tasks.models.shares import Share
 from apps.tasks.models.tasks import (
     CANCELLABLE,
     FINAL,
@@ -35,6 +36,7 @@ __all__ = [
     "PenaltyDay",
     "Retention",
     "SavedView",
+    "Share",
     "Status",
     "Task",
     "TaskEvent",
