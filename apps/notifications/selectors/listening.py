@@ -9,10 +9,9 @@ from django.db.models import Count
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from apps.accounts.models import Workspace
 from apps.core.errors import NotFound
 from apps.core.tenancy import TenantQuerySet
-from apps.notifications.models import Delivery, Endpoint
+from apps.notifications.models import Delivery, Endpoint, ReplayRun
 from apps.notifications.selectors import Page
 
 # Of an endpoint's test events: they stand in its log, and nowhere else.
@@ -155,9 +154,10 @@ def _hour(
     )
 
 
-def may_add_endpoint(*, workspace: Workspace, most: int) -> bool:
-    """Whether there is room for one more."""
-    return endpoints(workspace_id=workspace.pk).count() < most
+def open_run(*, endpoint: Endpoint) -> ReplayRun | None:
+    """The replay that is being queued, if any."""
+    rows = ReplayRun.objects.of(endpoint.workspace_id).filter(endpoint=endpoint)
+    return rows.filter(ended_at__isnull=True).first()
 
 
 def _of(endpoint: Endpoint) -> TenantQuerySet[Delivery]:
