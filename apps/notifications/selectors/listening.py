@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from django.db.models import Count
 from django.db.models.functions import TruncHour
@@ -95,6 +95,12 @@ def waiting_count(*, endpoint: Endpoint) -> int:
     return _of(endpoint).filter(state=Delivery.State.WAITING).count()
 
 
+def has_delivered(*, endpoint: Endpoint, since: datetime) -> bool:
+    """Whether anything was acknowledged since then, replays and tests included."""
+    rows = _of(endpoint).filter(state=Delivery.State.DELIVERED, ended_at__gte=since)
+    return rows.exists()
+
+
 def replayable_states(*, with_delivered: bool) -> tuple[str, ...]:
     """What can be sent again: what was not delivered, or everything that has ended."""
     return (*_GIVEN_UP, Delivery.State.DELIVERED) if with_delivered else _GIVEN_UP
@@ -103,8 +109,8 @@ def replayable_states(*, with_delivered: bool) -> tuple[str, ...]:
 def replayable(
     *, endpoint: Endpoint, since: datetime, until: datetime, with_delivered: bool
 ) -> TenantQuerySet[Delivery]:
-    """What ended in [since, until) and can be sent again."""
-    rows: TenantQuerySet[Delivery] = _of(endpoint).filter(
+    """What ended in [since, until) and can be sent again, but tests."""
+    rows: TenantQuerySet[Delivery] = _of(endpoint).exclude(kind=TEST).filter(
         created_at__gte=since,
         created_at__lt=until,
         state__in=replayable_states(with_delivered=with_delivered),
@@ -130,7 +136,7 @@ def last_hours(
     rows = (
         Delivery.objects.of(workspace_id)
         .filter(hook__in=[one.pk for one in endpoints], created_at__gte=first)
-        .annotate(hour=TruncHour("created_at"))
+        .annotate(hour=TruncHour("created_at", tzinfo=UTC))
         .values_list("hook_id", "hour", "state")
         .annotate(count=Count("id"))
         .order_by()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from apps.core.webhook_urls import host_of
 from apps.notifications import policies
 from apps.notifications.models import Endpoint
+from apps.notifications.selectors import listening
 from apps.notifications.services import account_events, endpoints
 
 
@@ -37,7 +38,11 @@ def _look_at(endpoint_id: uuid.UUID) -> None:
     if found.failing_since is None:
         return
     lasts = timezone.now() - found.failing_since
-    if lasts >= policies.DISABLED_AFTER:
+    if lasts >= policies.DISABLED_AFTER and not listening.has_delivered(
+        # Somebody mended it and saw a replay or a test succeed; only nothing has come up since.
+        endpoint=found,
+        since=found.failing_since,
+    ):
         _disable(found, found.failing_since)
     elif found.told_for is None and (
         lasts >= policies.TOLD_AFTER or found.failures >= policies.TOLD_AFTER_FAILURES

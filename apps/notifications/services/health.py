@@ -41,7 +41,8 @@ UPDATE notifications_endpoint e
        failing_status = l.status, failing_error = l.error
   FROM lately l, locked
  WHERE e.id = l.id AND locked.id = e.id
-RETURNING e.failures >= %s AND e.told_for IS NULL OR e.failures = 0 AND e.told_for IS NOT NULL
+RETURNING e.told_for IS NULL AND e.failures >= %s AND e.failures - l.failures < %s
+          OR e.told_for IS NOT NULL AND e.failures = 0
 """
 
 
@@ -58,7 +59,7 @@ def note(landed: Sequence[Landed]) -> None:
     ]
     columns = [list(column) for column in zip(*rows, strict=True)]
     with connection.cursor() as cursor:
-        cursor.execute(_NOTE, [*columns, policies.TOLD_AFTER_FAILURES])
+        cursor.execute(_NOTE, [*columns, *[policies.TOLD_AFTER_FAILURES] * 2])
         is_news = any(news for (news,) in cursor.fetchall())
     if is_news:
         send("notifications.endpoints", queue="deliver")

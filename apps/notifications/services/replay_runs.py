@@ -77,7 +77,7 @@ def start(
         raise InvalidRequest("Count again before you replay.")
     if endpoint.state != Endpoint.State.ACTIVE:
         raise InvalidRequest("Resume the endpoint before you replay several events.")
-    if endpoint.replays.of(workspace_id).filter(ended_at__isnull=True).exists():
+    if listening.open_run(endpoint=endpoint) is not None:
         raise InvalidRequest("A replay is under way. Wait until it has been queued.")
     seen = preview(endpoint=endpoint, asked=asked, upto_id=upto_id)
     if not seen.total:
@@ -113,6 +113,7 @@ WITH picked AS MATERIALIZED (
         SELECT id FROM notifications_delivery
          WHERE hook_id = %(hook)s AND id > %(after)s AND id <= %(upto)s
            AND created_at >= %(since)s AND created_at < %(until)s AND state = ANY(%(states)s)
+           AND kind <> %(test)s
          ORDER BY id LIMIT %(batch)s) AS next
 ), again AS (
     UPDATE notifications_delivery d
@@ -157,6 +158,7 @@ def _parameters(run: ReplayRun) -> dict[str, Any]:
         "since": run.since,
         "until": run.until,
         "states": list(listening.replayable_states(with_delivered=run.with_delivered)),
+        "test": listening.TEST,
         "batch": _BATCH,
         "from": run.created_at,
         "done": run.done,

@@ -156,6 +156,34 @@ def test_endpoint_that_fails_for_days_is_switched_off_and_told_of(
     assert len(receiver.got) == seen
 
 
+def test_endpoint_that_was_mended_is_not_switched_off_for_want_of_events(
+    workspace: Workspace, shop: Endpoint, receiver: Receiver, happen: Callable[..., None]
+) -> None:
+    receiver.answers["/hook"] = status(500)
+    happen(5)
+    Endpoint.objects.of(workspace.pk).update(failing_since=timezone.now() - timedelta(days=6))
+    del receiver.answers["/hook"]
+    endpoint_tests.send_test(workspace_id=workspace.pk, endpoint_id=shop.pk)
+
+    jobs.endpoints()
+
+    shop.refresh_from_db()
+    assert (shop.state, _said(workspace)) == ("ACTIVE", ["webhook_failing"])
+
+
+def test_test_event_of_a_process_that_died_is_sent_by_the_pump(
+    workspace: Workspace, shop: Endpoint, receiver: Receiver, pump: Pump
+) -> None:
+    endpoint_tests._claimed(workspace.pk, shop.pk)
+
+    pump()
+    assert receiver.got == []
+    pass_time(31)
+    pump()
+
+    assert [row.state for row in of(shop)] == ["DELIVERED"]
+
+
 def test_410_and_replays_say_nothing_of_the_endpoint(
     workspace: Workspace,
     shop: Endpoint,

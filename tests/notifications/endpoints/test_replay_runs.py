@@ -58,6 +58,8 @@ def test_range_sends_again_what_was_counted_and_nothing_else(
     pass_time(3600)
     first, second = _ended(workspace), _ended(workspace, "STOPPED")
     _ended(workspace, "DELIVERED")
+    tested = _ended(workspace)
+    Delivery.objects.of(workspace.pk).filter(pk=tested.pk).update(kind="test")
     other, _ = listening(workspace, receiver.url("/other"), ("seat_ended",))
     _ended(workspace, type="seat_ended", detail={})
     asked = _asked()
@@ -173,6 +175,18 @@ def test_paused_endpoint_and_a_second_run_are_refused(workspace: Workspace, shop
 
     with pytest.raises(InvalidRequest, match="Resume"):
         _start(workspace, shop, _asked())
+
+
+def test_run_of_one_endpoint_keeps_none_of_another(workspace: Workspace, shop: Endpoint) -> None:
+    _ended(workspace)
+    other, _ = listening(workspace, "https://other.example.com/", ("seat_ended",))
+    _ended(workspace, type="seat_ended", detail={})
+
+    _start(workspace, shop, _asked())
+    _start(workspace, other, _asked())
+    replay_runs.advance()
+
+    assert (_states(shop), _states(other)) == (["WAITING"], ["WAITING"])
 
 
 def test_neighbour_can_replay_nothing(workspace: Workspace, shop: Endpoint) -> None:
