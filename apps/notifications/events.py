@@ -107,7 +107,7 @@ _TABLE = (
         {**_ENDPOINT, "failures": 0, "status": 0, "since": 0},
     ),
     EventType("webhook_recovered", "Webhook endpoint works again", _ENDPOINT),
-    EventType("webhook_disabled", "Webhook endpoint switched off", _ENDPOINT),
+    EventType("webhook_stopped", "Webhook endpoint switched off", _ENDPOINT),
 )
 EVENTS: Mapping[str, EventType] = {event.type: event for event in _TABLE}
 

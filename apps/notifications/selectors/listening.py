@@ -110,10 +110,14 @@ def replayable(
     *, endpoint: Endpoint, since: datetime, until: datetime, with_delivered: bool
 ) -> TenantQuerySet[Delivery]:
     """What ended in [since, until) and can be sent again, but tests."""
-    rows: TenantQuerySet[Delivery] = _of(endpoint).exclude(kind=TEST).filter(
-        created_at__gte=since,
-        created_at__lt=until,
-        state__in=replayable_states(with_delivered=with_delivered),
+    rows: TenantQuerySet[Delivery] = (
+        _of(endpoint)
+        .exclude(kind=TEST)
+        .filter(
+            created_at__gte=since,
+            created_at__lt=until,
+            state__in=replayable_states(with_delivered=with_delivered),
+        )
     )
     return rows
 

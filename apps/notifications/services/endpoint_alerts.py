@@ -57,7 +57,7 @@ def _disable(endpoint: Endpoint, since: datetime) -> None:
         "Its events are kept for replay for 30 days."
     )
     endpoints.move(endpoint, Endpoint.State.DISABLED)
-    _told(endpoint, "webhook_disabled", words, since)
+    _told(endpoint, "webhook_stopped", words, since)
 
 
 def _keep(endpoint: Endpoint, told_for: datetime | None) -> None:

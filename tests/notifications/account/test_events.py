@@ -47,7 +47,7 @@ DETAILS = {
     "seat_ended": ["family", "seats", "account_ids", "keep_until"],
     "webhook_failing": ["endpoint_id", "host", "failures", "status", "since"],
     "webhook_recovered": ["endpoint_id", "host"],
-    "webhook_disabled": ["endpoint_id", "host"],
+    "webhook_stopped": ["endpoint_id", "host"],
 }
 
 

@@ -149,8 +149,8 @@ def test_endpoint_that_fails_for_days_is_switched_off_and_told_of(
 
     shop.refresh_from_db()
     assert (shop.state, shop.failures) == ("DISABLED", 0)
-    assert _said(workspace)[-1] == "webhook_disabled"
-    assert _said(workspace).count("webhook_disabled") == 1
+    assert _said(workspace)[-1] == "webhook_stopped"
+    assert _said(workspace).count("webhook_stopped") == 1
     seen = len(receiver.got)
     happen()
     assert len(receiver.got) == seen
