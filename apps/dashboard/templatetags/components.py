@@ -70,7 +70,6 @@ def meter(value: Any, most: Any, label: str, *, tone: str = "") -> dict[str, Any
 
 
 def _rendered(template: str, content: str, **context: Any) -> SafeString:
-    body = content.strip()
-    return render_to_string(
-        f"components/{template}.html", {**context, "content": conditional_escape(body)}
-    )
+    # Not stripped: that would make plain text of what the nodes have rendered, and tags of it would be shown as words.
+    body = conditional_escape(content) if content.strip() else ""
+    return render_to_string(f"components/{template}.html", {**context, "content": body})
