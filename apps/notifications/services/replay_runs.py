@@ -119,7 +119,7 @@ WITH picked AS MATERIALIZED (
     UPDATE notifications_delivery d
        SET state = 'WAITING', attempts = 0, ended_at = NULL, is_replay = true, lane = %(lane)s,
            next_attempt_at = greatest(statement_timestamp(),
-                                      %(from)s + (%(done)s + picked.n) / %(pace)s::float8 * interval '1 second')
+                                      %(from)s + (%(done)s + picked.n - 1) / %(pace)s::float8 * interval '1 second')
       FROM picked WHERE d.id = picked.id AND d.state <> 'WAITING'
  RETURNING d.id
 )
