@@ -34,6 +34,7 @@ _JOBS: dict[str, Entry] = {
     "llm.forget": _every(600),
     "notifications.deliver": _every(2, queue="deliver"),
     "notifications.mail": _every(5, queue="deliver"),
+    "notifications.endpoints": _every(30, queue="deliver"),
     "notifications.digest": _every(300, queue="deliver"),
     "notifications.forget": _every(600, queue="deliver"),
     "files.sweep": _every(60),

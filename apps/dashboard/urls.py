@@ -11,6 +11,7 @@ from apps.dashboard import (
     signin,
     tasks_urls,
     team_urls,
+    webhooks_urls,
 )
 from apps.dashboard.views import home, keys, keys_change, models, notifications, overview
 
@@ -64,6 +65,7 @@ urlpatterns = [
     *llm_urls.urlpatterns,
     *conversations_urls.urlpatterns,
     *team_urls.urlpatterns,
+    *webhooks_urls.urlpatterns,
     # Last: the same addresses with a slash too many.
     re_path(r"^(?:w/[\w-]+/.+|me)/$", home.without_slash),
 ]

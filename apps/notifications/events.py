@@ -41,6 +41,8 @@ _BOT: Mapping[str, Any] = {"bot_id": 0, "bot_name": ""}
 _GPT: Mapping[str, Any] = {"gpt_account_id": 0, "gpt_account_name": ""}
 # `family` is a model's name as in the API.
 _ACCOUNT: Mapping[str, Any] = {"account_id": 0, "account_name": "", "family": ""}
+# `host`, not the address: the rest of it may hold a token.
+_ENDPOINT: Mapping[str, Any] = {"endpoint_id": "", "host": ""}
 
 _TABLE = (
     EventType(
@@ -99,5 +101,24 @@ _TABLE = (
     EventType(
         "seat_ended", "Seat ended", {"family": "", "seats": 0, "account_ids": [], "keep_until": 0}
     ),
+    EventType(
+        "webhook_failing",
+        "Webhook endpoint fails",
+        {**_ENDPOINT, "failures": 0, "status": 0, "since": 0},
+    ),
+    EventType("webhook_recovered", "Webhook endpoint works again", _ENDPOINT),
+    EventType("webhook_stopped", "Webhook endpoint switched off", _ENDPOINT),
 )
 EVENTS: Mapping[str, EventType] = {event.type: event for event in _TABLE}
+
+# What an endpoint may choose: what becomes of tasks without a webhook of their own, and the account's events but those
+# about endpoints, so that one that fails is not told of itself.
+TASK_EVENTS: Mapping[str, str] = {
+    "task.created": "Task created",
+    "task.completed": "Task completed",
+    "task.failed": "Task failed",
+    "task.cancelled": "Task cancelled",
+}
+ENDPOINT_ACCOUNT_EVENTS: Mapping[str, str] = {
+    name: event.title for name, event in EVENTS.items() if not name.startswith("webhook_")
+}

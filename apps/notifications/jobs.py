@@ -4,8 +4,8 @@ from celery import shared_task
 
 from apps.core.queue import send
 from apps.notifications.services import deliver as delivering
+from apps.notifications.services import endpoint_alerts, mail_out, notices, replay_runs
 from apps.notifications.services import forget as forgetting
-from apps.notifications.services import mail_out, notices
 
 
 @shared_task(name="notifications.deliver", ignore_result=True)
@@ -18,6 +18,7 @@ def deliver() -> None:
 @shared_task(name="notifications.forget", ignore_result=True)
 def forget() -> None:
     forgetting.forget()
+    forgetting.forget_endpoints()
     mail_out.forget()
     notices.forget()
 
@@ -31,3 +32,9 @@ def mail() -> None:
 @shared_task(name="notifications.digest", ignore_result=True)
 def digest() -> None:
     notices.mail_collected()
+
+
+@shared_task(name="notifications.endpoints", ignore_result=True)
+def endpoints() -> None:
+    endpoint_alerts.look()
+    replay_runs.advance()

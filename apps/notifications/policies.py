@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
 from apps.notifications.models import Delivery
@@ -15,9 +15,21 @@ _LONGEST_AGE = 5 * 24 * 3_600
 _LONGEST_RETRY_AFTER = 24 * 3_600
 _JITTER_FROM, _JITTER = 60, 0.1
 
+# By rank of the plan: Hobbyist, Developer, Premium and what is above.
+_MOST_ENDPOINTS = (1, 5, 20)
+# An endpoint that fails so often in a row, or for so long, is told of; after days it is switched off.
+TOLD_AFTER_FAILURES = 5
+TOLD_AFTER = timedelta(minutes=10)
+DISABLED_AFTER = timedelta(days=5)
+
 _GONE = 410
 _BUSY = frozenset({429, 502, 503, 504})
 _HAS_RETRY_AFTER = frozenset({429, 503})
+
+
+def most_endpoints(*, rank: int) -> int:
+    """How many endpoints a workspace may have on a plan of this rank."""
+    return _MOST_ENDPOINTS[min(max(rank, 0), len(_MOST_ENDPOINTS) - 1)]
 
 
 def acknowledges(*, dialect: str, status: int) -> bool:

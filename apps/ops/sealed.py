@@ -10,7 +10,7 @@ from django.db import connection, models, transaction
 from apps.billing.models import CodeBatch
 from apps.byoa.models import Account
 from apps.core import sealing
-from apps.notifications.models import AccountHook, Delivery
+from apps.notifications.models import AccountHook, Delivery, Endpoint
 from apps.tasks.models import Task
 
 _BATCH = 500
@@ -50,6 +50,8 @@ COLUMNS = (
     Column(Delivery, "secret", bound_to="sealed_to", needs=("sealed_to",)),
     Column(AccountHook, "secret", bound_to="sealed_to"),
     Column(AccountHook, "previous_secret", bound_to="sealed_to"),
+    Column(Endpoint, "secret", bound_to="sealed_to"),
+    Column(Endpoint, "both_secrets", bound_to="sealed_to"),
     Column(CodeBatch, "sealed_codes", bound_to="sealed_to"),
 )
 

@@ -16,7 +16,8 @@ from apps.llm.services.conversations import assistants
 from apps.llm.services.conversations.preparing import Opening
 from apps.llm.services.conversations.rounds import open_conversation
 from apps.notifications.models import Delivery
-from apps.notifications.services import outbox
+from apps.notifications.services import endpoints, outbox
+from apps.notifications.services.endpoints import By, Terms
 from apps.tasks.services.shares import create_share
 from tests.dashboard import team_pages
 from tests.factories import completed, identity, task
@@ -76,6 +77,19 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "notifications_test": ("post", (302, 403, 403, 403)),
     "notifications_preferences": ("post", (302, 403, 403, 403)),
     "notifications_replay": ("post", (302, 403, 403, 403)),
+    "webhooks": ("get", (200, 200, 404, 404)),
+    "webhooks_new": ("get", (200, 200, 404, 404)),
+    "webhooks_one": ("get", (200, 200, 404, 404)),
+    "webhooks_edit": ("get", (200, 200, 404, 404)),
+    "webhooks_secret": ("post", (302, 200, 404, 404)),  # once a day, and the developer comes first
+    "webhooks_overlap": ("post", (302, 302, 404, 404)),
+    "webhooks_test": ("post", (302, 302, 404, 404)),
+    "webhooks_pause": ("post", (302, 302, 404, 404)),
+    "webhooks_resume": ("post", (302, 302, 404, 404)),
+    "webhooks_delete": ("get", (200, 200, 404, 404)),
+    "webhooks_replay": ("get", (200, 200, 404, 404)),
+    "webhooks_delivery": ("get", (200, 200, 404, 404)),
+    "webhooks_again": ("post", (302, 302, 404, 404)),
     "conversations": ("get", (200, 200, 200, 404)),
     "conversations_begin": ("post", (422, 422, 403, 404)),  # an empty form
     "conversation": ("get", (200, 200, 200, 404)),
@@ -198,6 +212,7 @@ def _paths(workspace: Workspace) -> dict[str, str]:
         **_account_paths(workspace, f"{base}/accounts"),
         **_llm_paths(workspace, base),
         **_conversation_paths(workspace, base),
+        **_webhook_paths(workspace, f"{base}/webhooks"),
         "billing": f"{base}/billing",
         "billing_transactions": f"{base}/billing/transactions",
         "billing_transactions_csv": f"{base}/billing/transactions.csv",
@@ -236,6 +251,24 @@ def _conversation_paths(workspace: Workspace, base: str) -> dict[str, str]:
         "assistant_file": f"{one}/files",
         "assistant_file_remove": f"{one}/files/file-0/remove",
         "assistant_delete": f"{one}/delete",
+    }
+
+
+def _webhook_paths(workspace: Workspace, base: str) -> dict[str, str]:
+    terms = Terms("https://127.0.0.2.example.com/", "", ["task.failed"])
+    made, _ = endpoints.create(workspace_id=workspace.pk, terms=terms, by=By(None))
+    sent = Delivery.objects.create(
+        workspace=workspace, subject="x", kind="test", hook=made, endpoint=made.url, lane="x"
+    )
+    one, delivery = f"{base}/{made.pk}", f"{base}/{made.pk}/d/{sent.event_id}"
+    parts = ("edit", "secret", "overlap", "test", "pause", "resume", "delete", "replay")
+    return {
+        "webhooks": base,
+        "webhooks_new": f"{base}/new",
+        "webhooks_one": one,
+        **{f"webhooks_{part}": f"{one}/{part}" for part in parts},
+        "webhooks_delivery": delivery,
+        "webhooks_again": f"{delivery}/replay",
     }
 
 

@@ -47,6 +47,9 @@ def test_event_becomes_a_waiting_row(workspace: Workspace):
         "attempts": 0,
         "claim": 0,
         "log": [],
+        "hook_id": None,
+        "answers": [],
+        "is_replay": False,
         "ended_at": None,
     }
 

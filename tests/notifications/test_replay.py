@@ -140,7 +140,7 @@ def test_lists_are_one_query_and_leave_body_and_secret(
         shown = [(row.state, row.log, row.endpoint) for row in page.items]
 
     assert len(shown) == 3
-    assert page.items[0].get_deferred_fields() == {"body", "secret", "sealed_to"}
+    assert page.items[0].get_deferred_fields() == {"body", "secret", "sealed_to", "answers"}
 
 
 def test_filters_by_state_and_subject(workspace: Workspace, add: Add):

@@ -32,6 +32,8 @@ NAMES = [
     "notifications.Delivery.secret",
     "notifications.AccountHook.secret",
     "notifications.AccountHook.previous_secret",
+    "notifications.Endpoint.secret",
+    "notifications.Endpoint.both_secrets",
     "billing.CodeBatch.sealed_codes",
 ]
 
@@ -113,6 +115,8 @@ def test_after_a_rotation_the_old_key_can_go(rows: Any, settings: Any):
         "notifications.Delivery.secret: 1 values, 1 sealed anew.\n"
         "notifications.AccountHook.secret: 0 values, 0 sealed anew.\n"
         "notifications.AccountHook.previous_secret: 0 values, 0 sealed anew.\n"
+        "notifications.Endpoint.secret: 0 values, 0 sealed anew.\n"
+        "notifications.Endpoint.both_secrets: 0 values, 0 sealed anew.\n"
         "billing.CodeBatch.sealed_codes: 1 values, 1 sealed anew.\n"
         "Every stored secret is sealed with the first key of SEALING_KEYS.\n"
     )

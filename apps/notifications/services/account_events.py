@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from apps.accounts.models import Workspace
 from apps.notifications import selectors
 from apps.notifications.events import EVENTS, Channel
-from apps.notifications.services import hook_out, mail
+from apps.notifications.services import endpoint_out, hook_out, mail
 
 _LONGEST_MESSAGE = 500
 
@@ -28,7 +28,8 @@ def tell(
 
     `type` and the keys of `detail` are those of `events`; keys that are missing get their values there. `message` is a
     sentence for people that holds without the detail; `key` (at most 150 characters) names the cause within the
-    workspace; `url` is a page of this site. What goes by webhook, mail and bell is the workspace's choice.
+    workspace; `url` is a page of this site. What goes by webhook, mail and bell is the workspace's choice; each of its
+    endpoints has its own.
     Call it late: until the transaction ends, whoever tells the same waits. Raises KeyError for an unknown type.
     """
     event = EVENTS[type]
@@ -52,6 +53,9 @@ def tell(
         return False
     if Channel.WEBHOOK in channels:
         hook_out.add(workspace_id=workspace_id, type=type, message=words, detail=facts)
+    endpoint_out.add_account_event(
+        workspace_id=workspace_id, type=type, message=words, detail=facts
+    )
     if mails and not event.is_noisy:
         _mail(workspace_id, notice_id, event.title, words, url)
     return True

@@ -9,7 +9,7 @@ from apps.core import sealing
 from apps.core.wire import NoAnswer, Request, Response
 from apps.notifications import policies
 from apps.notifications.models import Delivery
-from apps.notifications.services import signing
+from apps.notifications.services import answers, signing
 from apps.notifications.services.claims import Claimed, Outcome
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,7 @@ _LONGEST_ERROR = 200
 # What a lane rests after "too many" or "bad gateway" that names no time.
 _BUSY_REST_SECONDS = 5
 _UNREADABLE = "The webhook secret can no longer be read, so nothing was sent."
+_WITHHELD = "Not sent: the endpoint was paused or deleted."
 _GONE = "The endpoint is gone; this event is not sent to it again."
 
 
@@ -38,6 +39,9 @@ class Landed:
 
 async def attempt(row: Claimed, send: Send) -> Landed:
     """Send one event once. Raises nothing but cancellation: whatever goes wrong is an outcome."""
+    if row.is_withheld:
+        outcome = _ended(row, Delivery.State.STOPPED, None, _WITHHELD, 0)
+        return Landed(row, outcome, says_nothing=True)
     began = time.monotonic()
     try:
         secret = sealing.unseal(row.secret, bound_to=row.sealed_to) if row.secret else ""
@@ -52,7 +56,11 @@ async def attempt(row: Claimed, send: Send) -> Landed:
         # A fault of ours must not keep the others from being sent. Its message might name what is the customer's.
         log.error("delivery attempt broke", extra={"error": type(error).__name__})  # noqa: TRY400
         return _failed(row, None, "The attempt could not be made.", _ms(began))
-    return _answered(row, response, _ms(began))
+    landed = _answered(row, response, _ms(began))
+    if row.hook_id is None:
+        return landed
+    kept = answers.kept(response, secret=secret)
+    return replace(landed, outcome=replace(landed.outcome, answer=kept))
 
 
 def _request(row: Claimed, secret: str) -> Request:

@@ -15,7 +15,10 @@ LEASE_SECONDS = 30
 
 @dataclass(frozen=True, eq=False)
 class Claimed:
-    """A delivery that is ours until its lease ends. `age_seconds` and `now` (Unix time) are the database's."""
+    """A delivery that is ours until its lease ends. `age_seconds` and `now` (Unix time) are the database's.
+
+    Of a `hook_id` URL and secret are those it has now; `is_withheld`: it is paused or deleted, so nothing is sent.
+    """
 
     id: int
     claim: int
@@ -30,11 +33,17 @@ class Claimed:
     attempts: int
     age_seconds: float
     now: float
+    hook_id: UUID | None = None
+    is_replay: bool = False
+    is_withheld: bool = False
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt went. While `state` is WAITING the event is sent again after `wait_seconds`."""
+    """How an attempt went. While `state` is WAITING the event is sent again after `wait_seconds`.
+
+    `answer` is JSON, and is kept of what goes to a hook.
+    """
 
     id: int
     claim: int
@@ -43,6 +52,7 @@ class Outcome:
     status: int | None
     error: str
     ms: int
+    answer: str = field(default="{}", repr=False)
 
 
 @dataclass(frozen=True)
@@ -78,20 +88,25 @@ SELECT coalesce(array_agg(lane ORDER BY lanes) FILTER (WHERE is_due), '{}'),
 # Materialised: as a plain join the planner may run the part with the locks more than once.
 _TAKE = """
 WITH picked AS MATERIALIZED (
-    SELECT due.id
+    SELECT due.id, due.hook_id
       FROM unnest(%(lanes)s::text[], %(counts)s::int[]) AS share (lane, count), LATERAL (
-        SELECT d.id FROM notifications_delivery d
+        SELECT d.id, d.hook_id FROM notifications_delivery d
          WHERE d.state = 'WAITING' AND d.lane = share.lane AND d.next_attempt_at <= statement_timestamp()
          ORDER BY d.next_attempt_at LIMIT share.count
            FOR UPDATE SKIP LOCKED) due
 )
 UPDATE notifications_delivery d
    SET next_attempt_at = statement_timestamp() + %(lease)s * interval '1 second', claim = d.claim + 1
-  FROM picked
+  FROM picked LEFT JOIN notifications_endpoint e ON e.id = picked.hook_id
  WHERE d.id = picked.id
-RETURNING d.id, d.claim, d.workspace_id, d.event_id, d.lane, d.endpoint, d.secret, d.sealed_to, d.dialect, d.body,
+RETURNING d.id, d.claim, d.workspace_id, d.event_id, d.lane, coalesce(e.url, d.endpoint),
+          CASE WHEN e.id IS NULL THEN d.secret
+               WHEN e.previous_until > statement_timestamp() THEN e.both_secrets ELSE e.secret END,
+          coalesce('endpoint:' || e.id, d.sealed_to), d.dialect, d.body,
           d.attempts, extract(epoch FROM statement_timestamp() - d.occurred_at)::float8,
-          extract(epoch FROM statement_timestamp())::float8
+          extract(epoch FROM statement_timestamp())::float8,
+          d.hook_id, d.is_replay,
+          coalesce(e.state = 'DELETED' OR (e.state <> 'ACTIVE' AND NOT d.is_replay), false)
 """
 
 _RECORD = """
@@ -104,9 +119,10 @@ UPDATE notifications_delivery d
        log = d.log || jsonb_build_array(jsonb_build_object(
            'at', to_char((statement_timestamp() - o.ms * interval '1 millisecond') AT TIME ZONE 'UTC',
                          'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-           'status', o.status, 'error', o.error, 'ms', o.ms))
-  FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float8[], %s::int[], %s::text[], %s::int[])
-       AS o (id, claim, state, wait, status, error, ms)
+           'status', o.status, 'error', o.error, 'ms', o.ms)),
+       answers = CASE WHEN d.hook_id IS NULL THEN d.answers ELSE d.answers || jsonb_build_array(o.answer::jsonb) END
+  FROM unnest(%s::bigint[], %s::int[], %s::text[], %s::float8[], %s::int[], %s::text[], %s::int[], %s::text[])
+       AS o (id, claim, state, wait, status, error, ms, answer)
  WHERE d.id = o.id AND d.claim = o.claim AND d.state = 'WAITING'
 RETURNING d.id
 """
@@ -143,6 +159,6 @@ def record(*, outcomes: Sequence[Outcome]) -> set[int]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _columns(o: Outcome) -> tuple[int, int, str, float, int | None, str, int]:
+def _columns(o: Outcome) -> tuple[int, int, str, float, int | None, str, int, str]:
     # psycopg takes no list of whole numbers and others; a batch has both.
-    return o.id, o.claim, o.state, float(o.wait_seconds), o.status, o.error, o.ms
+    return o.id, o.claim, o.state, float(o.wait_seconds), o.status, o.error, o.ms, o.answer

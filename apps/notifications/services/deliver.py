@@ -17,7 +17,7 @@ from django.db import connection
 
 from apps.core import egress, metrics, stopping, turns
 from apps.notifications.models import Delivery
-from apps.notifications.services import claims
+from apps.notifications.services import claims, health
 from apps.notifications.services.attempt import Landed, Send, attempt
 from apps.notifications.services.claims import Claimed
 from apps.notifications.services.lanes import IN_FLIGHT, Lanes
@@ -169,10 +169,11 @@ class Pump:
             self._learn(one)
         self._unwritten += landed
         written = claims.record(outcomes=[one.outcome for one in self._unwritten])
-        done, self._unwritten = self._unwritten, []
+        done = [one for one in self._unwritten if one.row.id in written]
+        self._unwritten = []
         for one in done:
-            if one.row.id in written:
-                _note(one)
+            _note(one)
+        health.note(done)
 
     def _learn(self, one: Landed) -> None:
         lane = one.row.lane

@@ -24,3 +24,22 @@ def forget() -> int:
         total += deleted
         if deleted < _BATCH:
             return total
+
+
+# What was deleted stands until nothing of its log is left.
+_FORGET_ENDPOINTS = """
+DELETE FROM notifications_endpoint e
+ WHERE e.state = 'DELETED' AND e.state_since < statement_timestamp() - %s * interval '1 day'
+   AND NOT EXISTS (SELECT FROM notifications_delivery d WHERE d.hook_id = e.id)
+   AND NOT EXISTS (SELECT FROM notifications_replayrun r WHERE r.endpoint_id = e.id)
+"""
+_FORGET_RUNS = """
+DELETE FROM notifications_replayrun WHERE ended_at < statement_timestamp() - %s * interval '1 day'
+"""
+
+
+def forget_endpoints() -> None:
+    """Delete replay runs after 30 days, and deleted endpoints with the last of their deliveries. Safe to repeat."""
+    with connection.cursor() as cursor:
+        cursor.execute(_FORGET_RUNS, [DAYS])
+        cursor.execute(_FORGET_ENDPOINTS, [DAYS])

@@ -22,12 +22,6 @@ def add(*, workspace_id: int, type: str, message: str, detail: Mapping[str, Any]
     if not workspace.notification_hook_url or not selectors.may_have_hook(workspace=workspace):
         return False
     hook = AccountHook.objects.of(workspace_id).first()
-    body = {
-        "type": type,
-        "time": int(timezone.now().timestamp()),
-        "message": message,
-        "detail": detail,
-    }
     outbox.add(
         [
             outbox.Event(
@@ -35,13 +29,19 @@ def add(*, workspace_id: int, type: str, message: str, detail: Mapping[str, Any]
                 subject=selectors.hook_subject(workspace_id=workspace_id),
                 kind=type,
                 endpoint=workspace.notification_hook_url,
-                body=json.dumps(body),
+                body=body_of(type=type, message=message, detail=detail),
                 secret=sealed_secrets(hook) if hook else "",
                 sealed_to=hook.sealed_to if hook else "",
             )
         ]
     )
     return True
+
+
+def body_of(*, type: str, message: str, detail: Mapping[str, Any]) -> str:
+    """An account event on the wire, as the public contract has it."""
+    now = int(timezone.now().timestamp())
+    return json.dumps({"type": type, "time": now, "message": message, "detail": detail})
 
 
 def sealed_secrets(hook: AccountHook) -> str:

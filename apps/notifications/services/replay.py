@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from apps.core.tenancy import TenantQuerySet
 from apps.notifications import selectors
-from apps.notifications.models import Delivery
+from apps.notifications.models import Delivery, Endpoint
 from apps.notifications.services import outbox
 
 ENDED = (Delivery.State.DELIVERED, Delivery.State.FAILED, Delivery.State.STOPPED)
@@ -39,6 +39,11 @@ def replay_range(
 
 
 def _again(rows: TenantQuerySet[Delivery]) -> int:
-    return rows.update(
-        state=Delivery.State.WAITING, attempts=0, next_attempt_at=Now(), ended_at=None
+    # Nothing is sent to an endpoint that was deleted.
+    return rows.exclude(hook__state=Endpoint.State.DELETED).update(
+        state=Delivery.State.WAITING,
+        attempts=0,
+        next_attempt_at=Now(),
+        ended_at=None,
+        is_replay=True,
     )

@@ -48,6 +48,12 @@ def joined(*secrets: str) -> str:
     return _AND.join(secrets)
 
 
+def traces_of(secret: str) -> list[str]:
+    """What an answer could repeat of secrets that were `joined`: whole, and without their prefix. Longest first."""
+    parts = secret.split(_AND)
+    return sorted({*parts, *(one.removeprefix(_PREFIX) for one in parts)} - {""}, key=len)[::-1]
+
+
 def signature(*, secret: str, message_id: str, timestamp: int, body: bytes) -> str:
     """`v1,<base64 HMAC-SHA256 of "id.timestamp.body">`."""
     content = f"{message_id}.{timestamp}.".encode() + body

@@ -260,7 +260,9 @@ _INSERT = f"""
 )
 """  # noqa: S608 - only the column names above are put in
 _WEBHOOK_CTE = f", {webhooks.CREATED_CTE}"
-_RESULT = "SELECT status, created_at, deadline_at FROM task"
+_HEARD_CTE = f", {webhooks.HEARD_CTE}"
+_RESULT = "SELECT status, created_at, deadline_at, false FROM task"
+_HEARD_RESULT = "SELECT status, created_at, deadline_at, EXISTS (SELECT FROM heard) FROM task"
 
 
 def _insert(task: Task, identity: Identity, request: TaskRequest) -> None:
@@ -290,8 +292,10 @@ def _run(task: Task, sql: str, parameters: list[Any]) -> None:
             detail={"family": task.family},
             retry_after=_RETRY_AFTER_SECONDS,
         )
-    task.status, task.created_at, task.deadline_at = row
+    task.status, task.created_at, task.deadline_at, is_heard = row
     task._state.adding = False
+    if is_heard:
+        outbox.wake()
 
 
 def insert_statement(
@@ -326,7 +330,9 @@ def insert_statement(
     if webhooks.tells_creation(task):
         sql += _WEBHOOK_CTE
         parameters += webhooks.created_parameters(task)
-    return sql + _RESULT, parameters
+    if task.webhook_endpoint:
+        return sql + _RESULT, parameters
+    return sql + _HEARD_CTE + _HEARD_RESULT, [*parameters, *webhooks.heard_parameters(task)]
 
 
 _AS_JSON = frozenset({"input", "output", "price_lines"})

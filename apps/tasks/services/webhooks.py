@@ -1,4 +1,4 @@
-"""What a task's own webhook is told, written in the transaction of the change it tells of."""
+"""What a task's own webhook is told, or the workspace's endpoints, in the transaction of the change it tells of."""
 
 import secrets
 from collections.abc import Iterable
@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 from django.utils import timezone
 
+from apps.notifications.events import TASK_EVENTS
 from apps.notifications.models import Delivery
-from apps.notifications.services import outbox
+from apps.notifications.services import endpoint_out, outbox
 from apps.tasks.models import Task
 from apps.tasks.presentation import task_data
 from apps.tasks.presentation_v2 import V2, fetch_data
@@ -19,11 +20,30 @@ _MAX_INPUT_BYTES = 2_000
 
 
 def announce(tasks: Iterable[Task], *, kind: str = "") -> None:
-    """Write one event for each task that has an endpoint. The tasks are as they are after the change.
+    """Write one event for each task that has an endpoint, and for the workspace's own of the others that they chose.
 
-    Without a `kind` it is what has become of the task: completed, failed or cancelled.
+    The tasks are as they are after the change. Without a `kind` it is what has become of the task: completed, failed
+    or cancelled.
     """
-    outbox.add([_event(task, kind or task.status) for task in tasks if task.webhook_endpoint])
+    found = list(tasks)
+    outbox.add([_event(task, kind or task.status) for task in found if task.webhook_endpoint])
+    _tell_endpoints([task for task in found if not task.webhook_endpoint], kind)
+
+
+def _tell_endpoints(tasks: list[Task], kind: str) -> None:
+    """Bodies are made only where somebody listens."""
+    kinds = {task.id: f"task.{kind or task.status}" for task in tasks}
+    asked = set(kinds.values()) & set(TASK_EVENTS)
+    if not asked:
+        return
+    heard = endpoint_out.heard({task.workspace_id for task in tasks}, asked)
+    endpoint_out.add(
+        [
+            endpoint_out.Told(task.workspace_id, task.reference, kinds[task.id], _unified(task))
+            for task in tasks
+            if (task.workspace_id, kinds[task.id]) in heard
+        ]
+    )
 
 
 def tells_creation(task: Task) -> bool:
@@ -43,10 +63,24 @@ replace(replace(replace(%s, %s, status), %s,
         '"' || %s || '"', floor(EXTRACT(EPOCH FROM created_at))::bigint::text)
 """
 CREATED_CTE = outbox.ADD_CTE.format(body=_AT_CREATION, subject="task")
+# Of a task without a webhook of its own: for the endpoints that listen at that moment. Nothing has to be asked before.
+HEARD_CTE = endpoint_out.ADD_CTE.format(body=_AT_CREATION, subject="task")
 
 
 def created_parameters(task: Task) -> list[Any]:
-    """What `CREATED_CTE` takes: the event of a task's creation, in the statement that creates it.
+    """What `CREATED_CTE` takes: the event of a task's creation, in the statement that creates it."""
+    body, marks = _created_body(task)
+    return [*outbox.cte_parameters(_event(task, "created", body=body)), body, *marks]
+
+
+def heard_parameters(task: Task) -> list[Any]:
+    """The same for `HEARD_CTE`."""
+    body, marks = _created_body(task)
+    return [task.reference, body, *marks, "task.created"]
+
+
+def _created_body(task: Task) -> tuple[str, list[str]]:
+    """The body with marks, and the marks.
 
     The marks hold random bits, so nothing a customer sends looks like one.
     """
@@ -55,8 +89,7 @@ def created_parameters(task: Task) -> list[Any]:
     data = task_data(task)
     data["status"] = status
     data["meta"]["created_at"] = created_at
-    event = _event(task, "created", body=_shortened(timestamp, data))
-    return [*outbox.cte_parameters(event), event.body, status, created_at, timestamp]
+    return _shortened(timestamp, data), [status, created_at, timestamp]
 
 
 def _event(task: Task, kind: str, *, body: str = "") -> outbox.Event:
@@ -76,6 +109,10 @@ def _body(task: Task) -> str:
     """`{"timestamp", "data"}` with the task as a GET shows it; the same bytes on every attempt."""
     if task.dialect == V2:
         return orjson.dumps(fetch_data(task, is_webhook=True)).decode()
+    return _unified(task)
+
+
+def _unified(task: Task) -> str:
     data = task_data(task)
     at = task.ended_at or task.started_at or task.created_at or timezone.now()
     return _shortened(int(at.timestamp()), data)

@@ -45,6 +45,9 @@ DETAILS = {
     "account_failover": ["family", "task_id", "reason"],
     "account_backup_activated": ["family", "account_ids", "reason"],
     "seat_ended": ["family", "seats", "account_ids", "keep_until"],
+    "webhook_failing": ["endpoint_id", "host", "failures", "status", "since"],
+    "webhook_recovered": ["endpoint_id", "host"],
+    "webhook_stopped": ["endpoint_id", "host"],
 }
 
 
