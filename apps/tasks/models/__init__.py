@@ -15,10 +15,21 @@ from apps.tasks.models.tasks import (
     Task,
     TaskEvent,
 )
-from apps.tasks.models.usage import AccountHour, CostDay, UsageBucket, UsageDay, UsageMark
+from apps.tasks.models.usage import (
+    FAILURES,
+    AccountHour,
+    CostDay,
+    Outcome,
+    SliceMark,
+    UsageBucket,
+    UsageDay,
+    UsageMark,
+    UsageSlice,
+)
 
 __all__ = [
     "CANCELLABLE",
+    "FAILURES",
     "FINAL",
     "OPEN_ATTEMPT",
     "UNFINISHED",
@@ -28,13 +39,16 @@ __all__ = [
     "FailureCode",
     "FamilyLoad",
     "IdempotencyRecord",
+    "Outcome",
     "Penalty",
     "PenaltyDay",
     "Retention",
+    "SliceMark",
     "Status",
     "Task",
     "TaskEvent",
     "UsageBucket",
     "UsageDay",
     "UsageMark",
+    "UsageSlice",
 ]
