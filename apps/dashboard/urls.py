@@ -2,7 +2,14 @@
 
 from django.urls import path, re_path
 
-from apps.dashboard import accounts_urls, billing_urls, conversations_urls, llm_urls, signin
+from apps.dashboard import (
+    accounts_urls,
+    billing_urls,
+    conversations_urls,
+    llm_urls,
+    signin,
+    usage_urls,
+)
 from apps.dashboard.views import home, keys, models, notifications, overview, playground, tasks
 
 app_name = "dashboard"
@@ -58,6 +65,7 @@ urlpatterns = [
     *billing_urls.urlpatterns,
     *llm_urls.urlpatterns,
     *conversations_urls.urlpatterns,
+    *usage_urls.urlpatterns,
     # Last: the same addresses with a slash too many.
     re_path(r"^(?:w/[\w-]+/.+|me)/$", home.without_slash),
 ]
