@@ -10,7 +10,7 @@ from apps.dashboard.usage_query import Asked, called
 from apps.tasks.models import FAILURES, Outcome
 from apps.tasks.selectors import slices
 from apps.tasks.selectors.histogram import percentile
-from apps.tasks.selectors.slices import Bins, Cell, Span, Subject, Sums, Times, Waits
+from apps.tasks.selectors.slices import Bins, Cell, Span, Subject, Sums, Times
 
 MEDIAN, SLOW = 50, 95
 
@@ -22,7 +22,6 @@ class Figures:
     asked: Asked
     cells: Sequence[Cell]
     times: Times
-    waits: Waits
     keys: Mapping[int, str]
     members: Mapping[int, str]
 
@@ -103,7 +102,7 @@ class Figures:
 
 
 def figures(workspace_id: int, asked: Asked) -> Figures:
-    """Three statements on the slices, and at most three for names."""
+    """Two statements on the slices, and at most two for names."""
     scope = {"workspace_id": workspace_id, "split": asked.split, "filter": asked.filter}
     found = slices.cells(span=asked.both, **scope)  # type: ignore[arg-type]
     subjects = {cell.subject for cell in found if isinstance(cell.subject, int)}
@@ -111,7 +110,6 @@ def figures(workspace_id: int, asked: Asked) -> Figures:
         asked=asked,
         cells=found,
         times=slices.times(span=asked.both, subjects_from=asked.span.start, **scope),  # type: ignore[arg-type]
-        waits=slices.waits(workspace_id=workspace_id, span=asked.span, filter=asked.filter),
         keys=_names("key", workspace_id, asked, subjects),
         members=_names("member", workspace_id, asked, subjects),
     )

@@ -14,7 +14,7 @@ from apps.core.money import usd
 from apps.dashboard import downloads, usage_charts, usage_rows
 from apps.dashboard.charts import percentage
 from apps.dashboard.decorators import in_workspace
-from apps.dashboard.http import DashboardRequest
+from apps.dashboard.http import DashboardRequest, money_of
 from apps.dashboard.usage_figures import MEDIAN, SLOW, Figures, figures
 from apps.dashboard.usage_query import RANGES, SPLIT_WORDS, Asked, asked, called, chips, from_old
 from apps.tasks.models import Outcome
@@ -43,7 +43,7 @@ def usage(request: DashboardRequest) -> HttpResponse:
         "chips": chips(wanted, keys=found.keys, members=found.members),
         "query": wanted.query(),
         "cards": _cards(found),
-        "lasts": _lasts(budgets.days_left(workspace_id=request.workspace.pk)),
+        "lasts": _lasts(_days_left(request)),
         **_table(found),
     }
     return render(request, "dashboard/usage/page.html", context)
@@ -69,8 +69,8 @@ def _cards(found: Figures) -> dict[str, object]:
         "p50_before": found.percentile_before(MEDIAN),
         "p95": found.percentile(SLOW),
         "p95_before": found.percentile_before(SLOW),
-        "queue": percentile(found.waits.queue, MEDIAN),
-        "first": percentile(found.waits.first, MEDIAN),
+        "queue": percentile(found.times.queue, MEDIAN),
+        "first": percentile(found.times.first, MEDIAN),
     }
 
 
@@ -85,6 +85,11 @@ def _table(found: Figures) -> dict[str, object]:
         "errors": usage_rows.error_rows(found) if is_by_error else [],
         "left_out": 0 if is_by_error else max(len(subjects) - usage_rows.MOST_ROWS, 0),
     }
+
+
+def _days_left(request: DashboardRequest) -> int | None:
+    pace = budgets.pace(workspace_id=request.workspace.pk)
+    return pace.days(money_of(request).wallet.available)
 
 
 def _lasts(days: int | None) -> str:

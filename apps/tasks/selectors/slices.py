@@ -3,13 +3,13 @@ there were. What ended in the last minute may be missing.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal, get_args
 
 from django.db import connection
-from django.db.models import QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet, Sum
 from django.db.models.functions import Trunc
 
 from apps.accounts.models import ApiKey, Membership, User
@@ -130,34 +130,41 @@ def _rows(workspace_id: int, span: Span, filter: SliceFilter) -> QuerySet[UsageS
 
 @dataclass(frozen=True)
 class Times:
-    """How long completed work took, from its creation to its end: counts by bin (`histogram`)."""
+    """How long completed work took, from its creation to its end: counts by bin (`histogram`).
+
+    `queue` is how long tasks waited for their start, `first` how long calls waited for the first token.
+    """
 
     by_step: Mapping[datetime, Bins] = field(default_factory=dict)
     by_subject: Mapping[Subject, Bins] = field(default_factory=dict)
+    queue: Bins = field(default_factory=Counter)
+    first: Bins = field(default_factory=Counter)
+
+
+_STEPS, _SUBJECTS, _QUEUE, _FIRST = range(4)
 
 
 # Steps of the whole span, and subjects from `now` on: the part before is only there to be compared with.
 _TIMES = """
-SELECT GROUPING(step), step, subject, bin, sum(n)::bigint
+SELECT GROUPING(step) AS kind, step, subject, bin, sum(n)::bigint
   FROM (SELECT date_trunc(%(step)s, starts_at, %(zone)s) AS step,
                CASE WHEN starts_at >= %(now)s THEN {subject} END AS subject, bin, n
           FROM tasks_usageslice, LATERAL unnest(total_bins, total_counts) AS bins (bin, n)
          WHERE workspace_id = %(workspace)s AND is_day = %(is_day)s AND starts_at >= %(start)s AND starts_at < %(end)s
            {filter}) AS counted
  GROUP BY GROUPING SETS ((step, bin), (subject, bin))
+UNION ALL
+SELECT kind, NULL, NULL, bin, sum(n)::bigint
+  FROM tasks_usageslice, LATERAL (SELECT 2, * FROM unnest(queue_bins, queue_counts) UNION ALL
+                                  SELECT 3, * FROM unnest(first_bins, first_counts)) AS bins (kind, bin, n)
+ WHERE workspace_id = %(workspace)s AND is_day = %(is_day)s AND starts_at >= %(now)s AND starts_at < %(end)s {filter}
+ GROUP BY kind, bin
 """
 _TIMES_OF_CELLS = """
 SELECT date_trunc(%(step)s, starts_at, %(zone)s) AS step, {subject} AS subject, bin, sum(n)::bigint
   FROM tasks_usageslice, LATERAL unnest(total_bins, total_counts) AS bins (bin, n)
  WHERE workspace_id = %(workspace)s AND is_day = %(is_day)s AND starts_at >= %(start)s AND starts_at < %(end)s {filter}
  GROUP BY 1, 2, 3
-"""
-_WAITS = """
-SELECT measure, bin, sum(n)::bigint
-  FROM tasks_usageslice, LATERAL (SELECT 'queue', * FROM unnest(queue_bins, queue_counts) UNION ALL
-                                  SELECT 'first', * FROM unnest(first_bins, first_counts)) AS bins (measure, bin, n)
- WHERE workspace_id = %(workspace)s AND is_day = %(is_day)s AND starts_at >= %(start)s AND starts_at < %(end)s {filter}
- GROUP BY 1, 2
 """
 
 
@@ -169,16 +176,22 @@ def times(
     subjects_from: datetime,
     filter: SliceFilter | None = None,
 ) -> Times:
-    """By step over all of a span, and by subject over its part from `subjects_from` on, in one statement."""
+    """By step over all of a span, all else over its part from `subjects_from` on, in one statement."""
     by_step: defaultdict[datetime, Bins] = defaultdict(Counter)
     by_subject: defaultdict[Subject, Bins] = defaultdict(Counter)
+    found = Times(by_step, by_subject)
+    places: dict[int, Callable[[datetime, Subject], Bins]] = {
+        _STEPS: lambda step, _: by_step[step],
+        _SUBJECTS: lambda _, subject: by_subject[subject],
+        _QUEUE: lambda *_: found.queue,
+        _FIRST: lambda *_: found.first,
+    }
     rows = _asked(_TIMES, workspace_id, span, split, filter, now=subjects_from)
-    for is_of_subject, step, subject, number, count in rows:
-        if not is_of_subject:
-            by_step[step][number] = count
-        elif subject is not None:
-            by_subject[subject][number] = count
-    return Times(by_step, by_subject)
+    for kind, step, subject, number, count in rows:
+        # A subject of the time before has no name here.
+        if kind != _SUBJECTS or subject is not None:
+            places[kind](step, subject)[number] = count
+    return found
 
 
 def times_of_cells(
@@ -189,22 +202,6 @@ def times_of_cells(
     for step, subject, number, count in _asked(_TIMES_OF_CELLS, workspace_id, span, split, filter):
         found[step, subject][number] = count
     return found
-
-
-@dataclass(frozen=True)
-class Waits:
-    """How long completed tasks waited for their start, and completed calls for their first token: counts by bin."""
-
-    queue: Bins
-    first: Bins
-
-
-def waits(*, workspace_id: int, span: Span, filter: SliceFilter | None = None) -> Waits:
-    """Over the whole span."""
-    found: dict[str, Bins] = {"queue": Counter(), "first": Counter()}
-    for measure, number, count in _asked(_WAITS, workspace_id, span, "error", filter):
-        found[measure][number] = count
-    return Waits(**found)
 
 
 def _asked(
@@ -245,10 +242,7 @@ def member_names(*, workspace_id: int, ids: Iterable[int]) -> dict[int, str]:
     wanted = [one for one in ids if one]
     if not wanted:
         return {}
-    made = UsageSlice.objects.of(workspace_id).filter(is_day=True, member__in=wanted)
-    members = Membership.objects.filter(workspace_id=workspace_id, user__in=wanted)
-    known = {
-        *made.values_list("member", flat=True).distinct(),
-        *members.values_list("user", flat=True),
-    }
-    return dict(User.objects.filter(pk__in=known).values_list("pk", "email"))
+    made = UsageSlice.objects.of(workspace_id).filter(is_day=True, member=OuterRef("pk"))
+    members = Membership.objects.filter(workspace_id=workspace_id, user=OuterRef("pk"))
+    people = User.objects.filter(pk__in=wanted).filter(Exists(members) | Exists(made))
+    return dict(people.values_list("pk", "email"))
