@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
+from functools import cached_property, reduce
 
 from apps.dashboard.usage_query import Asked, called
 from apps.tasks.models import FAILURES, Outcome
@@ -55,7 +55,7 @@ class Figures:
         """Of both times; steps without work are left out."""
         found: dict[datetime, Sums] = {}
         for cell in self.cells:
-            found[cell.starts_at] = found.get(cell.starts_at, Sums()) + cell.sums
+            found[cell.starts_at] = found.get(cell.starts_at, Sums()).plus(cell.sums)
         return found
 
     @cached_property
@@ -81,7 +81,7 @@ class Figures:
         found: dict[tuple[Subject, bool], Sums] = {}
         for cell in self.now:
             place = (cell.subject, cell.is_call)
-            found[place] = found.get(place, Sums()) + cell.sums
+            found[place] = found.get(place, Sums()).plus(cell.sums)
         return found
 
     def percentile(self, share: int) -> int | None:
@@ -145,11 +145,11 @@ def failures(sums: Sums) -> dict[Outcome, int]:
 
 
 def _sum(cells: Iterable[Cell]) -> Sums:
-    return sum((cell.sums for cell in cells), Sums())
+    return reduce(Sums.plus, (cell.sums for cell in cells), Sums())
 
 
 def _by_subject(cells: Iterable[Cell]) -> dict[Subject, Sums]:
     found: dict[Subject, Sums] = {}
     for cell in cells:
-        found[cell.subject] = found.get(cell.subject, Sums()) + cell.sums
+        found[cell.subject] = found.get(cell.subject, Sums()).plus(cell.sums)
     return found

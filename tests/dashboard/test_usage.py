@@ -16,10 +16,9 @@ from django.utils import timezone
 from apps.accounts.models import ApiKey, Workspace
 from apps.dashboard import usage_query
 from apps.llm.services import roll_up
-from apps.tasks.models import UsageSlice
-from apps.tasks.selectors import histogram
 from apps.tasks.services import slices
 from tests.factories import WorkspaceFactory, owner_of
+from tests.factories.usage import slice_of, took
 from tests.llm.rows import attempt, key_of
 
 pytestmark = pytest.mark.django_db
@@ -34,22 +33,9 @@ def used(
     if hours_ago is None:
         starts_at = datetime.combine(TODAY - timedelta(days=days_ago), time(), UTC)
     else:
-        starts_at = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(
-            hours=hours_ago
-        )
-    nothing = {field.name: 0 for field in UsageSlice._meta.fields if field.default is not list}
-    for name in ("id", "workspace"):
-        del nothing[name]
-    usual = {"model": "flux", "pool": "public", "is_call": False, "is_day": hours_ago is None}
-    UsageSlice.objects.create(
-        workspace=workspace, **{**nothing, **usual, "starts_at": starts_at, **values}
-    )
-
-
-def took(ms: int, count: int = 1) -> dict[str, list[int]]:
-    """So many that took so long."""
-    number = sum(ms >= bound for bound in histogram.BOUNDS_MS)
-    return {"total_bins": [number], "total_counts": [count]}
+        hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+        starts_at = hour - timedelta(hours=hours_ago)
+    slice_of(workspace, starts_at=starts_at, is_day=hours_ago is None, **values)
 
 
 @pytest.fixture

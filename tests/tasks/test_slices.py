@@ -249,10 +249,12 @@ def test_quarters_are_forgotten_and_days_are_kept(shop: Workspace) -> None:
         happened(attempt(shop), now - timedelta(days=days))
     settle_all()
 
-    assert slices.forget(now=now) == 1
-    assert slices.forget(now=now) == 0
-
     assert (len(rows(shop)), len(rows(shop, is_day=False))) == (2, 1)
+    assert slices.forget(now=now) == 0
+    assert slices.forget(now=now + timedelta(days=3)) == 1
+    assert slices.forget(now=now + timedelta(days=3)) == 0
+
+    assert (len(rows(shop)), len(rows(shop, is_day=False))) == (2, 0)
 
 
 def test_rows_that_may_not_be_complete_wait(shop: Workspace) -> None:

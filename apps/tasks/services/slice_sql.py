@@ -143,10 +143,11 @@ _ADD = ", ".join(f"{name} = s.{name} + EXCLUDED.{name}" for name in f"{_ENDS}, {
 
 
 def sum_of(events: str) -> str:
-    """The statement that adds events to the slices they belong to, the quarter of an hour and the day."""
+    """The statement that adds events to the slices they belong to, the day and, unless it is long over, the quarter."""
     return f"""
 WITH events {_COLUMNS} AS MATERIALIZED ({events}), placed AS (
     SELECT *, false AS is_day, date_bin('15 minutes', at, TIMESTAMPTZ '2000-01-01 00:00:00+00') AS starts_at FROM events
+     WHERE at >= now() - interval '91 days'
     UNION ALL
     SELECT *, true, date_trunc('day', at, 'UTC') FROM events
 ), summed AS (
