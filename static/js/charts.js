@@ -62,10 +62,11 @@
     };
     if (wanted.unit === "%") found.y.max = 100;
     if (hasVolume) {
-      Object.assign(found.y, { stack: "y", stackWeight: 3, offset: true });
-      found.volume = { stack: "y", stackWeight: 1, offset: true, beginAtZero: true, border: { display: false }, grid: { color: colours.line }, ticks: { color: colours.text, maxTicksLimit: 3, precision: 0, callback: count } };
+      // The scale that comes first is the lower one.
+      Object.assign(found.y, { stack: "y", stackWeight: 3 });
+      found.volume = { stack: "y", stackWeight: 1, grace: "20%", beginAtZero: true, border: { display: false }, grid: { color: colours.line }, ticks: { color: colours.text, maxTicksLimit: 3, precision: 0, callback: count } };
     }
-    return found;
+    return hasVolume ? { x: found.x, volume: found.volume, y: found.y } : found;
   }
 
   function draw(canvas) {
