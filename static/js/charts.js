@@ -29,6 +29,11 @@
     return value.toLocaleString("en");
   }
 
+  // The highest would stand on the zero of the scale above.
+  function belowTop(value, index, ticks) {
+    return index === ticks.length - 1 ? "" : count(value);
+  }
+
   function percent(value) {
     return value.toLocaleString("en", { maximumFractionDigits: 1 }) + " %";
   }
@@ -42,11 +47,11 @@
   function dataset(series, index, text) {
     var colour = SERIES[(series.colour === undefined ? index : series.colour) % SERIES.length];
     if (series.as === "before") {
-      return { type: "line", label: series.label, data: series.data, borderColor: text, borderWidth: 1, borderDash: [4, 3], pointRadius: 0, pointHitRadius: 8, stack: "before", order: -1 };
+      return { type: "line", label: series.label, data: series.data, borderColor: text, borderWidth: 1, borderDash: [4, 3], pointRadius: 0, pointHitRadius: 8, stack: "before", order: -1, yAxisID: "y" };
     }
     if (series.as === "line") {
       // A point alone between gaps has no line: it shows as a dot.
-      return { type: "line", label: series.label, data: series.data, borderColor: colour, backgroundColor: colour, borderWidth: 2, pointRadius: 2, pointHitRadius: 8, stack: series.label };
+      return { type: "line", label: series.label, data: series.data, borderColor: colour, backgroundColor: colour, borderWidth: 2, pointRadius: 2, pointHitRadius: 8, stack: series.label, yAxisID: "y" };
     }
     return { type: "bar", label: series.label, data: series.data, backgroundColor: colour, maxBarThickness: 36, yAxisID: series.as === "volume" ? "volume" : "y" };
   }
@@ -64,7 +69,7 @@
     if (hasVolume) {
       // The scale that comes first is the lower one.
       Object.assign(found.y, { stack: "y", stackWeight: 3 });
-      found.volume = { stack: "y", stackWeight: 1, grace: "20%", beginAtZero: true, border: { display: false }, grid: { color: colours.line }, ticks: { color: colours.text, maxTicksLimit: 3, precision: 0, callback: count } };
+      found.volume = { stack: "y", stackWeight: 1, grace: "20%", beginAtZero: true, border: { display: false }, grid: { color: colours.line }, ticks: { color: colours.text, maxTicksLimit: 3, precision: 0, callback: belowTop } };
     }
     return hasVolume ? { x: found.x, volume: found.volume, y: found.y } : found;
   }
