@@ -11,6 +11,7 @@ from typing import Any
 _MODULES = {
     "create": "bench.create",
     "history": "bench.history",
+    "usage": "bench.usage",
     "flow": "bench.flow",
     "memory": "bench.memory",
     "llm": "bench.llm.run",

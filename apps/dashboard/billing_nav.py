@@ -23,7 +23,7 @@ _TABS = (
     ("Plans", "billing_plans", Permission.VIEW_BILLING),
     ("Invoices", "billing_invoices", Permission.VIEW_BILLING),
     ("Transactions", "billing_transactions", Permission.VIEW_BALANCE),
-    ("Usage", "billing_usage", Permission.VIEW_BALANCE),
+    ("Usage", "usage", Permission.VIEW_BALANCE),
     ("Budgets", "billing_budgets", Permission.MANAGE_SETTINGS),
     ("Redeem", "billing_redeem", Permission.MANAGE_BILLING),
     ("Referral", "billing_referral", Permission.VIEW_BILLING),

@@ -14,7 +14,6 @@ from apps.dashboard.views.billing import (
     topup,
     topup_crypto,
     transactions,
-    usage,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -64,8 +63,6 @@ urlpatterns: list[URLPattern] = [
         plans.plan_change,
         name="billing_plans_change",
     ),
-    path("w/<slug:slug>/billing/usage", usage.usage, name="billing_usage"),
-    path("w/<slug:slug>/billing/usage.csv", usage.usage_csv, name="billing_usage_csv"),
     path("w/<slug:slug>/billing/redeem", redeem.redeem, name="billing_redeem"),
     path("w/<slug:slug>/billing/referral", referral.referral, name="billing_referral"),
     path("w/<slug:slug>/billing/invoices", invoices.invoice_list, name="billing_invoices"),

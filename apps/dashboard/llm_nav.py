@@ -8,7 +8,7 @@ from apps.dashboard.http import DashboardRequest, allowed
 
 _TABS = (
     ("Calls", "llm_calls", Permission.VIEW_TASKS),
-    ("Usage", "llm_usage", Permission.VIEW_BALANCE),
+    ("Usage", "usage", Permission.VIEW_BALANCE),
     ("Content", "llm_settings", Permission.MANAGE_SETTINGS),
 )
 

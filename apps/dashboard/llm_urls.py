@@ -5,7 +5,7 @@ The chat's own calls, /w/<slug>/chat/stream, are served by the gateway.
 
 from django.urls import URLPattern, path
 
-from apps.dashboard.views.llm import calls, chat, settings, usage
+from apps.dashboard.views.llm import calls, chat, settings
 
 _LLM = "w/<slug:slug>/llm"
 
@@ -14,7 +14,6 @@ urlpatterns: list[URLPattern] = [
     path(f"{_LLM}/calls", calls.call_list, name="llm_calls"),
     path(f"{_LLM}/calls/<uuid:call_id>", calls.call_detail, name="llm_call"),
     path(f"{_LLM}/calls/<uuid:call_id>/cost", calls.call_cost, name="llm_call_cost"),
-    path(f"{_LLM}/usage", usage.usage, name="llm_usage"),
     path(f"{_LLM}/settings", settings.content, name="llm_settings"),
     path(f"{_LLM}/settings/forget", settings.forget, name="llm_settings_forget"),
 ]

@@ -11,6 +11,7 @@ from apps.dashboard import (
     signin,
     tasks_urls,
     team_urls,
+    usage_urls,
     webhooks_urls,
 )
 from apps.dashboard.views import home, keys, keys_change, models, notifications, overview
@@ -66,6 +67,7 @@ urlpatterns = [
     *conversations_urls.urlpatterns,
     *team_urls.urlpatterns,
     *webhooks_urls.urlpatterns,
+    *usage_urls.urlpatterns,
     # Last: the same addresses with a slash too many.
     re_path(r"^(?:w/[\w-]+/.+|me)/$", home.without_slash),
 ]

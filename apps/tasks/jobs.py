@@ -8,7 +8,7 @@ import structlog
 from celery import shared_task
 
 from apps.byoa.services import slots
-from apps.tasks.services import account_hours, failover, loads, penalties_waive, roll_up
+from apps.tasks.services import account_hours, failover, loads, penalties_waive, roll_up, slices
 from apps.tasks.services import dispatch as dispatching
 from apps.tasks.services import execute as executing
 from apps.tasks.services import sweep as sweeping
@@ -58,6 +58,7 @@ def give_back_penalties() -> None:
 @shared_task(name="tasks.count_usage", ignore_result=True)
 def count_usage() -> None:
     roll_up.count_all_new()
+    slices.count_all_new()
 
 
 @shared_task(name="tasks.sum_costs", ignore_result=True)
@@ -77,7 +78,11 @@ def recount_usage() -> None:
     today = datetime.now(UTC).date()
     for difference in roll_up.differences(first=today - timedelta(days=2)):
         log.error("usage differs from the ledger", extra={"reason": str(difference)})
+    for changed in slices.differences(first=today - timedelta(days=2)):
+        log.warning("usage slices differ from their sources", extra={"reason": str(changed)})
     for back in (2, 1, 0):
         roll_up.recount_day(day=today - timedelta(days=back))
+        slices.recount_day(day=today - timedelta(days=back))
+    slices.forget(now=datetime.now(UTC))
     roll_up.sum_costs_of(last=today, days=roll_up.LATE_COST_DAYS)
     account_hours.sum_up(hours=24 * roll_up.LATE_COST_DAYS)

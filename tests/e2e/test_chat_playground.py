@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from apps.accounts.models import Workspace
 from apps.llm.models import End, Usage
 from apps.llm.services import contents, roll_up
+from apps.tasks.services import slices
 from config.asgi import application
 from tests.e2e.conftest import Visitor
 from tests.factories import WorkspaceFactory, member, owner_of
@@ -230,6 +231,7 @@ def test_log_usage_and_settings_look_right(guest: Visitor) -> None:
     expect(page.get_by_role("alert")).to_be_visible()
     wait_for(lambda: len(rows(workspace)) >= 2)
     roll_up.sum_up()
+    slices.count_all_new()
     contents.keep(
         rows(workspace)[0].call, workspace.pk, {"messages": [{"content": "Hi"}]}, "Yes", 7
     )
@@ -240,7 +242,7 @@ def test_log_usage_and_settings_look_right(guest: Visitor) -> None:
     page.locator("tbody tr").last.get_by_role("link").click()
     looks_right(guest, "call-content")
     page = guest.open(f"/w/{workspace.slug}/llm/usage")
-    expect(page.get_by_role("cell", name="gpt-4o-mini")).to_be_visible()
+    expect(page.get_by_role("rowheader", name="gpt-4o-mini")).to_be_visible()
     looks_right(guest, "usage")
     page = guest.open(f"/w/{workspace.slug}/llm/settings")
     page.get_by_label("Keep what is said in LLM calls").check()

@@ -9,12 +9,13 @@ from playwright.sync_api import expect
 from apps.accounts.models import User, Workspace
 from apps.accounts.services import KeyTerms, create_key
 from apps.byoa.models import SupplierSnapshot
-from apps.tasks.models import CostDay, UsageDay
+from apps.tasks.models import CostDay
 from apps.tasks.services import finish, operator
 from tests.e2e.conftest import Visitor
 from tests.factories import UserFactory, WorkspaceFactory, completed, task
 from tests.factories.billing import payment
 from tests.factories.byoa import account
+from tests.factories.usage import slice_of, took
 
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
@@ -26,20 +27,19 @@ def shop() -> Workspace:
     """A month of work, some refunds, a payment, a running task."""
     workspace = WorkspaceFactory.create(owner=UserFactory.create())
     key, _ = create_key(workspace_id=workspace.pk, terms=KeyTerms(name="ci"), actor=None)
-    today = datetime.now(UTC).date()
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for back in range(40):
         for place, model in enumerate(_MODELS):
-            UsageDay.objects.create(
-                workspace=workspace,
-                day=today - timedelta(days=back),
+            slice_of(
+                workspace,
+                starts_at=today - timedelta(days=back),
                 model=model,
-                task_type="t",
-                service_mode="public",
-                api_key=key,
+                key=key.pk,
                 completed=3,
-                failed=back % 2,
+                refused=back % 2,
                 charged_points=(place + 1) * (back % 7 + 1) * 400_000,
                 refunded_points=200_000 * (back == 3),
+                **took(3_000 * (place + 1), 3),
             )
     payment(workspace, usd=20)
     operator.refund(task_id=completed(workspace).id, actor=None, reason="Blurred.", points=4_000)
@@ -54,7 +54,7 @@ def test_customer_reads_usage_and_transactions(visitor: Visitor, shop: Workspace
     page = visitor.open(f"/w/{shop.slug}/billing/usage")
     _is_sound(visitor)
     page.get_by_role("link", name="By API key").click()
-    expect(page.get_by_role("cell", name="ci (my_")).to_have_count(1)
+    expect(page.get_by_role("rowheader", name="ci (my_")).to_have_count(1)
     page.get_by_role("link", name="transactions", exact=True).click()
     _is_sound(visitor)
     page.get_by_label("Kind").select_option(label="Refunded")

@@ -17,11 +17,22 @@ from apps.tasks.models.tasks import (
     Task,
     TaskEvent,
 )
-from apps.tasks.models.usage import AccountHour, CostDay, UsageBucket, UsageDay, UsageMark
+from apps.tasks.models.usage import (
+    FAILURES,
+    AccountHour,
+    CostDay,
+    Outcome,
+    SliceMark,
+    UsageBucket,
+    UsageDay,
+    UsageMark,
+    UsageSlice,
+)
 from apps.tasks.models.views import SavedView
 
 __all__ = [
     "CANCELLABLE",
+    "FAILURES",
     "FINAL",
     "OPEN_ATTEMPT",
     "UNFINISHED",
@@ -32,15 +43,18 @@ __all__ = [
     "FamilyDay",
     "FamilyLoad",
     "IdempotencyRecord",
+    "Outcome",
     "Penalty",
     "PenaltyDay",
     "Retention",
     "SavedView",
     "Share",
+    "SliceMark",
     "Status",
     "Task",
     "TaskEvent",
     "UsageBucket",
     "UsageDay",
     "UsageMark",
+    "UsageSlice",
 ]

@@ -2,6 +2,8 @@
 
 from typing import ClassVar, Self
 
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Now
 
@@ -171,3 +173,90 @@ class UsageMark(models.Model):
 
     def __str__(self) -> str:
         return f"up to ledger line {self.counted_to}"
+
+
+class Outcome(models.TextChoices):
+    """How a task or a call ended: the names of the columns of `UsageSlice` that count it."""
+
+    COMPLETED = "completed", "Completed"
+    CANCELLED = "cancelled", "Cancelled"
+    REFUSED = "refused", "Refused by the provider’s rules"
+    TIMED_OUT = "timed_out", "Out of time"
+    PROVIDER_FAILED = "provider_failed", "Failed at the provider"
+    NO_ACCOUNT = "no_account", "No account could run it"
+    OUT_OF_CREDITS = "out_of_credits", "Out of credits"
+    OUR_FAULT = "our_fault", "Failed on our side"
+
+
+FAILURES = tuple(one for one in Outcome if one not in {Outcome.COMPLETED, Outcome.CANCELLED})
+
+
+class UsageSlice(models.Model):
+    """What a workspace's ended tasks and calls of a quarter of an hour came to, and of a whole UTC day (`is_day`).
+
+    Pages read days where whole UTC days were asked for and quarters else: they add up to exact days in every time zone.
+    Quarters are kept 90 days, days for ever. Only `services.slices` writes; its docstring says what counts when.
+    `key` and `member` are ids that outlive what they name, 0 for none; `model` is empty for work without a task.
+
+    Times of what was completed are histograms: `total_bins` are numbers of bins of `selectors.histogram` in rising
+    order, `total_counts` how many fell into each; `queue` is a task's wait for its start, `first` a call's wait for
+    the first token.
+    """
+
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_index=False
+    )
+    is_day = models.BooleanField()
+    starts_at = models.DateTimeField()
+    model = models.CharField(max_length=100)
+    key = models.BigIntegerField()
+    member = models.BigIntegerField()
+    pool = models.CharField(max_length=8)
+    is_call = models.BooleanField()
+
+    completed = models.IntegerField()
+    cancelled = models.IntegerField()
+    # What failed, by what was wrong.
+    refused = models.IntegerField()
+    timed_out = models.IntegerField()
+    provider_failed = models.IntegerField()
+    no_account = models.IntegerField()
+    out_of_credits = models.IntegerField()
+    our_fault = models.IntegerField()
+
+    charged_points = models.BigIntegerField()
+    refunded_points = models.BigIntegerField()
+    tokens_in = models.BigIntegerField()
+    tokens_out = models.BigIntegerField()
+
+    queue_bins = ArrayField(models.SmallIntegerField(), default=list)
+    queue_counts = ArrayField(models.IntegerField(), default=list)
+    total_bins = ArrayField(models.SmallIntegerField(), default=list)
+    total_counts = ArrayField(models.IntegerField(), default=list)
+    first_bins = ArrayField(models.SmallIntegerField(), default=list)
+    first_counts = ArrayField(models.IntegerField(), default=list)
+
+    objects: ClassVar[TenantManager[Self]] = TenantManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "is_day", "starts_at", "model", "key", "member", "pool", "is_call"],
+                name="usage_slice_once",
+            ),
+        ]  # fmt: skip
+        # For forgetting and recounting, of all workspaces at once.
+        indexes = [BrinIndex(fields=["starts_at"], name="usage_slice_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.workspace_id} {self.starts_at:%Y-%m-%d %H:%M} {self.model}"
+
+
+class SliceMark(models.Model):
+    """How far a source is summed into `UsageSlice`: a row each for the ledger and for calls, see `services.slices`."""
+
+    source = models.CharField(max_length=8, primary_key=True)
+    counted_to = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.source} up to {self.counted_to}"
