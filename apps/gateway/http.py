@@ -73,7 +73,7 @@ class ShortWay:
 class Protocol(HttpToolsProtocol):
     """A connection of a client."""
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)  # type: ignore[arg-type]
         self._writer = Writer(cast(asyncio.Transport, transport))
 

@@ -96,7 +96,8 @@ async def opened(
 ) -> Opened:
     """Send a request once and wait for the head of the answer, at most so long. No redirect is followed.
 
-    `on_sent` is called as soon as the request is on its way, before anything can have come back. Raises NoAnswer, with `sent` as it says there.
+    `on_sent` is called as soon as the request is on its way, before anything can have come back. Raises NoAnswer, with
+    `sent` as it says there.
     """
     work = Exchange(request)
     until = asyncio.get_running_loop().time() + seconds
