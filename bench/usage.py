@@ -1,4 +1,4 @@
-"""What the usage page costs a workspace with ten thousand tasks, and one with a million, in 180 days: see docs/usage.md.
+"""What the usage page costs a workspace with ten thousand tasks, and one with a million, in 180 days (docs/usage.md).
 
 The tasks are of 12 models, 6 keys, 3 persons and 2 pools, at all hours; what they came to is summed by the statement
 that the service uses.
@@ -23,7 +23,8 @@ _REQUESTS = 30
 _RUNS = 9
 # A tenth of it failed; times are spread over three orders of magnitude.
 _EVENTS = """
-SELECT %(workspace)s::bigint, now() - n * (interval '180 days' / %(count)s), 'model-' || n %% 12, (1 + n / 12 %% 6)::bigint,
+SELECT %(workspace)s::bigint, now() - n * (interval '180 days' / %(count)s), 'model-' || n %% 12,
+       (1 + n / 12 %% 6)::bigint,
        (1 + n / 12 %% 3)::bigint, CASE WHEN n / 72 %% 4 = 0 THEN 'private' ELSE 'public' END, n %% 12 > 8, 1,
        CASE WHEN n %% 11 = 0 THEN 'refused' ELSE 'completed' END, CASE WHEN n %% 11 = 0 THEN 0 ELSE 10000 END::bigint,
        0::bigint, 100::bigint, 100::bigint, interval '1 second' * random(),

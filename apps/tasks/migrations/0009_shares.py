@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0009_llm'),
-        ('tasks', '0005_private_and_follow_ups'),
+        ('tasks', '0008_failed_by_error'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0009_llm'),
-        ('notifications', '0004_account_events'),
+        ('notifications', '0005_announcement'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0009_llm'),
-        ('tasks', '0005_private_and_follow_ups'),
+        ('tasks', '0009_shares'),
     ]
 
     operations = [

@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     atomic = False
 
     dependencies = [
-        ('tasks', '0006_saved_views'),
+        ('tasks', '0007_saved_views'),
     ]
 
     operations = [

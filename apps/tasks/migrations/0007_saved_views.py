@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0008_pools'),
-        ('tasks', '0005_private_and_follow_ups'),
+        ('tasks', '0006_public_health'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
