@@ -11,7 +11,7 @@ from math import inf
 from typing import Any
 
 from django.db import connection
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.accounts import keys, plans
 from apps.accounts.models import ApiKey, AuditEvent, Invitation, Membership, User, Workspace
@@ -317,13 +317,6 @@ def newest_keys(*, workspace_id: int) -> QuerySet[ApiKey]:
     return (
         ApiKey.objects.of(workspace_id).select_related("created_by").order_by("-created_at", "-id")
     )
-
-
-def keys_used(*, workspace_id: int) -> tuple[bool, bool]:
-    """Whether the workspace has a key, and whether one of its keys was ever used."""
-    keys = ApiKey.objects.of(workspace_id)
-    found = keys.aggregate(made=Count("pk"), used=Max("last_used_at"))
-    return bool(found["made"]), found["used"] is not None
 
 
 def api_key(*, workspace_id: int, key_id: int) -> ApiKey:

@@ -15,12 +15,16 @@ from apps.byoa.services import own
 from apps.core.errors import DomainError
 from apps.files.models import StoredFile
 from apps.llm.models import Assistant, CallContent, Conversation
-from apps.notifications.models import AccountHook, Delivery, Notice
-from apps.tasks.models import Task
+from apps.notifications.models import AccountHook, Delivery, Endpoint, Notice, ReplayRun
+from apps.tasks.models import SavedView, Share, Task
 from apps.tasks.models.tasks import FINAL
 
 log = logging.getLogger(__name__)
 _ROWS = 1000
+# In an order in which nothing points at what is gone.
+_FORGOTTEN = (
+    CallContent, Conversation, Assistant, AccountHook, ReplayRun, Delivery, Endpoint, Notice, Share, SavedView,
+)  # fmt: skip
 
 
 def blockers(*, workspace: Workspace) -> list[tuple[str, str]]:
@@ -52,7 +56,7 @@ def empty(*, workspace_id: int) -> None:
     workspace = Workspace.objects.get(pk=workspace_id)
     for account in own.mine(workspace_id=workspace_id):
         own.delete(workspace=workspace, actor=None, ip=None, account_id=account.pk)
-    for rows in (CallContent, Conversation, Assistant, AccountHook, Delivery, Notice):
+    for rows in _FORGOTTEN:
         rows.objects.of(workspace_id).delete()
     # The sweep of files removes their bytes.
     files = StoredFile.objects.of(workspace_id).filter(deleted_at__isnull=True)

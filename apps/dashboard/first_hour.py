@@ -3,18 +3,17 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db.models import Exists
 from django.urls import reverse
 
-from apps.accounts import selectors as accounts
+from apps.accounts.models import ApiKey, Workspace
 from apps.accounts.policies import Permission
-from apps.billing.selectors import payments
+from apps.billing.models import Payment
 from apps.dashboard import playground
 from apps.dashboard.http import DashboardRequest, allowed
-from apps.notifications import selectors as notifications
 from apps.notifications.models import Delivery
-from apps.tasks import selectors as tasks
-from apps.tasks.models import Status
-from apps.tasks.selectors import TaskFilter
+from apps.notifications.selectors import listening
+from apps.tasks.models import Status, Task
 
 _HIDDEN = "first-hour-hidden"
 _HIDDEN_SECONDS = 365 * 24 * 3600
@@ -49,14 +48,17 @@ def first_hour(request: DashboardRequest) -> FirstHour | None:
     """The steps that the person may take; None when all are done, or the person has put the list away."""
     if request.COOKIES.get(_cookie(request)):
         return None
-    makers: tuple[tuple[Permission, Callable[[DashboardRequest], Step]], ...] = (
+    makers: tuple[tuple[Permission, Callable[[str, _Facts], Step]], ...] = (
         (Permission.RUN_TASKS, _task),
         (Permission.MANAGE_OWN_KEYS, _key),
-        (Permission.RUN_TASKS, _webhook),
+        (Permission.MANAGE_OWN_KEYS, _webhook),
         (Permission.MANAGE_BILLING, _top_up),
     )
-    steps = [make(request) for permission, make in makers if allowed(request, permission)]
-    found = FirstHour(steps)
+    mine = [make for permission, make in makers if allowed(request, permission)]
+    if not mine:
+        return None
+    facts = _facts(request.workspace.pk)
+    found = FirstHour([make(request.workspace.slug, facts) for make in mine])
     return found if found.next is not None else None
 
 
@@ -69,12 +71,35 @@ def _cookie(request: DashboardRequest) -> str:
     return f"{_HIDDEN}-{request.workspace.pk}"
 
 
-def _task(request: DashboardRequest) -> Step:
-    done = tasks.newest_tasks(
-        workspace_id=request.workspace.pk, limit=1, filter=TaskFilter(status=Status.COMPLETED)
+@dataclass(frozen=True)
+class _Facts:
+    """What has happened in the workspace, ever."""
+
+    completed: bool
+    made_key: bool
+    used_key: bool
+    has_endpoint: bool
+    was_told: bool
+    has_paid: bool
+
+
+def _facts(workspace_id: int) -> _Facts:
+    """All of it in one look: the list is part of a page that has much else to ask for."""
+    keys = ApiKey.objects.of(workspace_id)
+    told = Delivery.objects.of(workspace_id).filter(state=Delivery.State.DELIVERED)
+    found = Workspace.objects.filter(pk=workspace_id).values(
+        completed=Exists(Task.objects.of(workspace_id).filter(status=Status.COMPLETED)),
+        made_key=Exists(keys),
+        used_key=Exists(keys.filter(last_used_at__isnull=False)),
+        has_endpoint=Exists(listening.endpoints(workspace_id=workspace_id)),
+        was_told=Exists(told),
+        has_paid=Exists(Payment.objects.of(workspace_id)),
     )
+    return _Facts(**found.get())
+
+
+def _task(slug: str, facts: _Facts) -> Step:
     first = playground.first_task()
-    slug = request.workspace.slug
     return Step(
         title="Run your first task",
         text=(
@@ -88,44 +113,44 @@ def _task(request: DashboardRequest) -> Step:
             else reverse("dashboard:models", args=[slug])
         ),
         action="Open it" if first else "See the models",
-        is_done=bool(done.items),
+        is_done=facts.completed,
     )
 
 
-def _key(request: DashboardRequest) -> Step:
-    made, used = accounts.keys_used(workspace_id=request.workspace.pk)
-    slug = request.workspace.slug
+def _key(slug: str, facts: _Facts) -> Step:
     return Step(
         title="Call it from your code",
         text=(
             "Your key is made and waits for its first call."
-            if made and not used
+            if facts.made_key and not facts.used_key
             else "A key does what you do here by hand. One for each app, so that one can be revoked alone."
         ),
-        url=reverse("dashboard:keys" if made else "dashboard:key_create", args=[slug]),
-        action="See your keys" if made else "Create a key",
-        is_done=used,
+        url=reverse(
+            "dashboard:keys" if facts.made_key else "dashboard:key_create",
+            args=[slug],
+        ),
+        action="See your keys" if facts.made_key else "Create a key",
+        is_done=facts.used_key,
     )
 
 
-def _webhook(request: DashboardRequest) -> Step:
-    told = notifications.newest_deliveries(
-        workspace_id=request.workspace.pk, limit=1, state=Delivery.State.DELIVERED
-    )
+def _webhook(slug: str, facts: _Facts) -> Step:
     return Step(
         title="Hear when a task ends",
-        text="Give a task an address in config.webhook_config, and we call it when the task ends. You need not poll.",
-        url=reverse("api:docs"),
-        action="Read how",
-        is_done=bool(told.items),
+        text="Give us an address, and we call it when a task ends. You need not poll.",
+        url=reverse(
+            "dashboard:webhooks" if facts.has_endpoint else "dashboard:webhooks_new", args=[slug]
+        ),
+        action="See your endpoint" if facts.has_endpoint else "Add an endpoint",
+        is_done=facts.was_told,
     )
 
 
-def _top_up(request: DashboardRequest) -> Step:
+def _top_up(slug: str, facts: _Facts) -> Step:
     return Step(
         title="Add credits",
         text="From $3, by card or crypto. Bought credits are used after those that you were given.",
-        url=reverse("dashboard:billing_topup", args=[request.workspace.slug]),
+        url=reverse("dashboard:billing_topup", args=[slug]),
         action="Top up",
-        is_done=payments.has_paid(workspace_id=request.workspace.pk),
+        is_done=facts.has_paid,
     )

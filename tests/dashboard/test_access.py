@@ -29,6 +29,7 @@ from tests.llm.rows import attempt
 # signed in is sent to sign-in.
 WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "overview": ("get", (200, 200, 200, 200)),
+    "first_hour_hide": ("post", (302, 302, 302, 302)),
     "tasks": ("get", (200, 200, 200, 200)),
     "tasks_csv": ("get", (200, 200, 200, 200)),
     "tasks_cancel": ("get", (302, 302, 404, 404)),  # no task is chosen
@@ -161,6 +162,7 @@ def _paths(workspace: Workspace) -> dict[str, str]:
     model = "modelyard/illustration/text-to-image"
     return {
         "overview": f"{base}/",
+        "first_hour_hide": f"{base}/first-hour/hide",
         "tasks": f"{base}/tasks",
         "tasks_csv": f"{base}/tasks.csv",
         "tasks_cancel": f"{base}/tasks/cancel",

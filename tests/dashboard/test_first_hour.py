@@ -148,5 +148,5 @@ def test_page_takes_few_queries(
     completed(workspace)
     owner.get(f"/w/{workspace.slug}/")
 
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(12):
         owner.get(f"/w/{workspace.slug}/")

@@ -85,7 +85,7 @@ def test_overview_asks_as_much_for_three_tasks_as_for_one(
 ) -> None:
     owner.get(f"/w/{workspace.slug}/")
     task(workspace)
-    with django_assert_num_queries(15, exact=False) as one:  # type: ignore[operator]
+    with django_assert_num_queries(12, exact=False) as one:  # type: ignore[operator]
         owner.get(f"/w/{workspace.slug}/")
     task(workspace)
     task(workspace)

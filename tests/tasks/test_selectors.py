@@ -41,9 +41,14 @@ def test_usage_is_half_open_and_shows_no_neighbour(workspace: Workspace):
     bucket(workspace, NOON + timedelta(hours=1), "a", 7)
     bucket(WorkspaceFactory.create(), NOON, "a", 1000)
 
-    found = selectors.usage(workspace_id=workspace.pk, since=NOON, until=NOON + timedelta(hours=1))
+    found, later = selectors.usage_since(
+        workspace_id=workspace.pk,
+        since=[NOON, NOON + timedelta(minutes=30)],
+        until=NOON + timedelta(hours=1),
+    )
 
     assert (found.completed, found.failed, found.cancelled, found.cost_points) == (1, 0, 0, 5)
+    assert later.cost_points == 0
 
 
 def test_pages_hold_every_task_once_even_when_many_were_made_at_the_same_time(

@@ -24,11 +24,6 @@ def newest_top_ups(*, workspace_id: int) -> QuerySet[TopUp]:
     return TopUp.objects.of(workspace_id).order_by("-created_at", "-id")
 
 
-def has_paid(*, workspace_id: int) -> bool:
-    """Whether any money has ever come in."""
-    return Payment.objects.of(workspace_id).exists()
-
-
 def payments_of(*, workspace_id: int, top_up_id: UUID) -> list[Payment]:
     """What arrived for a top-up, in order."""
     found = Payment.objects.of(workspace_id).filter(top_up_id=top_up_id)

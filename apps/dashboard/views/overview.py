@@ -54,13 +54,15 @@ def _usage(workspace_id: int) -> dict[str, object]:
     spends = selectors.spend_by_day(
         workspace_id=workspace_id, since=today - timedelta(days=_CHART_DAYS - 1)
     )
-    last_day = selectors.usage(
-        workspace_id=workspace_id, since=now - timedelta(hours=24), until=now
+    last_day, of_today, of_month = selectors.usage_since(
+        workspace_id=workspace_id,
+        since=[now - timedelta(hours=24), today, today.replace(day=1)],
+        until=now,
     )
     return {
         "spend": charts.spend_by_day(spends, until=today.date(), days=_CHART_DAYS),
-        "today": selectors.usage(workspace_id=workspace_id, since=today, until=now),
-        "month": selectors.usage(workspace_id=workspace_id, since=today.replace(day=1), until=now),
+        "today": of_today,
+        "month": of_month,
         "last_day": last_day,
         "success": charts.percentage(last_day.completed, last_day.completed + last_day.failed),
     }

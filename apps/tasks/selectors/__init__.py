@@ -43,7 +43,7 @@ from apps.tasks.selectors.tasks import (
     tasks_of_account,
     unfinished,
     unfinished_counts,
-    usage,
+    usage_since,
 )
 from apps.tasks.selectors.views import Choices, choices, saved_views
 
@@ -94,6 +94,6 @@ __all__ = [
     "tasks_of_account",
     "unfinished",
     "unfinished_counts",
-    "usage",
+    "usage_since",
     "waiting",
 ]

@@ -23,8 +23,8 @@ def digest(token: str) -> bytes:
 def shared(*, token: str) -> Share:
     """What the link shows, with its task. The token is the permission, so no workspace is asked.
 
-    Raises NotFound, always the same, for what never was, what is over or revoked, what a suspended workspace shares,
-    and once the task's files are gone: there is nothing left to see.
+    Raises NotFound, always the same, for what never was, what is over or revoked, what a workspace shares that is
+    suspended or about to be deleted, and once the task's files are gone: there is nothing left to see.
     """
     found = (
         Share.objects.across_workspaces()
@@ -33,6 +33,7 @@ def shared(*, token: str) -> Share:
             _OPEN,
             digest=digest(token),
             workspace__is_enabled=True,
+            workspace__closes_at__isnull=True,
             task__status=Status.COMPLETED,
         )
         .first()
