@@ -1,7 +1,7 @@
 """What a ledger line was for, in words and as a link to its page."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
@@ -62,9 +62,19 @@ _LISTS = {
 }
 
 
-def of(*, lines: Sequence[Line], request: DashboardRequest) -> list[tuple[Line, Cause]]:
-    """Each line with its cause, and a link where the person may follow it."""
-    documents = _documents(lines, request)
+def of(
+    *, lines: Sequence[Line], request: DashboardRequest, known: Iterable[Invoice] | None = None
+) -> list[tuple[Line, Cause]]:
+    """Each line with its cause, and a link where the person may follow it.
+
+    `known` are invoices that the page has loaded, to be linked to in place of looking for all that the lines name.
+    """
+    if known is None:
+        documents = _documents(lines, request)
+    else:
+        documents = {
+            str(one.payment_id): str(one.pk) for one in known if one.kind == Invoice.Kind.INVOICE
+        }
     return [(line, _cause(line, request, documents)) for line in lines]
 
 

@@ -7,8 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 
-from apps.accounts import selectors
-from apps.accounts.models import Membership, User
+from apps.accounts.models import Membership
 from apps.accounts.policies import PERMISSIONS
 from apps.core import brand
 from apps.dashboard import strips
@@ -55,13 +54,9 @@ def _workspace(request: HttpRequest, membership: Membership) -> dict[str, Any]:
         "wallet": SimpleLazyObject(lambda: money.wallet),
         "strip": SimpleLazyObject(lambda: strips.worst(membership=membership, money=money)),
         "unread": SimpleLazyObject(lambda: _unread(membership)),
-        "my_memberships": SimpleLazyObject(lambda: _memberships(request)),
+        "my_memberships": cast(DashboardRequest, request).memberships,
         "billing_tabs": SimpleLazyObject(lambda: tabs(request, membership)),
     }
-
-
-def _memberships(request: HttpRequest) -> list[Membership]:
-    return list(selectors.memberships(user=cast(User, request.user)))
 
 
 def _unread(membership: Membership) -> str:

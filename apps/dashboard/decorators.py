@@ -62,10 +62,12 @@ def in_workspace(
 
 
 def _enter(request: DashboardRequest, slug: str) -> None:
-    try:
-        request.membership = selectors.membership(user=request.user, slug=slug)
-    except NotFound as error:
-        missing(error)
+    # All of them: the menu of the page lists them too.
+    request.memberships = list(selectors.memberships(user=request.user))
+    mine = next((one for one in request.memberships if one.workspace.slug == slug), None)
+    if mine is None:
+        missing(NotFound(f"There is no workspace {slug}."))
+    request.membership = mine
     request.workspace = request.membership.workspace
     request.identity = selectors.identity_of_member(
         workspace=request.workspace, user=request.user, membership=request.membership

@@ -17,6 +17,7 @@ class DashboardRequest(HttpRequest):
 
     htmx: HtmxDetails
     user: User
+    memberships: list[Membership]
     workspace: Workspace
     membership: Membership
     identity: Identity

@@ -135,4 +135,5 @@ def test_beat_sends_the_jobs_to_the_queue_of_deliveries(settings):
         "notifications.mail": (jobs.mail.name, "deliver"),
         "notifications.digest": (jobs.digest.name, "deliver"),
         "notifications.forget": (jobs.forget.name, "deliver"),
+        "notifications.endpoints": (jobs.endpoints.name, "deliver"),
     }

@@ -127,7 +127,8 @@ def _money(wallet: Wallet, *, spent: int, expired: int) -> dict[str, Any]:
 def _captured_points(workspace_id: int) -> int:
     """From the quarter-hour sums: reading every ledger line would take longer the more a customer uses us."""
     until = datetime.now(UTC) + timedelta(days=1)
-    return tasks.usage(workspace_id=workspace_id, since=_FIRST_DAY, until=until).cost_points
+    (ever,) = tasks.usage_since(workspace_id=workspace_id, since=[_FIRST_DAY], until=until)
+    return ever.cost_points
 
 
 def _credits(points: int) -> orjson.Fragment:

@@ -38,17 +38,23 @@ def _new_code() -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(CODE_LENGTH))
 
 
-@transaction.atomic
 def note_place(*, user: User, ip: str, device: str | None) -> ReferralCode:
     """Remember where the person looks at their link from: a sign-up from there may be themself."""
-    code_of(user=user)
-    code = ReferralCode.objects.select_for_update().get(user=user)
+    code = code_of(user=user)
     here = [place for place in (signs.address_hash(ip), signs.device_hash(device)) if place]
-    kept = [bytes(place) for place in code.places]
-    if new := [place for place in here if place not in kept]:
-        code.places = [*kept, *new][-_PLACES_KEPT:]
-        code.save(update_fields=["places"])
+    if not _unknown(here, code):
+        return code
+    with transaction.atomic():
+        code = ReferralCode.objects.select_for_update().get(user=user)
+        if new := _unknown(here, code):
+            code.places = [*map(bytes, code.places), *new][-_PLACES_KEPT:]
+            code.save(update_fields=["places"])
     return code
+
+
+def _unknown(here: Sequence[bytes], code: ReferralCode) -> list[bytes]:
+    kept = {bytes(place) for place in code.places}
+    return [place for place in here if place not in kept]
 
 
 def note_click(*, code: str) -> None:

@@ -13,7 +13,7 @@ from apps.accounts import plans
 from apps.accounts.models import Plan
 from apps.accounts.policies import Permission
 from apps.billing.gateways import stripe as gateway
-from apps.billing.models import AutoTopUp, PaymentCustomer
+from apps.billing.models import AutoTopUp, Invoice, PaymentCustomer
 from apps.billing.selectors import auto_topup as auto_selectors
 from apps.billing.selectors import budgets, invoices, lots, transactions
 from apps.billing.selectors.state import MoneyState
@@ -67,27 +67,31 @@ def auto_topup(request: DashboardRequest) -> HttpResponse:
 def _page(request: DashboardRequest, form: AutoTopUpForm | None = None) -> HttpResponse:
     money = money_of(request)
     pace = budgets.pace(workspace_id=request.workspace.pk)
-    context = _balance(request, money, pace)
+    newest: list[Invoice] = []
+    context: dict[str, Any] = {}
     if allowed(request, Permission.VIEW_BILLING):
         context |= {
             **_plan(request),
             **_automatic(money, form),
             "auto_days": _lasts(money.auto_top_up, pace),
             "meters": budgets.workspace_meters(workspace=request.workspace),
-            "invoices": invoices.invoices(workspace_id=request.workspace.pk)[:_NEWEST],
         }
+        newest = list(invoices.invoices(workspace_id=request.workspace.pk)[:_NEWEST])
+    context |= {"invoices": newest, **_balance(request, money, pace, newest)}
     status = 422 if form is not None else 200
     # The forms to Stripe carry a key of their own: coming back begins with a new one.
     return no_store(render(request, "dashboard/billing/overview.html", context, status=status))
 
 
-def _balance(request: DashboardRequest, money: MoneyState, pace: budgets.Pace) -> dict[str, Any]:
+def _balance(
+    request: DashboardRequest, money: MoneyState, pace: budgets.Pace, newest: list[Invoice]
+) -> dict[str, Any]:
     workspace_id = request.workspace.pk
     page = transactions.page(workspace_id=workspace_id, filter=LineFilter(), limit=_NEWEST)
     return {
         "days_left": pace.days(money.wallet.available),
         "expiring": next(iter(lots.expiring(workspace_id=workspace_id)), None),
-        "rows": causes.of(lines=page.lines, request=request),
+        "rows": causes.of(lines=page.lines, request=request, known=newest),
     }
 
 
