@@ -293,7 +293,8 @@ def _llm_paths(workspace: Workspace, base: str) -> dict[str, str]:
 
 def _invoice_paths(workspace: Workspace, base: str) -> dict[str, str]:
     payment(workspace)
-    one = f"{base}/{Invoice.objects.of(workspace.pk).get().pk}"
+    newest = Invoice.objects.of(workspace.pk).latest("sequence")
+    one = f"{base}/{newest.pk}"
     month = f"{base}/statements/{timezone.now():%Y-%-m}"
     return {
         "billing_invoices": base,
@@ -462,3 +463,10 @@ def test_address_with_a_slash_too_many_or_too_few_leads_to_the_page(
     answer = client.get(typed)
 
     assert (answer.status_code, answer.headers["Location"]) == (301, meant)
+
+
+@pytest.mark.parametrize("path", ["nothing", "tasks/nothing", "billing/nothing/at/all"])
+def test_address_that_is_none_is_not_found(path: str, workspace: Workspace, owner: Client) -> None:
+    answer = owner.get(f"/w/{workspace.slug}/{path}", follow=True)
+
+    assert (answer.status_code, answer.redirect_chain) == (404, [])

@@ -11,6 +11,7 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.common import no_append_slash
 from django.views.decorators.http import (
     require_GET,
     require_http_methods,
@@ -40,6 +41,8 @@ def home(request: DashboardRequest) -> HttpResponse:
     return render(request, "dashboard/home.html")
 
 
+# Or Django would send an address that is none here with a slash, and this without one, for ever.
+@no_append_slash
 @require_safe
 def without_slash(request: HttpRequest) -> HttpResponse:
     """To the address as it is written here. One leading slash, so that it stays on this site."""
