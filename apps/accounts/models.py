@@ -22,7 +22,7 @@ class Plan(models.TextChoices):
 
 
 class Language(models.TextChoices):
-    """What pages may be read in. Only what Django and allauth say themselves is translated so far."""
+    """What pages may be read in."""
 
     ENGLISH = "en", "English"
     CHINESE = "zh-hans", "简体中文"

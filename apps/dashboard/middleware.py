@@ -1,4 +1,4 @@
-"""A signed-in person's time zone and language on every page, and when their session was last seen."""
+"""The language of every page; a signed-in person's time zone, and when their session was last seen."""
 
 import time
 from collections.abc import Callable
@@ -12,11 +12,16 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
 
-from apps.accounts.models import Language
+from apps.accounts.models import User
 
 SEEN_AT = "seen_at"
 # A page a second needs no row a second.
 _NOTE_SECONDS = 600
+
+
+# What is for people; "" are allauth's pages. All else are interfaces: they answer in English and say UTC, whatever the
+# client's library sends along.
+_OF_PAGES = frozenset({"", "dashboard", "site"})
 
 
 class Personal:
@@ -26,21 +31,42 @@ class Personal:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        if not _is_page(request) or not request.user.is_authenticated:
-            return self._get_response(request)
-        _note_session(request)
         with ExitStack() as stack:
-            if (zone := _zone(request.user.time_zone)) is not None:
-                stack.enter_context(timezone.override(zone))
-            if request.user.language != Language.ENGLISH:
-                stack.enter_context(translation.override(request.user.language))
+            request._personal = stack  # type: ignore[attr-defined]
             return self._get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: object, args: object, kwargs: object
+    ) -> None:
+        """Now it is known what was asked for."""
+        if not _is_page(request):
+            return
+        stack: ExitStack = request._personal  # type: ignore[attr-defined]
+        person = _person(request)
+        if person is None:
+            stack.enter_context(translation.override(spoken(request)))
+            return
+        _note_session(request)
+        if (zone := _zone(person.time_zone)) is not None:
+            stack.enter_context(timezone.override(zone))
+        stack.enter_context(translation.override(person.language))
+
+
+def spoken(request: HttpRequest) -> str:
+    """The language of whoever is not signed in: chosen on a page, else as the browser asks for, else English."""
+    return translation.get_language_from_request(request)
 
 
 def _is_page(request: HttpRequest) -> bool:
-    """Answers of the API say UTC, and a probe must not ask for a session."""
-    has_session = settings.SESSION_COOKIE_NAME in request.COOKIES
-    return has_session and not request.path.startswith(tuple(settings.API_PREFIXES))
+    match = request.resolver_match
+    return match is not None and (match.app_names[0] if match.app_names else "") in _OF_PAGES
+
+
+def _person(request: HttpRequest) -> User | None:
+    """Whoever is signed in. A probe must not ask for a session."""
+    if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+        return request.user
+    return None
 
 
 @lru_cache(maxsize=1000)

@@ -14,8 +14,10 @@ from django.db import IntegrityError, transaction
 from django.forms import BaseForm
 from django.http import HttpRequest
 from django.shortcuts import redirect
+from django.utils import translation
 
 from apps.accounts.models import User
+from apps.accounts.services import people
 from apps.billing.services.onboarding import open_workspace
 from apps.billing.services.referrals import attribution, touches
 from apps.core.addresses import client_ip
@@ -43,6 +45,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has
             with transaction.atomic():
                 super().save_user(request, user, form, commit=commit)
                 if commit:
+                    people.speak(user=user, language=translation.get_language() or "")
                     _open_workspace(request, user)
         except IntegrityError:
             messages.info(request, "Sign in with the password you have just chosen.")

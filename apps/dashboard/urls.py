@@ -25,6 +25,7 @@ urlpatterns = [
     path("w/", home.home, name="home"),
     path("me", home.me, name="me"),
     path("me/theme", home.theme, name="theme"),
+    path("me/language", home.language, name="language"),
     path("w/<slug:slug>/", overview.overview, name="overview"),
     path("w/<slug:slug>/first-hour/hide", overview.hide_first_hour, name="first_hour_hide"),
     path("w/<slug:slug>/models", models.model_list, name="models"),

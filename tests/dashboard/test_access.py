@@ -146,7 +146,7 @@ WORKSPACE_PAGES: dict[str, tuple[str, tuple[int, int, int, int]]] = {
     "billing_referral": ("get", (200, 404, 404, 200)),
     **team_pages.PAGES,
 }
-OWN_PAGES = {"home", "me", "theme", *team_pages.OWN_PAGES}
+OWN_PAGES = {"home", "me", "theme", "language", *team_pages.OWN_PAGES}
 # For whoever has the link.
 PUBLIC_PAGES = {"shared"}
 PEOPLE = ("owner", "developer", "viewer", "billing")

@@ -183,3 +183,51 @@ def test_forms_need_their_token(workspace: Workspace) -> None:
 )
 def test_device_in_words(text: str, words: str) -> None:
     assert device(text) == words
+
+
+def test_strangers_read_pages_as_their_browser_asks(client: Client, db: None) -> None:
+    def shown(**headers: str) -> str:
+        return client.get("/auth/login/", headers=headers).content.decode()
+
+    assert '<html lang="en"' in shown()
+    assert '<html lang="zh-hans"' in shown(accept_language="zh-CN,zh;q=0.9,en;q=0.5")
+    assert '<html lang="en"' in shown(accept_language="fr")
+
+
+def test_language_that_a_stranger_chose_goes_before_the_browsers(client: Client, db: None) -> None:
+    answer = client.post("/me/language", {"language": "zh-hans", "next": "/auth/login/"})
+
+    page = client.get("/auth/login/", headers={"accept-language": "en"}).content.decode()
+    assert answer.headers["Location"] == "/auth/login/"
+    assert '<html lang="zh-hans"' in page
+    assert (
+        client.post("/me/language", {"language": "tlh", "next": "//evil.example"}).headers[
+            "Location"
+        ]
+        == "/"
+    )
+
+
+def test_language_of_a_person_stays_with_them(workspace: Workspace, owner: Client) -> None:
+    owner.post("/me/language", {"language": "zh-hans"})
+
+    other = signed_in(owner_of(workspace))
+    assert '<html lang="zh-hans"' in other.get(f"/w/{workspace.slug}/").content.decode()
+
+
+def test_who_signs_up_in_a_language_keeps_it(client: Client, db: None) -> None:
+    form = {"email": "wei@example.com", "password1": "correct horse battery"}
+
+    client.post("/auth/signup/", form, headers={"accept-language": "zh-CN"})
+
+    assert User.objects.get().language == "zh-hans"
+
+
+def test_interfaces_answer_in_english_whatever_the_client_speaks(client: Client, db: None) -> None:
+    answers = [
+        client.get("/api/v1/task/none", headers={"accept-language": language}).content
+        for language in ("en", "zh-CN")
+    ]
+
+    assert answers[0].isascii()
+    assert answers[1].isascii()

@@ -27,6 +27,13 @@ def set_profile(*, user: User, name: str, language: str, time_zone: str) -> User
     return user
 
 
+def speak(*, user: User, language: str) -> None:
+    """Show the person's pages in it from now on. One that pages are not written in changes nothing."""
+    if language in Language.values and language != user.language:
+        user.language = language
+        user.save(update_fields=["language"])
+
+
 def pseudonymise(*, user: User) -> None:
     """Take away whatever says who the person is and lets them in. The row stays, since the books point at it.
 

@@ -15,7 +15,7 @@ class ProfileForm(RefusingForm):
     )
     language = forms.ChoiceField(
         choices=Language.choices,
-        help_text="Messages of forms and sign-in pages use it; the rest is in English so far.",
+        help_text="Of all pages. What the API and invoices say stays in English.",
     )
     time_zone = forms.ChoiceField(
         required=False, help_text="Pages show times in it. Budgets and reports count UTC days."

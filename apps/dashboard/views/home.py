@@ -2,6 +2,7 @@
 
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.adapter import get_adapter
+from django.conf import settings
 from django.http import (
     HttpRequest,
     HttpResponse,
@@ -20,6 +21,8 @@ from django.views.decorators.http import (
 )
 
 from apps.accounts import selectors
+from apps.accounts.models import Language
+from apps.accounts.services import people
 from apps.billing.services.onboarding import open_workspace
 from apps.dashboard.context import THEME_COOKIE, THEMES
 from apps.dashboard.decorators import LAST_WORKSPACE, signed_in
@@ -83,6 +86,25 @@ def theme(request: DashboardRequest) -> HttpResponse:
     choice = request.POST.get("theme", "")
     if choice in THEMES:
         response.set_cookie(THEME_COOKIE, choice, max_age=_YEAR_SECONDS, samesite="Lax")
+    return response
+
+
+@require_POST
+def language(request: DashboardRequest) -> HttpResponse:
+    """Remember the language: of a signed-in person with their profile, of anybody else in a cookie."""
+    response = HttpResponseRedirect(_back(request))
+    choice = request.POST.get("language", "")
+    if choice not in Language.values:
+        return response
+    if request.user.is_authenticated:
+        people.speak(user=request.user, language=choice)
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        choice,
+        max_age=settings.LANGUAGE_COOKIE_AGE,
+        samesite="Lax",
+        secure=settings.LANGUAGE_COOKIE_SECURE,
+    )
     return response
 
 
