@@ -44,7 +44,7 @@ _COLLECT_AFTER = (20_000, 50, 100)
 
 # What a proxy in front of separate processes must send to the gateway as well.
 _STREAMING = re.compile(
-    r"/v1(/.*)?|/api/v1/task/[^/]+/events/?|/w/[^/]+/chat/stream"
+    r"/v1(/.*)?|/api/v1/task/[^/]+/events/?|/w/[^/]+/chat/stream|/w/[^/]+/tasks/[^/]+/events"
     r"|/api/chatgpt/v1(/.*)?|/w/[^/]+/conversations/[^/]+/stream",
     re.DOTALL,
 )

@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from apps.core import envelopes, refusals
 from apps.core.request_ids import request_id
-from apps.gateway import answers, playground
+from apps.gateway import answers, playground, task_pages
 from apps.gateway.conversations import routes as conversations
-from apps.gateway.events import TaskEvents, Timing
+from apps.gateway.events import TaskEvents
+from apps.gateway.following import Streams, Timing
 from apps.gateway.llm import routes
 from apps.gateway.llm.lanes import Lanes
 
@@ -32,7 +33,8 @@ class Gateway:
 
     def __init__(self, timing: Timing | None = None) -> None:
         self.lanes = Lanes()
-        events = TaskEvents(timing)
+        streams = Streams(timing)
+        events = TaskEvents(streams)
         paths = ("/api/v1/task/{task_id}/events", "/api/v1/task/{task_id}/events/")
         self._app = Starlette(
             routes=[
@@ -40,6 +42,7 @@ class Gateway:
                 *routes.variable(self.lanes),
                 *conversations.routes(self.lanes),
                 playground.route(self.lanes),
+                Route(task_pages.PATH, task_pages.TaskPageEvents(streams)),
             ],
             exception_handlers={404: unknown},
         )

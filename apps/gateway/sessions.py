@@ -33,16 +33,18 @@ class NotAllowed(DomainError):
     type = "scope_denied"
 
 
-async def member_of(scope: Scope, slug: str) -> Identity:
-    """The person as a member of that workspace who may run things in it.
+async def member_of(
+    scope: Scope, slug: str, *, permission: Permission = Permission.RUN_TASKS
+) -> Identity:
+    """The person as a member of that workspace whose role includes `permission`.
 
     Raises SignedOut, NotFound for everybody else's workspace, NotAllowed.
     """
-    identity: Identity = await in_thread(_member_of, _environ(scope), slug)
+    identity: Identity = await in_thread(_member_of, _environ(scope), slug, permission)
     return identity
 
 
-def _member_of(environ: dict[str, Any], slug: str) -> Identity:
+def _member_of(environ: dict[str, Any], slug: str, permission: Permission) -> Identity:
     request = WSGIRequest(environ)
     SessionMiddleware(_no_view).process_request(request)
     user = get_user(request)
@@ -51,7 +53,7 @@ def _member_of(environ: dict[str, Any], slug: str) -> Identity:
     if reason := _Forgery(_no_view).found_in(request):
         raise NotAllowed(f"The browser's request could not be trusted: {reason} Reload the page.")
     membership = selectors.membership(user=user, slug=slug)
-    if not may(membership.role, Permission.RUN_TASKS):
+    if not may(membership.role, permission):
         raise NotAllowed("Your role in this workspace can look, not run. Ask an admin for another.")
     return selectors.identity_of_member(
         workspace=membership.workspace, user=user, membership=membership

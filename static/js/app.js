@@ -46,6 +46,49 @@
   tick("tick-fast", 1500);
   tick("tick", 4000);
 
+  // ----------------------------------------------------------------- following
+  // A task tells by itself that it has moved. Where its stream cannot be had, we ask as often as a person would look.
+  var streams = new Map();
+
+  function moved(url) {
+    document.querySelectorAll('[data-events="' + url + '"]').forEach(function (part) {
+      part.dispatchEvent(new Event("moved"));
+    });
+  }
+
+  function asking(url) {
+    var timer = window.setInterval(function () { if (!document.hidden) moved(url); }, 1500);
+    return { close: function () { window.clearInterval(timer); } };
+  }
+
+  function follow() {
+    var wanted = new Set();
+    document.querySelectorAll("[data-events]").forEach(function (part) { wanted.add(part.dataset.events); });
+    streams.forEach(function (stream, url) {
+      if (wanted.has(url)) return;
+      stream.close();
+      streams.delete(url);
+    });
+    wanted.forEach(function (url) {
+      if (streams.has(url) || !window.EventSource) return;
+      var stream = new EventSource(url);
+      // The first tells the state that the page was made with, or what has happened since.
+      stream.addEventListener("task", function () { moved(url); });
+      stream.addEventListener("error", function () {
+        if (stream.readyState === EventSource.CLOSED && streams.get(url) === stream) streams.set(url, asking(url));
+      });
+      streams.set(url, stream);
+    });
+  }
+  follow();
+  document.addEventListener("htmx:afterSettle", follow);
+  // A browser opens six connections to a site: a page that is left must not hold one.
+  window.addEventListener("pagehide", function () {
+    streams.forEach(function (stream) { stream.close(); });
+    streams.clear();
+  });
+  window.addEventListener("pageshow", function (event) { if (event.persisted) follow(); });
+
   // --------------------------------------------------------------------- forms
   document.addEventListener("change", function (event) {
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();

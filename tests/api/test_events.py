@@ -19,9 +19,9 @@ from redis import Redis
 from apps.accounts import keys, services
 from apps.accounts.models import ApiKey, Workspace
 from apps.core import metrics
-from apps.gateway import events
+from apps.gateway import following
 from apps.gateway.app import make_app
-from apps.gateway.events import Timing
+from apps.gateway.following import Timing
 from apps.tasks import presentation
 from apps.tasks.models import FailureCode, Task, TaskEvent
 from apps.tasks.services import claims, finish, notices
@@ -383,7 +383,7 @@ def test_client_that_leaves_frees_everything(server: Serving, workspace: Workspa
 def test_streams_of_a_workspace_are_limited(
     server: Serving, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(events, "MAX_STREAMS", 2)
+    monkeypatch.setattr(following, "MAX_STREAMS", 2)
     one, neighbour = task(workspace), WorkspaceFactory.create()
     before = streams()
     held = [server.follow(one) for _ in range(2)]

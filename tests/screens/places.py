@@ -72,7 +72,8 @@ _EMPTY = {
     "overview": "/", "tasks": "/tasks", "keys": "/keys", "usage": "/usage", "webhooks": "/webhooks",
     "notifications": "/notifications", "billing": "/billing", "transactions": "/billing/transactions",
     "invoices": "/billing/invoices", "accounts": "/accounts", "conversations": "/conversations",
-    "assistants": "/assistants", "calls": "/llm/calls", "team": "/team", "audit": "/settings/audit", "settings": "/settings",
+    "assistants": "/assistants", "calls": "/llm/calls", "team": "/team",
+    "audit": "/settings/audit", "settings": "/settings",
 }  # fmt: skip
 
 

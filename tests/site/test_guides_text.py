@@ -14,7 +14,7 @@ from apps.accounts.models import Plan
 from apps.accounts.policies import Feature
 from apps.api.v1.tasks import MAX_IDS
 from apps.core.envelopes import ERROR_KINDS
-from apps.gateway.events import MAX_STREAMS
+from apps.gateway.following import MAX_STREAMS
 from apps.notifications import policies as deliveries
 from apps.notifications.services.forget import DAYS as KEEP_DAYS
 from apps.site import guides
@@ -140,8 +140,18 @@ def test_proxy_sends_to_the_gateway_what_is_the_gateways() -> None:
         "/api/chatgpt/v1/conversation",
         "/w/acme/chat/stream",
         "/w/acme/conversations/x/stream",
+        "/w/acme/tasks/x/events",
     ]
-    rest = ["/", "/v10", "/api/v1/task/x", "/docs/", "/w/acme/chat", "/w/acme/tasks", "/readyz"]
+    rest = [
+        "/",
+        "/v10",
+        "/api/v1/task/x",
+        "/docs/",
+        "/w/acme/chat",
+        "/w/acme/tasks",
+        "/w/acme/tasks/x",
+        "/readyz",
+    ]
 
     assert all(pattern.search(path) and _is_streaming(path) for path in streams)
     assert not any(pattern.search(path) or _is_streaming(path) for path in rest)
