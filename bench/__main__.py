@@ -12,6 +12,7 @@ _MODULES = {
     "create": "bench.create",
     "history": "bench.history",
     "usage": "bench.usage",
+    "pages": "bench.pages",
     "flow": "bench.flow",
     "memory": "bench.memory",
     "llm": "bench.llm.run",

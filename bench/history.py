@@ -36,7 +36,7 @@ def run() -> dict[str, Any]:
     data.migrate()
     tenants = dict(zip(_SIZES, data.tenants(len(_SIZES)), strict=True))
     for name, count in _SIZES.items():
-        _fill(tenants[name], count)
+        fill(tenants[name], count)
     with server.web() as web:
         pages = {
             name: {"list": _list(tenant), "overview": _overview(tenant)}
@@ -45,7 +45,8 @@ def run() -> dict[str, Any]:
         return _figures(web.port, pages)
 
 
-def _fill(tenant: data.Tenant, count: int) -> None:
+def fill(tenant: data.Tenant, count: int) -> None:
+    """So many tasks of the last year."""
     with connection.cursor() as cursor:
         cursor.execute("SET statement_timeout = 0")
         for statement in (_TASKS, _BUCKETS):

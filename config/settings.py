@@ -257,6 +257,8 @@ MEDIA_MAX_BYTES = env.number("MEDIA_MAX_BYTES", default=100 * 1024 * 1024)
 LOCAL_ENGINE = env.flag("LOCAL_ENGINE", default=True)
 # Its stand-ins for models that need an account at a provider (Midjourney, songs): to try things out.
 SANDBOX_ENGINE = env.flag("SANDBOX_ENGINE", default=LOCAL)
+# Whose credits pay for what visitors try on the first page; "": nothing can be tried there.
+SHOWCASE_WORKSPACE = env.text("SHOWCASE_WORKSPACE", default="demo" if LOCAL else "")
 # What a new workspace gets: 66 quotas' worth, US$0.33.
 SIGNUP_GRANT_POINTS = env.number("SIGNUP_GRANT_POINTS", default=3_300_000)
 IDEMPOTENCY_HOURS = 24

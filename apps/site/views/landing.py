@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_safe
 from apps.byoa import selectors
 from apps.catalog import pricing, registry
 from apps.catalog.spec import OutputKind, TaskSpec
+from apps.site import live
 
 _MOST_PRICES = 6
 _CURL = """curl {base}/api/v1/task \\
@@ -41,6 +43,12 @@ class _Kind:
 @require_safe
 def landing(request: HttpRequest) -> HttpResponse:
     """What this is, in one sentence and one call, with what this installation can do and what it asks for it."""
+    token = request.GET.get("live", "")
+    return page(request, live=live.look(token=token) if token else None)
+
+
+def page(request: HttpRequest, *, status: int = 200, **example: Any) -> HttpResponse:
+    """`example` is what has become of the one that runs on the page."""
     specs = list(registry.all_specs().values())
     available = [spec for spec in specs if selectors.is_available(spec)]
     return render(
@@ -51,7 +59,10 @@ def landing(request: HttpRequest) -> HttpResponse:
             "grant_points": settings.SIGNUP_GRANT_POINTS,
             "kinds": [_kind(kind, specs, available) for kind in OutputKind],
             "popular": [_priced(spec) for spec in available[:_MOST_PRICES]],
+            "has_live": live.is_on(),
+            **example,
         },
+        status=status,
     )
 
 
