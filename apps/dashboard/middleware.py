@@ -11,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone, translation
+from django.utils.cache import patch_vary_headers
 
 from apps.accounts.models import User
 
@@ -33,7 +34,11 @@ class Personal:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         with ExitStack() as stack:
             request._personal = stack  # type: ignore[attr-defined]
-            return self._get_response(request)
+            answer = self._get_response(request)
+        if _is_page(request):
+            # A cache in between must not give one person's language to the next.
+            patch_vary_headers(answer, ["Accept-Language", "Cookie"])
+        return answer
 
     def process_view(
         self, request: HttpRequest, view: object, args: object, kwargs: object

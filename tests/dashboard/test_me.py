@@ -192,6 +192,7 @@ def test_strangers_read_pages_as_their_browser_asks(client: Client, db: None) ->
     assert '<html lang="en"' in shown()
     assert '<html lang="zh-hans"' in shown(accept_language="zh-CN,zh;q=0.9,en;q=0.5")
     assert '<html lang="en"' in shown(accept_language="fr")
+    assert {"Accept-Language", "Cookie"} <= set(client.get("/terms").headers["Vary"].split(", "))
 
 
 def test_language_that_a_stranger_chose_goes_before_the_browsers(client: Client, db: None) -> None:
