@@ -238,15 +238,6 @@ def test_detail_renews_itself_until_the_end(workspace: Workspace, owner: Client)
     assert parts == [True, False]
 
 
-def test_detail_gives_the_playground_the_result_alone(workspace: Workspace, owner: Client) -> None:
-    done = completed(workspace)
-
-    part = _detail(owner, workspace, done, **HTMX, **{"HX-Target": "preview"}).content
-
-    assert part.strip().startswith(b'<section id="preview"')
-    assert b"Timeline" not in part
-
-
 def test_detail_asks_as_much_whatever_has_happened(
     workspace: Workspace, owner: Client, django_assert_num_queries: Any
 ) -> None:

@@ -25,19 +25,14 @@ from apps.tasks.models import CANCELLABLE, Status, Task
 from apps.tasks.presentation import output_of
 from apps.tasks.services.cancel import NotCancellable, cancel_task
 
-_PREVIEW = "preview"
-
 
 @require_safe
 @in_workspace(Permission.VIEW_TASKS)
 def task_detail(request: DashboardRequest, task_id: uuid.UUID) -> HttpResponse:
-    """One task. htmx gets the moving part: the whole of it here, only the result for the playground's preview."""
+    """One task. htmx gets the moving part alone."""
     task = _task(request, task_id)
     made = _outputs(task)
-    context = _preview(request, task, made)
-    if request.htmx and request.htmx.target == _PREVIEW:
-        return render(request, "dashboard/tasks/_preview.html", context)
-    context |= _details(request, task, made)
+    context = _preview(request, task, made) | _details(request, task, made)
     template = "_task.html" if request.htmx else "detail.html"
     return render(request, f"dashboard/tasks/{template}", context)
 
