@@ -4,7 +4,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.accounts.models import Workspace
 from apps.billing.services.credits import InsufficientCredits
@@ -163,6 +163,19 @@ def test_every_end_starts_the_oldest_staged_task(hobbyist: Workspace, how: str):
         ("pending",),
     ]
     assert audit.differences() == []
+
+
+def test_no_more_start_than_have_room_whatever_the_planner_does(hobbyist: Workspace):
+    made = [task(hobbyist) for _ in range(8)]
+
+    # Left with nested loops, PostgreSQL runs a subquery that locks with SKIP LOCKED once per row, each time for others.
+    with transaction.atomic(), connection.cursor() as cursor:
+        for way in ("hashjoin", "mergejoin", "hashagg", "sort", "material", "bitmapscan"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        finish.cancel_many(task_ids=rows.ids(made[:1]))
+
+    assert [status(one) for one in made[2:]] == ["pending"] + ["staged"] * 5
+    assert rows.loads(hobbyist) == {"local": (2, 5)}
 
 
 def test_several_that_end_together_start_as_many(hobbyist: Workspace):

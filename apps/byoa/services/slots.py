@@ -263,9 +263,9 @@ def free(*, holders: Sequence[str]) -> int:
 
 
 _EXPIRE = """
-DELETE FROM byoa_slotlease WHERE id IN (
+DELETE FROM byoa_slotlease WHERE id = ANY (ARRAY(
     SELECT id FROM byoa_slotlease WHERE expires_at <= statement_timestamp()
-     ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED)
+     ORDER BY id LIMIT 10000 FOR UPDATE SKIP LOCKED))
 """
 
 

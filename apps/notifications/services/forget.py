@@ -5,11 +5,11 @@ from django.db import connection
 DAYS = 30
 _BATCH = 5_000
 _FORGET = """
-DELETE FROM notifications_delivery WHERE id IN (
+DELETE FROM notifications_delivery WHERE id = ANY (ARRAY(
     SELECT id FROM notifications_delivery
      WHERE created_at < statement_timestamp() - %s * interval '1 day' AND state <> 'WAITING'
      ORDER BY created_at LIMIT %s FOR UPDATE SKIP LOCKED
-)
+))
 """
 
 

@@ -146,10 +146,10 @@ def _message(row: Email) -> mail.EmailMultiAlternatives:
 DAYS = 90
 ATTACHMENT_DAYS = 7
 _FORGET = """
-DELETE FROM notifications_email WHERE id IN (
+DELETE FROM notifications_email WHERE id = ANY (ARRAY(
     SELECT id FROM notifications_email
      WHERE created_at < statement_timestamp() - %s * interval '1 day' AND state <> 'waiting'
-     ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+     ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED))
 """
 
 

@@ -88,10 +88,10 @@ def _lines(notices: Iterable[Notice]) -> list[_Line]:
 
 
 _FORGET = """
-DELETE FROM notifications_notice WHERE id IN (
+DELETE FROM notifications_notice WHERE id = ANY (ARRAY(
     SELECT id FROM notifications_notice
      WHERE created_at < statement_timestamp() - %s * interval '1 day'
-     ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED)
+     ORDER BY created_at LIMIT 1000 FOR UPDATE SKIP LOCKED))
 """
 
 

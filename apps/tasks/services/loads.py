@@ -70,14 +70,15 @@ def _limit(task: Task) -> int:
     )
 
 
-# The oldest first. One that is just being cancelled is passed over; it no longer wants the place.
+# The oldest first. One that is just being cancelled is passed over; it no longer wants the place. As an array and not
+# after IN: what stands there may be joined and then run once per row, each time with a limit of its own.
 _PROMOTE = """
 WITH promoted AS (
     UPDATE tasks_task SET status = 'pending', wake_at = statement_timestamp()
-     WHERE id IN (
+     WHERE id = ANY (ARRAY(
         SELECT id FROM tasks_task
          WHERE workspace_id = %s AND family = %s AND service_mode = %s AND status = 'staged'
-         ORDER BY created_at, id LIMIT %s FOR UPDATE SKIP LOCKED)
+         ORDER BY created_at, id LIMIT %s FOR UPDATE SKIP LOCKED))
  RETURNING id
 ), events AS (
     INSERT INTO tasks_taskevent (task_id, kind) SELECT id, 'pending' FROM promoted

@@ -64,10 +64,10 @@ def take(tasks: Sequence[ForEngine]) -> None:
 _TAKE_DUE = """
 UPDATE tasks_task SET sends = sends + 1,
        wake_at = clock_timestamp() + LEAST(%s * power(2, LEAST(sends, 10)), %s) * interval '1 second'
- WHERE id IN (
+ WHERE id = ANY (ARRAY(
     SELECT id FROM tasks_task
      WHERE provider = 'local' AND status IN ('pending', 'processing') AND wake_at <= clock_timestamp()
-     ORDER BY wake_at LIMIT %s FOR UPDATE SKIP LOCKED)
+     ORDER BY wake_at LIMIT %s FOR UPDATE SKIP LOCKED))
 RETURNING id, model, task_type
 """
 
