@@ -45,24 +45,21 @@ def money(entries: Sequence[CreditEntry]) -> Money:
 
 def headline(task: Task, paid: Money) -> str:
     """State and money in one sentence."""
-    money = _holding(task, paid)
-    match Status(task.status):
-        case Status.STAGED:
-            return _("Waiting for a free place. {money}").format(money=money)
-        case Status.PENDING:
-            return _("Waiting to start. {money}").format(money=money)
-        case Status.PROCESSING:
-            return _("Running, {percent} %. {money}").format(percent=task.progress, money=money)
-        case Status.COMPLETED:
-            return _("Completed in {time}, {price}.").format(
-                time=_took(task), price=_price(task, paid)
-            )
-        case Status.FAILED:
-            return _("Failed, {not_charged}").format(not_charged=_not_charged(paid))
-        case Status.CANCELLED:
-            return _("Cancelled before it started, {not_charged}").format(
-                not_charged=_not_charged(paid)
-            )
+    sentences = {
+        Status.STAGED: _("Waiting for a free place. {money}"),
+        Status.PENDING: _("Waiting to start. {money}"),
+        Status.PROCESSING: _("Running, {percent} %. {money}"),
+        Status.COMPLETED: _("Completed in {time}, {price}."),
+        Status.FAILED: _("Failed, {not_charged}"),
+        Status.CANCELLED: _("Cancelled before it started, {not_charged}"),
+    }
+    return sentences[Status(task.status)].format(
+        money=_holding(task, paid),
+        percent=task.progress,
+        time=_took(task),
+        price=_price(task, paid),
+        not_charged=_not_charged(paid),
+    )
 
 
 def _holding(task: Task, paid: Money) -> str:
@@ -183,7 +180,9 @@ def _of_event(event: TaskEvent, task: Task) -> Point:
 
 
 def _of_attempt(attempt: Attempt, task: Task) -> list[Point]:
-    where = _where(attempt, task) + (f", {attempt.mode}" if attempt.mode else "")
+    where = _where(attempt, task)
+    if attempt.mode:
+        where = _("{place}, {mode}").format(place=where, mode=attempt.mode)
     number = attempt.number
     name = _("Started") if number == 1 else _("Attempt {number} started").format(number=number)
     points: list[Point] = [(attempt.started_at, name, _("on {place}").format(place=where), "run")]

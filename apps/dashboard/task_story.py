@@ -116,8 +116,8 @@ def fields_of(task: Task) -> list[Field]:
     known = spec.input.model_fields if spec is not None else {}
     place = {name: number for number, name in enumerate(known)}
     names = sorted(task.input, key=lambda name: (place.get(name, len(place)), name))
-    titles = {name: _(field.title or "") for name, field in known.items()}
-    return [_field(titles.get(name, ""), name, task.input[name]) for name in names]
+    titles = {name: field.title or "" for name, field in known.items()}
+    return [_field(_(titles.get(name, "")), name, task.input[name]) for name in names]
 
 
 def _field(title: str, name: str, value: Any) -> Field:
@@ -208,4 +208,6 @@ _FAILURES: dict[int, str] = {
 def error_name(task: Task) -> str:
     """ "11002, provider moderated"; empty where nothing failed."""
     name = _FAILURES.get(task.error_code)
-    return f"{task.error_code}, {_(name)}" if name and task.status == Status.FAILED else ""
+    if not name or task.status != Status.FAILED:
+        return ""
+    return _("{code}, {name}").format(code=task.error_code, name=_(name))
