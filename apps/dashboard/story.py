@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext
 
 from apps.billing.models import CreditEntry
 from apps.core.money import format_usd
@@ -184,7 +184,11 @@ def _of_attempt(attempt: Attempt, task: Task) -> list[Point]:
     if attempt.mode:
         where = _("{place}, {mode}").format(place=where, mode=attempt.mode)
     number = attempt.number
-    name = _("Started") if number == 1 else _("Attempt {number} started").format(number=number)
+    name = (
+        pgettext("task", "Started")
+        if number == 1
+        else _("Attempt {number} started").format(number=number)
+    )
     points: list[Point] = [(attempt.started_at, name, _("on {place}").format(place=where), "run")]
     if attempt.ended_at and attempt.state in {Attempt.State.FAILED, Attempt.State.LOST}:
         if attempt.state == Attempt.State.FAILED:

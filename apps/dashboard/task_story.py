@@ -10,7 +10,7 @@ import orjson
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext
+from django.utils.translation import gettext_noop, ngettext, pgettext
 
 from apps.catalog import registry
 from apps.core import media
@@ -156,10 +156,10 @@ def facts(task: Task, *, sees_content: bool, sees_secrets: bool) -> list[tuple[s
     tasks.
     """
     found = [
-        (_("Made by"), _maker(task)),
-        (_("Person"), task.created_by.email if task.created_by else ""),
+        (pgettext("task", "Made by"), _maker(task)),
+        (pgettext("team", "Person"), task.created_by.email if task.created_by else ""),
         (_("Pool"), _("Own accounts") if task.service_mode == PRIVATE else _("Pay-per-use")),
-        (_("Speed"), task.process_mode or task.asked_mode),
+        (pgettext("task", "Speed"), task.process_mode or task.asked_mode),
         (_("Version"), task.model_version),
         (_("Client reference"), task.client_reference),
         (_("Files are kept"), _(_KEPT[task.retention])),
