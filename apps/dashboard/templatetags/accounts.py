@@ -1,6 +1,8 @@
 """How pages of own accounts write seats, states and the lines of a checklist."""
 
 from django import template
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.byoa.models import Status
 from apps.byoa.selectors import family_title
@@ -16,10 +18,23 @@ register.filter("next_seat_price", account_pages.next_price)
 
 # Colour word of app.css, and the word that says the same.
 _LINES = {
-    OK: ("ok", "fine"),
-    BAD: ("bad", "wrong"),
-    UNKNOWN: ("idle", "not known"),
-    OFF: ("idle", "not used"),
+    OK: ("ok", gettext_noop("fine")),
+    BAD: ("bad", gettext_noop("wrong")),
+    UNKNOWN: ("idle", gettext_noop("not known")),
+    OFF: ("idle", gettext_noop("not used")),
+}
+
+_STATUSES: dict[str, str] = {
+    Status.ACTIVE: gettext_noop("Active"),
+    Status.COOLING: gettext_noop("Cooling down"),
+    Status.CHECKING: gettext_noop("Checking"),
+    Status.NO_FAST_HOURS: gettext_noop("No fast hours"),
+    Status.INVALID_CREDENTIALS: gettext_noop("Invalid credentials"),
+    Status.NO_BALANCE: gettext_noop("No balance"),
+    Status.SUBSCRIPTION_EXPIRED: gettext_noop("Subscription expired"),
+    Status.CAPTCHA_REQUIRED: gettext_noop("Captcha required"),
+    Status.BANNED: gettext_noop("Banned"),
+    Status.SETUP_REQUIRED: gettext_noop("Setup required"),
 }
 
 
@@ -30,10 +45,10 @@ def line_tone(state: str) -> str:
 
 @register.filter
 def line_word(state: str) -> str:
-    return _LINES[state][1]
+    return _(_LINES[state][1])
 
 
 @register.filter
 def account_status(word: str) -> str:
     """A line of an account's history."""
-    return str(Status(word).label) if word in Status.values else word.replace("_", " ")
+    return _(_STATUSES.get(word, word.replace("_", " ")))

@@ -6,6 +6,7 @@ import orjson
 from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
@@ -141,7 +142,7 @@ def task_download(
     task = _task(request, task_id)
     made = selectors.kept(_outputs(task))
     if not made:
-        messages.warning(request, "This task has no files that are still kept.")
+        messages.warning(request, _("This task has no files that are still kept."))
         return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
     if len(made) == 1:
         return redirect(store.url_of(made[0]))
@@ -158,7 +159,7 @@ def webhook_replay(
         replay(workspace_id=request.workspace.pk, event_id=event_id)
     except NotFound as error:
         missing(error)
-    messages.success(request, "It is being sent again.")
+    messages.success(request, _("It is being sent again."))
     return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
 
 

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts.policies import Permission
@@ -40,9 +41,9 @@ def _save(request: DashboardRequest) -> HttpResponse:
             query=urlencode(asked.values),
         )
     except InvalidRequest as error:
-        messages.error(request, f"{error.message} Nothing was saved.")
+        messages.error(request, _("{problem} Nothing was saved.").format(problem=error.message))
     else:
-        messages.success(request, "The view is saved. Only you see it.")
+        messages.success(request, _("The view is saved. Only you see it."))
     return redirect(f"{reverse('dashboard:tasks', args=[request.workspace.slug])}?{asked.newest}")
 
 
@@ -62,7 +63,7 @@ def view_rename(request: DashboardRequest, view_id: int) -> HttpResponse:
     except InvalidRequest as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "The view is renamed.")
+        messages.success(request, _("The view is renamed."))
     return redirect("dashboard:task_views", slug=request.workspace.slug)
 
 
@@ -73,5 +74,5 @@ def view_delete(request: DashboardRequest, view_id: int) -> HttpResponse:
     services.delete_view(
         workspace_id=request.workspace.pk, user_id=request.user.pk, view_id=view_id
     )
-    messages.success(request, "The view is deleted. No task was touched.")
+    messages.success(request, _("The view is deleted. No task was touched."))
     return redirect("dashboard:task_views", slug=request.workspace.slug)
