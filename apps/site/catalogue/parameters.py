@@ -87,7 +87,7 @@ def _rows(
 def _row(
     name: str, part: Schema, definitions: dict[str, Schema], *, is_required: bool
 ) -> Parameter:
-    title, description = _said(part.get("title", "")), _said(part.get("description", ""))
+    title, description = _(part.get("title", "")), _(part.get("description", ""))
     both = _("{title}. {description}").format(title=title, description=description)
     return Parameter(
         name=name,
@@ -151,11 +151,6 @@ def _entries(low: int | None, high: int | None) -> str:
     if low:
         return _("{low} to {high} entries").format(low=low, high=high)
     return _("up to {count} entries").format(count=high)
-
-
-def _said(text: str) -> str:
-    # gettext has something else to say about nothing.
-    return _(text) if text else ""
 
 
 def _text(value: Any) -> str:

@@ -22,6 +22,7 @@ from apps.site.catalogue.entries import Entry
 from apps.site.catalogue.kinds import KINDS
 from apps.site.catalogue.parameters import parameters
 from apps.site.http import SiteRequest
+from apps.site.words import row
 
 SORTS = {
     "": gettext_noop("Available first"),
@@ -127,7 +128,7 @@ def _llm(model: LlmModel) -> dict[str, Any]:
         "model": model,
         "minimum": prices.minimum_words(model),
         "examples": examples.of_llm(model),
-        "takes": llm_words.takes(model),
+        "takes": row([_("text"), *llm_words.takes(model)]),
         "endpoints": llm_words.endpoints(model),
         "base_url": llm_code.base_url(),
         "code": llm_code.first_call(model),

@@ -12,18 +12,21 @@ from django.views.decorators.http import require_safe
 from apps.notifications.models import Announcement
 from apps.site import news_bars, news_status
 from apps.site.news_status import DAYS, LEAST_TASKS, Health, Report, Sums
+from apps.site.words import row
 
 
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
     report = news_status.report()
+    others = [one for one in report.families if not one.is_offered]
     return render(
         request,
         "site/status/status.html",
         {
             "report": report,
             "lines": [_line(one) for one in report.families if one.is_offered],
-            "others": [one for one in report.families if not one.is_offered],
+            "others": others,
+            "other_titles": row([one.title for one in others]),
             # In full below: the strip would only say it twice.
             "has_announcements": bool(report.open),
             **_terms(),
