@@ -11,12 +11,16 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from math import floor
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from apps.byoa import selectors as byoa
 from apps.catalog import registry
 from apps.core import latency
 from apps.llm.selectors.health import is_lane_available, lane_days
 from apps.notifications.announcements import for_status
 from apps.notifications.models import Announcement
+from apps.site.words import listed
 from apps.tasks.selectors.health import family_days
 
 DAYS = 90
@@ -24,7 +28,7 @@ DAYS = 90
 LEAST_TASKS = 20
 # Language models, beside the families of the catalogue.
 LLM = "llm"
-_LLM_TITLE = "Language models"
+_LLM_TITLE = gettext_noop("Language models")
 # Shares that went well, from which on a day is good, or at least fair.
 _GOOD, _FAIR = 0.99, 0.95
 
@@ -107,11 +111,14 @@ class Health:
 
     @property
     def word(self) -> str:
+        """In English; pages translate it."""
         if not self.is_offered:
-            return "not offered"
+            return gettext_noop("not offered")
         if not self.available:
-            return "unavailable"
-        return "available" if self.available == self.models else "partly available"
+            return gettext_noop("unavailable")
+        if self.available == self.models:
+            return gettext_noop("available")
+        return gettext_noop("partly available")
 
     @property
     def tone(self) -> str:
@@ -158,10 +165,11 @@ class Report:
         if self.incidents:
             return self.incidents[0].title
         if not self.offered:
-            return "No model is offered here yet."
+            return _("No model is offered here yet.")
         if self.down:
-            return f"{_listed([one.title for one in self.down])} cannot take work right now."
-        return "Everything that is offered here takes work."
+            names = listed([one.title for one in self.down])
+            return _("{families} cannot take work right now.").format(families=names)
+        return _("Everything that is offered here takes work.")
 
     @property
     def tone(self) -> str:
@@ -184,7 +192,7 @@ def report() -> Report:
 
 
 def title_of(family: str) -> str:
-    return _LLM_TITLE if family == LLM else byoa.family_title(family)
+    return _(_LLM_TITLE) if family == LLM else byoa.family_title(family)
 
 
 def _sums(first: date) -> Mapping[str, Mapping[date, Sums]]:
@@ -210,7 +218,3 @@ def _offers() -> dict[str, tuple[int, int]]:
             served[spec.family].add(spec.model)
     found = {family: (len(names), len(served[family])) for family, names in models.items()}
     return found | {LLM: (1, int(is_lane_available()))}
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

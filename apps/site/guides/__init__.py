@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from django.conf import settings
+from django.utils.translation import get_language, gettext_noop
 
 from apps.site.guides import facts, markdown
 from apps.site.guides.markdown import Page
@@ -15,6 +16,8 @@ from apps.site.guides.markdown import Page
 
 @dataclass(frozen=True)
 class Topic:
+    """`title` is English; pages translate it."""
+
     title: str
     icon: str
     slugs: tuple[str, ...]
@@ -22,12 +25,16 @@ class Topic:
 
 # The order of the pages, too. No guide may be called "api": that address is the API reference's.
 TOPICS = (
-    Topic("Begin", "player-play", ("quickstart",)),
-    Topic("The API", "code", ("tasks", "webhooks", "errors", "limits", "language-models")),
-    Topic("Money", "coins", ("billing",)),
-    Topic("Own accounts", "plug", ("own-accounts",)),
-    Topic("Moving here", "refresh", ("from-goapi", "from-openai", "from-one-api")),
-    Topic("Your own installation", "settings", ("self-hosting",)),
+    Topic(gettext_noop("Begin"), "player-play", ("quickstart",)),
+    Topic(
+        gettext_noop("The API"),
+        "code",
+        ("tasks", "webhooks", "errors", "limits", "language-models"),
+    ),
+    Topic(gettext_noop("Money"), "coins", ("billing",)),
+    Topic(gettext_noop("Own accounts"), "plug", ("own-accounts",)),
+    Topic(gettext_noop("Moving here"), "refresh", ("from-goapi", "from-openai", "from-one-api")),
+    Topic(gettext_noop("Your own installation"), "settings", ("self-hosting",)),
 )
 SLUGS = tuple(slug for topic in TOPICS for slug in topic.slugs)
 
@@ -47,7 +54,7 @@ def text_of(slug: str) -> str:
 
 def guide_of(slug: str) -> Guide:
     """The same, rendered. `KeyError` when there is no such guide."""
-    return Guide(slug, _page(text_of(slug)))
+    return Guide(slug, _page(text_of(slug), get_language()))
 
 
 def every_guide() -> list[Guide]:
@@ -69,6 +76,7 @@ def _source(slug: str) -> str:
 
 
 # A text changes only when a value in it does, for example when an operator sells other plans; the old one falls out.
-@lru_cache(maxsize=3 * len(SLUGS))
-def _page(text: str) -> Page:
+# Guides are English; what stands around their parts (copy buttons) speaks the language of the page.
+@lru_cache(maxsize=6 * len(SLUGS))
+def _page(text: str, language: str | None) -> Page:
     return markdown.page(text, slugs=SLUGS)

@@ -13,6 +13,8 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
@@ -30,8 +32,8 @@ LANGUAGES = {
     "json": "JSON",
     "http": "HTTP",
     "toml": "TOML",
-    "ini": "Settings",
-    "text": "Text",
+    "ini": gettext_noop("Settings"),
+    "text": gettext_noop("Text"),
 }
 _COLOURS: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 _HEAD = 6  # tokens of a text's title and summary
@@ -166,7 +168,9 @@ def _code(
         "site/docs/_code.html",
         {
             "id": f"code-{env['codes']}",
-            "label": f"{LANGUAGES[language]}, example {env['codes']}",
+            "label": _("{language}, example {number}").format(
+                language=_(LANGUAGES[language]), number=env["codes"]
+            ),
             "code": mark_safe(coloured.rstrip("\n")),  # noqa: S308 - Pygments has escaped it
         },
     )
@@ -176,7 +180,7 @@ def _heading_close(
     renderer: object, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Environment
 ) -> str:
     heading: Heading = tokens[at].meta["heading"]
-    label = escape(f"Link to “{heading.title}”")
+    label = escape(_("Link to “{title}”").format(title=heading.title))
     link = f'<a class="guide-anchor" href="#{heading.anchor}" aria-label="{label}">#</a>'
     return f" {link}</{tokens[at].tag}>\n"
 
@@ -186,8 +190,9 @@ def _table_open(
 ) -> str:
     # Can be scrolled sideways on a narrow screen, by keyboard too.
     css = "guide-table guide-table-wide" if tokens[at].meta.get("is_wide") else "guide-table"
+    label = escape(_("Table"))
     return (
-        f'<div class="{css}" role="group" aria-label="Table" tabindex="0"><table class="table">\n'
+        f'<div class="{css}" role="group" aria-label="{label}" tabindex="0"><table class="table">\n'
     )
 
 
