@@ -1,6 +1,8 @@
 """The form of whom invoices are made out to."""
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.billing.documents.words import countries
 from apps.billing.models import BillingProfile
@@ -8,27 +10,33 @@ from apps.billing.services.billing_profiles import Details
 
 
 def _countries() -> list[tuple[str, str]]:
-    return [("", "Not said"), *countries().items()]
+    return [("", gettext("Not said")), *countries().items()]
 
 
 class DetailsForm(forms.Form):
     company = forms.CharField(
-        required=False, max_length=200, help_text="Empty: the name of the workspace."
+        label=_("Company"),
+        required=False,
+        max_length=200,
+        help_text=_("Empty: the name of the workspace."),
     )
     address = forms.CharField(
-        required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 4})
+        label=_("Address"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 4}),
     )
-    country = forms.ChoiceField(required=False, choices=_countries)
+    country = forms.ChoiceField(label=_("Country"), required=False, choices=_countries)
     tax_id = forms.CharField(
-        label="Tax ID",
+        label=_("Tax ID"),
         required=False,
         max_length=50,
-        help_text="Such as a VAT number. Its form and check digits are looked at, nothing else.",
+        help_text=_("Such as a VAT number. Its form and check digits are looked at, nothing else."),
     )
     email = forms.EmailField(
-        label="Invoices also go to",
+        label=_("Invoices also go to"),
         required=False,
-        help_text="Besides the owners and the members with the billing role.",
+        help_text=_("Besides the owners and the members with the billing role."),
     )
 
     def details(self) -> Details:

@@ -4,7 +4,10 @@ from typing import Any, cast
 
 from django import forms
 from django.conf import settings
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
+from apps.billing import chains
 from apps.billing.services import processors
 from apps.core.money import format_usd, points_from_usd, usd
 from apps.dashboard.forms.topup import new_key
@@ -13,15 +16,17 @@ from apps.dashboard.forms.topup import new_key
 class CryptoForm(forms.Form):
     """`client_key` makes a form that is sent twice one top-up."""
 
-    coin = forms.ChoiceField(label="Token and network")
-    amount = forms.DecimalField(label="Amount, US$", decimal_places=2, initial=20)
+    coin = forms.ChoiceField(label=_("Token and network"))
+    amount = forms.DecimalField(label=_("Amount, US$"), decimal_places=2, initial=20)
     client_key = forms.CharField(widget=forms.HiddenInput, max_length=64)
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        cast(forms.ChoiceField, self.fields["coin"]).choices = processors.choices()
+        cast(forms.ChoiceField, self.fields["coin"]).choices = _coins()
         amount = self.fields["amount"]
-        amount.help_text = f"From {format_usd(settings.TOPUP_MIN_POINTS)}."
+        amount.help_text = gettext("From {amount}.").format(
+            amount=format_usd(settings.TOPUP_MIN_POINTS)
+        )
         amount.widget.attrs |= {
             "min": str(usd(settings.TOPUP_MIN_POINTS)),
             "max": str(usd(settings.TOPUP_MAX_POINTS)),
@@ -37,6 +42,19 @@ class CryptoForm(forms.Form):
     def refuse(self, *, field: str, message: str) -> None:
         """Show the service's refusal beside the field it is about."""
         self.add_error(field if field in {"amount", "coin"} else None, message)
+
+
+def _coins() -> list[tuple[str, str]]:
+    return [(value, _named(value, words)) for value, words in processors.choices()]
+
+
+def _named(value: str, words: str) -> str:
+    """A choice in the reader's language: a token on a network, or a processor by its own words."""
+    network, _sep, token = value.partition(":")
+    chain = chains.known(network) if token else None
+    if chain is None:
+        return gettext(words)
+    return gettext("{token} on {network}").format(token=token, network=gettext(chain.words))
 
 
 def fresh() -> CryptoForm | None:

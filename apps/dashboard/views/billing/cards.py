@@ -5,6 +5,7 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
@@ -54,9 +55,9 @@ def card_done(request: DashboardRequest) -> HttpResponse:
         messages.warning(request, error.message)
     else:
         if is_saved:
-            messages.success(request, "The card is saved.")
+            messages.success(request, _("The card is saved."))
         else:
-            messages.warning(request, "The card is not saved yet.")
+            messages.warning(request, _("The card is not saved yet."))
     return redirect("dashboard:billing", request.workspace.slug)
 
 
@@ -70,7 +71,7 @@ def card_remove(request: DashboardRequest) -> HttpResponse:
             actor=request.user,
             ip=client_ip(request.META) or None,
         )
-        messages.success(request, "The card is removed. Nothing is charged by itself.")
+        messages.success(request, _("The card is removed. Nothing is charged by itself."))
     except DomainError as error:
         messages.error(request, error.message)
     return redirect("dashboard:billing", request.workspace.slug)

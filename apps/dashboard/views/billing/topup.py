@@ -9,6 +9,8 @@ from django.core.cache import cache
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.policies import Permission
@@ -36,8 +38,8 @@ _LOOK_SECONDS = 3
 _NEWEST = 5
 # Two things most people buy; as the catalogue's own example has them.
 _EXAMPLES = (
-    ("Qubico/flux1-schnell", "txt2img", "Flux images"),
-    ("kling", "video_generation", "Kling clips"),
+    ("Qubico/flux1-schnell", "txt2img", gettext_noop("Flux images")),
+    ("kling", "video_generation", gettext_noop("Kling clips")),
 )
 _EXAMPLE_POINTS = 200_000_000
 
@@ -97,7 +99,7 @@ def _buys(request: DashboardRequest) -> list[tuple[int, str]]:
             plan=request.workspace.plan,
         ).points
         if price:
-            found.append((_EXAMPLE_POINTS // price, words))
+            found.append((_EXAMPLE_POINTS // price, _(words)))
     return found
 
 
@@ -200,7 +202,7 @@ def portal(request: DashboardRequest) -> HttpResponse:
     customer = selectors.customer(workspace_id=request.workspace.pk)
     back = reverse("dashboard:billing", args=[request.workspace.slug])
     if customer is None:
-        messages.error(request, "There is nothing to manage before the first payment.")
+        messages.error(request, _("There is nothing to manage before the first payment."))
         return redirect(back)
     try:
         url = gateway.make_portal(customer=customer.ref, return_url=f"{settings.BASE_URL}{back}")
