@@ -167,12 +167,13 @@ class _Plan:
 
 def _plan(part: Schema, definitions: dict[str, Schema], required: bool) -> _Plan:
     part = _plain(part)
-    label = _(part.get("title") or "")
+    title, description = part.get("title") or "", part.get("description") or ""
+    label = _(title)
     common: dict[str, Any] = {
         "label": label,
         # The browser marks it; whether it is really needed, the spec says.
         "required": False,
-        "help_text": " ".join(filter(None, [_(part.get("description", "")), _default(part)])),
+        "help_text": " ".join(filter(None, [_(description), _default(part)])),
         "initial": part.get("default"),
     }
     part = {**part, "x-required": required}
