@@ -12,6 +12,14 @@ from apps.byoa import selectors as byoa
 from apps.catalog import pricing, registry
 from apps.catalog.spec import OutputKind, TaskSpec
 
+_MADE: dict[str, str] = {
+    OutputKind.IMAGE: gettext_noop("image"),
+    OutputKind.VIDEO: gettext_noop("video"),
+    OutputKind.AUDIO: gettext_noop("audio"),
+    OutputKind.MODEL_3D: gettext_noop("3d"),
+    OutputKind.TEXT: gettext_noop("text"),
+}
+
 # A newcomer's first task should need no picture and cost next to nothing.
 _FIRST = ("modelyard/illustration", "text-to-image")
 
@@ -24,6 +32,11 @@ class Listed:
     is_available: bool
     needs_plan: str
     rates: list[tuple[Decimal, str]]
+
+    @property
+    def makes(self) -> str:
+        """What comes out, in a word."""
+        return _(_MADE[self.spec.kind])
 
     @property
     def lowest(self) -> tuple[Decimal, str]:
