@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from apps.accounts.models import AuditEvent
 from apps.accounts.selectors import Identity
@@ -18,7 +19,12 @@ from apps.tasks.models.shares import Share
 from apps.tasks.selectors.shares import digest, open_shares
 
 # How long a link may live, in hours.
-LIVES = {1: "1 hour", 24: "1 day", 7 * 24: "7 days", 30 * 24: "30 days"}
+LIVES = {
+    1: gettext_noop("1 hour"),
+    24: gettext_noop("1 day"),
+    7 * 24: gettext_noop("7 days"),
+    30 * 24: gettext_noop("30 days"),
+}
 MOST_OPEN = 10
 _TOKEN_BYTES = 24
 

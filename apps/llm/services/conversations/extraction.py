@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 from types import MappingProxyType
 
 import imagesize
+from django.utils.translation import gettext_noop
 
 from apps.core import media
 from apps.core.errors import InvalidRequest, TooLarge
@@ -24,7 +25,7 @@ _TEXTS: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
-KINDS = "txt, md, csv, tsv, json, html, pdf, png, jpg, webp and gif"
+KINDS = gettext_noop("txt, md, csv, tsv, json, html, pdf, png, jpg, webp and gif")
 
 
 @dataclass(frozen=True, slots=True)
