@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from apps.accounts import selectors
 from apps.accounts.models import ApiKey, Membership, Workspace
@@ -15,7 +16,9 @@ from apps.billing.selectors.budgets import Meter, budgets
 from apps.tasks.selectors import spending
 from apps.tasks.selectors.spending import Ended
 
-STATES = ("active", "expired", "revoked")
+STATES = (gettext_noop("active"), gettext_noop("expired"), gettext_noop("revoked"))
+# What `billing.policies.Counter` calls its periods, for whoever collects the texts that are translated.
+_PERIODS = (gettext_noop("a day (UTC)"), gettext_noop("a month (UTC)"), gettext_noop("in all"))
 DAYS = 7
 _PAGE = 50
 _NUMBER = re.compile(r"[0-9]{1,18}")
