@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop, ngettext, pgettext
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext, pgettext, pgettext_lazy
 
 from apps.tasks.policies import PRIVATE, PUBLIC
 from apps.tasks.selectors.slices import SPLITS, SliceFilter, Span, Split, Step
@@ -25,12 +25,12 @@ OWN = "own"
 _USUAL = "30d"
 _DAYS = {"7d": 7, "30d": 30, "90d": 90}
 # Over the column of what it is split by, and over its table.
-SPLIT_WORDS: dict[Split, str] = {
-    "model": gettext_noop("Model"),
-    "key": gettext_noop("API key"),
-    "member": gettext_noop("Person"),
-    "pool": gettext_noop("Pool"),
-    "error": gettext_noop("Error"),
+SPLIT_WORDS = {
+    "model": gettext_lazy("Model"),
+    "key": gettext_lazy("API key"),
+    "member": pgettext_lazy("somebody in a team", "Person"),
+    "pool": gettext_lazy("Pool"),
+    "error": gettext_lazy("Error"),
 }
 SPLIT_TITLES: dict[Split, str] = {
     "model": gettext_noop("By model"),

@@ -51,7 +51,7 @@ def usage(request: DashboardRequest) -> HttpResponse:
             (split, _(title), wanted.query(by=split)) for split, title in SPLIT_TITLES.items()
         ],
         "split_title": _(SPLIT_TITLES[wanted.split]),
-        "split_word": _(SPLIT_WORDS[wanted.split]),
+        "split_word": SPLIT_WORDS[wanted.split],
         "chips": chips(wanted, keys=found.keys, members=found.members),
         "query": wanted.query(),
         "cards": _cards(found),
