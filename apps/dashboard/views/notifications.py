@@ -5,11 +5,13 @@ import uuid
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest, NotFound, PlanRequired
+from apps.dashboard.account_words import told
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.notifications import CHANNEL_WORDS, HookForm, rows, wanted
 from apps.dashboard.http import DashboardRequest, allowed, missing, no_store
@@ -30,7 +32,12 @@ def notice_list(request: DashboardRequest) -> HttpResponse:
         workspace_id=request.workspace.pk, user_id=request.user.pk, limit=_PAGE, after=after
     )
     older = f"after={page.next}" if page.next else ""
-    context = {"page": page, "after": after, "older": older}
+    context = {
+        "page": page,
+        "lines": [(line, told(line.notice.message)) for line in page.items],
+        "after": after,
+        "older": older,
+    }
     return render(request, "dashboard/notifications/page.html", context)
 
 
@@ -57,7 +64,7 @@ def _settings(request: DashboardRequest, form: HookForm) -> HttpResponse:
         "form": form,
         "hook": selectors.hook(workspace=request.workspace),
         "rows": list(rows(selectors.preferences(workspace_id=request.workspace.pk))),
-        "channels": list(CHANNEL_WORDS.values()),
+        "channels": [_(word) for word in CHANNEL_WORDS.values()],
         "deliveries": selectors.hook_deliveries(
             workspace_id=request.workspace.pk, limit=_DELIVERIES, after=before
         ),
@@ -88,7 +95,8 @@ def hook_set(request: DashboardRequest) -> HttpResponse:
     if secret:
         return _shown(request, secret)
     is_on = bool(form.cleaned_data["url"].strip())
-    messages.success(request, "The address is saved." if is_on else "Events go to no address now.")
+    saved, removed = _("The address is saved."), _("Events go to no address now.")
+    messages.success(request, saved if is_on else removed)
     return _back(request)
 
 
@@ -123,7 +131,7 @@ def hook_test(request: DashboardRequest) -> HttpResponse:
     except (InvalidRequest, PlanRequired) as error:
         messages.error(request, error.message.removeprefix("url: "))
     else:
-        messages.success(request, "A test event is on its way.")
+        messages.success(request, _("A test event is on its way."))
     return _back(request)
 
 
@@ -138,7 +146,7 @@ def hook_replay(request: DashboardRequest, event_id: uuid.UUID) -> HttpResponse:
     except PlanRequired as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "It is being sent again.")
+        messages.success(request, _("It is being sent again."))
     return _back(request)
 
 
@@ -152,7 +160,7 @@ def preferences_set(request: DashboardRequest) -> HttpResponse:
         actor=request.user,
         ip=client_ip(request.META) or None,
     )
-    messages.success(request, "The choice is saved and holds from now on.")
+    messages.success(request, _("The choice is saved and holds from now on."))
     return _back(request)
 
 

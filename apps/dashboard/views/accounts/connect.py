@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.accounts.policies import Permission
@@ -40,9 +41,8 @@ def connect(request: DashboardRequest, family: str) -> HttpResponse:
     except InvalidRequest as error:
         form.refuse(error)
         return _form(request, found, provider, form, error=error)
-    messages.success(
-        request, f"{account.label} is connected: {adapter.title} knows it, and it takes tasks now."
-    )
+    said = _("{label} is connected: {provider} knows it, and it takes tasks now.")
+    messages.success(request, said.format(label=account.label, provider=_(adapter.title)))
     return to_account(request, account)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
@@ -64,16 +66,20 @@ def _cards(request: DashboardRequest, accounts: list[Account]) -> list[Card]:
 # What a switch is called in forms, and what is said when it was turned on or off.
 _SWITCHES: dict[str, tuple[str, str]] = {
     "private": (
-        "{title} is private: its tasks run on your own accounts unless they ask otherwise.",
-        "{title} is public: its tasks are paid per use unless they ask for the private pool.",
+        gettext_noop(
+            "{title} is private: its tasks run on your own accounts unless they ask otherwise."
+        ),
+        gettext_noop(
+            "{title} is public: its tasks are paid per use unless they ask for the private pool."
+        ),
     ),
     "failover": (
-        "{title} tasks that none of your accounts can take go to pay-per-use.",
-        "{title} tasks that none of your accounts can take wait, or are refused.",
+        gettext_noop("{title} tasks that none of your accounts can take go to pay-per-use."),
+        gettext_noop("{title} tasks that none of your accounts can take wait, or are refused."),
     ),
     "skip_flagged": (
-        "Tasks skip accounts that Suno has flagged.",
-        "Tasks use accounts that Suno has flagged.",
+        gettext_noop("Tasks skip accounts that Suno has flagged."),
+        gettext_noop("Tasks use accounts that Suno has flagged."),
     ),
 }
 
@@ -91,7 +97,8 @@ def pool(request: DashboardRequest, family: str) -> HttpResponse:
     except InvalidRequest as error:
         messages.error(request, error.message.removeprefix("family: "))
     else:
-        messages.success(request, _SWITCHES[name][0 if is_on else 1].format(title=found.title))
+        said = _(_SWITCHES[name][0 if is_on else 1])
+        messages.success(request, said.format(title=found.title))
     if request.POST.get("back") == "all":
         return redirect("dashboard:accounts", slug=request.workspace.slug)
     return to_family(request, family)

@@ -7,6 +7,8 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.policies import Permission
@@ -103,10 +105,15 @@ def _act(request: DashboardRequest, family: SeatFamily, wanted: int) -> HttpResp
 
 
 def _done(family: SeatFamily, wanted: int) -> str:
-    word = "seat" if wanted == 1 else "seats"
     if wanted < family.seats:
-        return f"From the next period on: {wanted} {word} for {family.title}."
-    return f"{family.title} has {wanted} {word} now."
+        said = ngettext(
+            "From the next period on: {count} seat for {family}.",
+            "From the next period on: {count} seats for {family}.",
+            wanted,
+        )
+    else:
+        said = ngettext("{family} has {count} seat now.", "{family} has {count} seats now.", wanted)
+    return said.format(count=wanted, family=family.title)
 
 
 def _return(request: DashboardRequest, family: str) -> start.Return:
@@ -135,9 +142,14 @@ def seats_done(request: DashboardRequest, family: str) -> HttpResponse:
         return _back(request, family)
     if is_paid:
         seated.sync(workspace_id=request.workspace.pk)
-        messages.success(request, f"Payment received. Your seats for {found.title} are ready.")
+        messages.success(
+            request,
+            _("Payment received. Your seats for {family} are ready.").format(family=found.title),
+        )
     else:
-        messages.warning(request, "The payment is not confirmed yet. The seats start when it is.")
+        messages.warning(
+            request, _("The payment is not confirmed yet. The seats start when it is.")
+        )
     return _back(request, family)
 
 

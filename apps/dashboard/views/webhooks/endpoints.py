@@ -5,6 +5,7 @@ import uuid
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts import plans
@@ -74,7 +75,7 @@ def endpoint_edit(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResp
         missing(error)
     except DomainError as error:
         return _refused(request, form, error, found)
-    messages.success(request, "The endpoint is saved.")
+    messages.success(request, _("The endpoint is saved."))
     return to_one(request, endpoint_id)
 
 
@@ -91,7 +92,7 @@ def endpoint_delete(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpRe
         endpoints.delete(workspace_id=request.workspace.pk, endpoint_id=endpoint_id, by=by(request))
     except NotFound as error:
         missing(error)
-    messages.success(request, "The endpoint is deleted.")
+    messages.success(request, _("The endpoint is deleted."))
     return redirect("dashboard:webhooks", slug=request.workspace.slug)
 
 

@@ -5,6 +5,7 @@ import uuid
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from apps.core.errors import InvalidRequest, NotFound
@@ -47,8 +48,12 @@ def _start(request: DashboardRequest, endpoint: Endpoint) -> HttpResponse:
     except InvalidRequest as error:
         messages.error(request, error.message)
         return _page(request, endpoint, form, status=422)
-    events = f"{run.total} event{'' if run.total == 1 else 's'}"
-    messages.success(request, f"{events} will be sent again, oldest first.")
+    said = ngettext(
+        "{count} event will be sent again, oldest first.",
+        "{count} events will be sent again, oldest first.",
+        run.total,
+    )
+    messages.success(request, said.format(count=run.total))
     return to_one(request, endpoint.pk)
 
 
