@@ -12,6 +12,7 @@ from apps.billing.selectors.state import MoneyState
 from apps.byoa import selectors as byoa
 from apps.byoa.services import checklist
 from apps.core.money import POINTS_PER_USD, format_usd
+from apps.dashboard.account_words import told
 from apps.notifications.announcements import for_strip
 from apps.notifications.models import Announcement
 
@@ -90,7 +91,7 @@ def _of_accounts(slug: str, workspace_id: int) -> Strip | None:
         url = reverse("dashboard:accounts_family", args=[slug, first.family])
     else:
         title = _("Your account {name} needs you.").format(name=first.label)
-        text = checklist.explain(first, now=first.now).text  # type: ignore[attr-defined]
+        text = told(checklist.explain(first, now=first.now).text)  # type: ignore[attr-defined]
         url = reverse("dashboard:accounts_one", args=[slug, first.family, first.pk])
     about = gettext_noop("Own accounts")
     return Strip("warn", title, text, _("See what to do"), url, page_says_it=True, about=about)

@@ -15,7 +15,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from apps.accounts.models import Membership
+from apps.catalog.units import unit_words
 from apps.core import money
+from apps.dashboard import account_words
 from apps.tasks.models import Status
 
 register = template.Library()
@@ -58,6 +60,12 @@ _ROLES: dict[str, str] = {
     Membership.Role.BILLING: gettext_noop("Billing"),
     Membership.Role.VIEWER: gettext_noop("Viewer"),
 }
+
+
+@register.filter
+def told(sentence: str) -> str:
+    """What the domain or a receiver said, in the reader's language where it is one of the known sentences."""
+    return account_words.told(sentence)
 
 
 @register.filter
@@ -153,9 +161,10 @@ def sum_usd(points: int) -> str:
 def price_line(quantity: Decimal | str, unit: str, points_per_unit: Decimal | str) -> str:
     """One summand of a price: "6 s × $0.002", or "2 × 5 s at $0.195" where the unit counts by itself."""
     count, rate = f"{Decimal(quantity).normalize():f}", money.format_rate(Decimal(points_per_unit))
+    said = unit_words(unit)
     if unit[:1].isdigit():
-        return _("{count} × {unit} at {rate}").format(count=count, unit=_(unit), rate=rate)
-    return _("{count} {unit} × {rate}").format(count=count, unit=_(unit), rate=rate)
+        return _("{count} × {unit} at {rate}").format(count=count, unit=said, rate=rate)
+    return _("{count} {unit} × {rate}").format(count=count, unit=said, rate=rate)
 
 
 _CONTROLS: tuple[tuple[type[forms.Widget], str], ...] = (

@@ -93,7 +93,9 @@ class FilterForm(forms.Form):
         widget=forms.NumberInput(attrs={"placeholder": _("0: no answer")}),
     )
     on = forms.DateField(
-        label=_("Day (UTC)"), required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("Day (UTC)"),
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
     task = forms.UUIDField(label=_("Task id"), required=False)
 
