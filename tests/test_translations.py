@@ -23,7 +23,7 @@ _HOLES = re.compile(r"%\(\w+\)[sd]|\{\w*\}|</?\w+[^>]*>")
 _CHINESE_LETTER = re.compile(r"[\u4e00-\u9fff]")
 READ = [name for name, (how, found) in WORKSPACE_PAGES.items() if how == "get" and found[0] == 200]
 # Their words are not ours: documents of the books, files, code.
-_FILES = ("_csv", "_pdf", "_download", "statement", "invoices_one")
+_FILES = ("_csv", "llm_call_cost", "_pdf", "_download", "statement", "invoices_one")
 
 
 def texts(entry: polib.POEntry) -> Iterator[tuple[str, str]]:
