@@ -11,7 +11,8 @@ class DomainError(Exception):
     """We looked at the request and refuse it; the message says why and what to do.
 
     `detail` holds machine-readable facts (`field`, `needed_points`), `retry_after` whole seconds after which the same
-    request may succeed. Neither ever holds a secret or a provider's raw answer.
+    request may succeed. Neither ever holds a secret or a provider's raw answer. `words` is the message as a page says
+    it, by `sentences.said`: without the name of a field, which stands beside it there.
     """
 
     type = "invalid_request"
@@ -21,6 +22,7 @@ class DomainError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.words = message
         self.detail = detail
         self.retry_after = retry_after
 
@@ -30,7 +32,9 @@ class InvalidRequest(DomainError):
 
     @classmethod
     def field(cls, name: str, message: str) -> "InvalidRequest":
-        return cls(f"{name}: {message}", detail={"field": name})
+        made = cls(f"{name}: {message}", detail={"field": name})
+        made.words = message
+        return made
 
 
 class NotFound(DomainError):

@@ -1,0 +1,38 @@
+"""Sentences for people that are made where nobody knows yet who reads them.
+
+The domain speaks English: that is what programs get. A page says the same in the language of its reader, so a sentence
+keeps the pattern that it was made from, and what goes into it. `./run translations` finds the patterns by the name
+`sentence`, so it is always called with a literal.
+"""
+
+from typing import Any
+
+from django.utils.translation import gettext
+
+
+class Sentence(str):
+    """English text, to be translated by `said` as long as it is not stored or put into another string."""
+
+    pattern: str
+    values: dict[str, Any]
+
+
+def sentence(pattern: str, **values: Any) -> Sentence:
+    """`pattern` with `{names}` filled in: sentence("At most {count} keys.", count=3). Values may be sentences."""
+    made = Sentence(pattern.format(**values) if values else pattern)
+    made.pattern, made.values = pattern, values
+    return made
+
+
+def said(text: str) -> str:
+    """The text in the language of the page that is being made. What is no sentence is known if it is a whole pattern."""
+    if not isinstance(text, Sentence):
+        return gettext(text) if text else ""
+    pattern = gettext(text.pattern)
+    if not text.values:
+        return pattern
+    inner = {
+        name: said(value) if isinstance(value, Sentence) else value
+        for name, value in text.values.items()
+    }
+    return pattern.format(**inner)
