@@ -25,7 +25,7 @@ def sentence(pattern: str, **values: Any) -> Sentence:
 
 
 def said(text: str) -> str:
-    """The text in the language of the page that is being made. What is no sentence is known if it is a whole pattern."""
+    """The text in the language of the page that is made. What is no sentence is known if it is a whole pattern."""
     if not isinstance(text, Sentence):
         return gettext(text) if text else ""
     pattern = gettext(text.pattern)
