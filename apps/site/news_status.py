@@ -178,10 +178,22 @@ class Report:
         return "warn" if self.incidents else "ok" if self.offered else "idle"
 
 
+def lately(family: str) -> Health:
+    """One family by itself, for the pages of its models."""
+    days = _days(datetime.now(UTC))
+    models, available = _offers()[family]
+    sums = _sums(days[0], family)[family]
+    return Health(family, title_of(family), models, available, _filled(days, sums))
+
+
+def _days(now: datetime) -> list[date]:
+    return [now.date() - timedelta(days=back) for back in reversed(range(DAYS))]
+
+
 def report() -> Report:
     """What the page says, in a handful of queries however many tasks there are."""
     now = datetime.now(UTC)
-    days = [now.date() - timedelta(days=back) for back in reversed(range(DAYS))]
+    days = _days(now)
     of_family = _sums(days[0])
     families = [
         Health(family, title_of(family), models, available, _filled(days, of_family[family]))
@@ -195,12 +207,14 @@ def title_of(family: str) -> str:
     return _(_LLM_TITLE) if family == LLM else byoa.family_title(family)
 
 
-def _sums(first: date) -> Mapping[str, Mapping[date, Sums]]:
+def _sums(first: date, only: str = "") -> Mapping[str, Mapping[date, Sums]]:
     found: dict[str, dict[date, Sums]] = defaultdict(dict)
-    for family, day, completed, failed, counts in family_days(first=first):
-        found[family][day] = Sums(completed, failed, counts)
-    for row in lane_days(first=first):
-        found[LLM][row.day] = Sums(row.completed, row.failed, row.latency)
+    if only != LLM:
+        for family, day, completed, failed, counts in family_days(first=first, family=only):
+            found[family][day] = Sums(completed, failed, counts)
+    if only in ("", LLM):
+        for row in lane_days(first=first):
+            found[LLM][row.day] = Sums(row.completed, row.failed, row.latency)
     return found
 
 

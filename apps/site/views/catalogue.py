@@ -17,6 +17,7 @@ from apps.catalog.llm.model import LlmModel
 from apps.catalog.llm.registry import llm_models
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import DomainError
+from apps.site import news_bars, news_status
 from apps.site.catalogue import doors, entries, examples, levers, llm_code, llm_words, prices
 from apps.site.catalogue.entries import Entry
 from apps.site.catalogue.kinds import KINDS
@@ -103,10 +104,17 @@ def model(request: SiteRequest, name: str) -> HttpResponse:
         "others": [] if entry.is_callable else entries.nearest(entry, everything),
         "try_url": reverse("site:try_model", args=[name]) if _can_try(entry) else "",
         "calculator_query": urlencode({"what": _page_name(thing)}),
+        "line": news_bars.line(news_status.lately(_status_family(thing))),
+        **news_bars.terms(),
     }
     if isinstance(thing, LlmModel):
         return render(request, "site/models/llm.html", context | _llm(thing))
     return render(request, "site/models/task.html", context | _task(thing))
+
+
+def _status_family(thing: TaskSpec | LlmModel) -> str:
+    """Under which name the status page has it: language models are one family there."""
+    return news_status.LLM if isinstance(thing, LlmModel) else thing.family
 
 
 def _can_try(entry: Entry) -> bool:

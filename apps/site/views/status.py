@@ -24,12 +24,12 @@ def status(request: HttpRequest) -> HttpResponse:
         "site/status/status.html",
         {
             "report": report,
-            "lines": [_line(one) for one in report.families if one.is_offered],
+            "lines": [news_bars.line(one) for one in report.families if one.is_offered],
             "others": others,
             "other_titles": row([one.title for one in others]),
             # In full below: the strip would only say it twice.
             "has_announcements": bool(report.open),
-            **_terms(),
+            **news_bars.terms(),
         },
     )
 
@@ -47,10 +47,10 @@ def status_of_family(request: HttpRequest, family: str) -> HttpResponse:
         request,
         "site/status/family.html",
         {
-            "line": _line(found),
+            "line": news_bars.line(found),
             "days": days,
             "report": Report(report.now, report.families, concerning),
-            **_terms(),
+            **news_bars.terms(),
         },
     )
 
@@ -72,18 +72,6 @@ def _body(report: Report) -> dict[str, Any]:
         "least_tasks_per_day": LEAST_TASKS,
         "families": [_family(one) for one in report.families],
         "announcements": [_announcement(one, report) for one in report.announcements],
-    }
-
-
-def _terms() -> dict[str, int]:
-    return {"DAYS": DAYS, "LEAST_TASKS": LEAST_TASKS}
-
-
-def _line(one: Health) -> dict[str, Any]:
-    return {
-        "health": one,
-        "paths": news_bars.paths([sums.tone for _, sums in one.days]),
-        "width": news_bars.width(len(one.days)),
     }
 
 
