@@ -1,7 +1,7 @@
 """Every page, light, dark and on a phone: nothing too wide, nothing that axe or the policy minds, no dead link.
 
-With `SCREENSHOTS=FOLDER` (`./run screenshots FOLDER`) it writes a picture of each look, dark included, and reports; with
-`SCREENSHOTS_LANGUAGE=zh-hans` of the Chinese pages.
+With `SCREENSHOTS=FOLDER` (`./run screenshots FOLDER`) it writes a picture of each look, dark included, and reports;
+with `SCREENSHOTS_LANGUAGE=zh-hans` of the Chinese pages.
 """
 
 import os
