@@ -4,6 +4,7 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.template.loader import render_to_string
+from django.utils.translation import override
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
@@ -45,7 +46,7 @@ def guide(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @cache_control(max_age=300, public=True)
 def text(request: HttpRequest, slug: str) -> HttpResponse:
-    """The guide as Markdown, to be copied or given to a program."""
+    """The guide as Markdown, to be copied or given to a program: in English, whatever the page's language."""
     try:
         found = guides.text_of(slug)
     except KeyError:
@@ -56,9 +57,14 @@ def text(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 @cache_control(max_age=300, public=True)
 def llms(request: HttpRequest) -> HttpResponse:
-    """What language models are told to read: https://llmstxt.org."""
-    context = {"topics": _topics(), "BASE_URL": settings.BASE_URL, "SITE_NAME": settings.SITE_NAME}
-    page = render_to_string("site/docs/llms.txt", context)
+    """What language models are told to read, in English: https://llmstxt.org."""
+    with override(guides.ENGLISH):
+        context = {
+            "topics": _topics(),
+            "BASE_URL": settings.BASE_URL,
+            "SITE_NAME": settings.SITE_NAME,
+        }
+        page = render_to_string("site/docs/llms.txt", context)
     return HttpResponse(page, content_type="text/plain; charset=utf-8")
 
 
