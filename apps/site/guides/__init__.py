@@ -3,8 +3,8 @@
 `facts` fills in what the code knows better than a file, `markdown` makes HTML of a text, `search` finds words in all of
 them. A guide is named by a slug that stands in `TOPICS`; nothing else is ever looked for on the disk.
 
-Guides are English and, below a folder of its name, in another language of the pages; what is not there is read in
-English. What programs read (`text_of`) is English.
+Guides are English, and in the other languages of the pages where `_FOLDERS` has them; what is not there is read in
+English. What programs read (`/docs/<slug>.md`, llms.txt) is always English.
 """
 
 from dataclasses import dataclass

@@ -12,6 +12,8 @@ from apps.site import guides
 from apps.site.guides import search
 
 _MARKDOWN = "text/markdown; charset=utf-8"
+_PLAIN = "text/plain; charset=utf-8"
+_IN_ENGLISH = {"Content-Language": guides.ENGLISH}
 
 
 @require_safe
@@ -51,7 +53,7 @@ def text(request: HttpRequest, slug: str) -> HttpResponse:
         found = guides.text_of(slug)
     except KeyError:
         raise Http404("There is no such guide.") from None
-    return HttpResponse(found, content_type=_MARKDOWN)
+    return HttpResponse(found, content_type=_MARKDOWN, headers=_IN_ENGLISH)
 
 
 @require_safe
@@ -65,7 +67,7 @@ def llms(request: HttpRequest) -> HttpResponse:
             "SITE_NAME": settings.SITE_NAME,
         }
         page = render_to_string("site/docs/llms.txt", context)
-    return HttpResponse(page, content_type="text/plain; charset=utf-8")
+    return HttpResponse(page, content_type=_PLAIN, headers=_IN_ENGLISH)
 
 
 def _topics() -> list[tuple[guides.Topic, list[guides.Guide]]]:
