@@ -211,4 +211,4 @@ def _words(subject: Workspace | Membership | ApiKey) -> str:
         return sentence("Workspace {name}", name=subject.name)
     if isinstance(subject, Membership):
         return subject.user.email
-    return sentence("Key {name} ({masked})", name=subject.name, masked=subject.masked)
+    return sentence("Key {name} ({key})", name=subject.name, key=subject.masked)
