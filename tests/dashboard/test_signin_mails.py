@@ -40,5 +40,5 @@ def test_password_reset_mail_is_chinese_on_a_chinese_page(client: Client, email:
     english, chinese = mail.outbox
     assert english.subject.isascii()
     assert not chinese.subject.isascii()
-    assert english.body.startswith("You are receiving this email because you")
+    assert " receiving this email because you" in english.body
     assert _ENGLISH.findall(chinese.body) == []
