@@ -10,7 +10,8 @@ from apps.accounts.models import Language, Membership, User
 def languages(*, addresses: Sequence[str], workspace_id: int | None) -> dict[str, str]:
     """Each address with the language of its person.
 
-    One that is nobody's here, such as that of a company's accounting, gets the language of the workspace's owner.
+    One that is nobody's here, such as that of a company's accounting, gets the language of the workspace's owner,
+    and English without a workspace.
     """
     people = User.objects.annotate(lowered=Lower("email"))
     known = dict(
@@ -21,11 +22,11 @@ def languages(*, addresses: Sequence[str], workspace_id: int | None) -> dict[str
     found = {one: known.get(one.lower(), "") for one in addresses}
     if all(found.values()):
         return found
-    owners = _language_of_owner(workspace_id)
-    return {one: language or owners for one, language in found.items()}
+    of_others = _language_of_owner(workspace_id) if workspace_id else Language.ENGLISH.value
+    return {one: language or of_others for one, language in found.items()}
 
 
-def _language_of_owner(workspace_id: int | None) -> str:
+def _language_of_owner(workspace_id: int) -> str:
     owners = Membership.objects.filter(workspace_id=workspace_id, role=Membership.Role.OWNER)
     found: str | None = owners.order_by("id").values_list("user__language", flat=True).first()
     return found or Language.ENGLISH.value

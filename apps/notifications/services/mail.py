@@ -80,6 +80,7 @@ def _words(template: str, values: Mapping[str, Any], language: str) -> dict[str,
 
 def _html(template: str, values: Mapping[str, Any]) -> str:
     try:
+        # The lines above the document only load what it needs.
         return _rendered(f"mail/{template}.html", values, escapes=True).lstrip()
     except TemplateDoesNotExist as missing:
         if str(missing) != f"mail/{template}.html":  # what it includes is not there
