@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.core.values import frozen
 from apps.llm import policies
 from apps.llm.models import End, UsageSource
@@ -123,7 +124,9 @@ async def recorded(one: Try, written: "asyncio.Future[bool]") -> None:
     if not await written:
         _withdraw(one)
         raise NotRecorded(
-            "The answer could not be recorded, so it is not given out. Try again in a moment.",
+            sentence(
+                "The answer could not be recorded, so it is not given out. Try again in a moment."
+            ),
             retry_after=5,
         )
 
