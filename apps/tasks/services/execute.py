@@ -21,6 +21,8 @@ from apps.tasks.services.results import CannotRead
 
 log = logging.getLogger(__name__)
 
+_UNFETCHED = sentence("An input could not be fetched.")
+
 
 def execute(*, task_id: uuid.UUID) -> None:
     """Claim the task, run it on its route and write how it ended.
@@ -78,7 +80,7 @@ def _code(error: Exception) -> FailureCode:
 def _words(error: Exception) -> str:
     text = str(error)
     if isinstance(error, MediaUnavailable):
-        text = sentence("An input could not be fetched. {problem}", problem=text)
+        text = f"{_UNFETCHED} {text}"
     return text if text.endswith(".") else f"{text}."
 
 

@@ -38,6 +38,8 @@ _GONE = sentence("The account that it must run on was removed. Nothing was charg
 _NO_SEAT = sentence("The seat of the account that it must run on has ended. Nothing was charged.")
 _NO_ACCOUNT = "None of the workspace's own accounts could take it."
 _NONE_LEFT = sentence("None of your own accounts can take it any more. Nothing was charged.")
+_NO_CREDITS = sentence("No own account could take it, and the public pool needs credits.")
+_FREE = sentence("Nothing was charged.")
 _NO_MODEL = sentence("Its model is not offered any more. Nothing was charged.")
 
 
@@ -87,12 +89,7 @@ def _to_public(task_id: uuid.UUID) -> int:
     try:
         return _moved(task_id)
     except (InsufficientCredits, SpendLimitReached) as error:
-        words = sentence(
-            "No own account could take it, and the public pool needs credits."
-            " {reason} Nothing was charged.",
-            reason=error.message,
-        )
-        return _end([task_id], words)
+        return _end([task_id], f"{_NO_CREDITS} {error.message} {_FREE}")
     except DomainError as error:
         log.warning("task not moved", extra={"task_id": str(task_id), "error": error.type})
         return 0

@@ -68,6 +68,8 @@ _REFUSALS = {
     ),
     Why.CANCELLED: (FailureCode.PROVIDER_FAILED, sentence("The provider cancelled the work.")),
 }
+_UNFETCHED = sentence("An input could not be fetched.")
+_NO_RESULT = sentence("The result could not be fetched from the provider.")
 _FREE = sentence("Nothing was charged.")
 
 
@@ -106,7 +108,7 @@ async def _submit(due: Due, adapter: Adapter, access: Access, session: Session) 
     try:
         work = await _work(due, access, session)
     except (MediaUnavailable, DomainError) as error:
-        message = sentence("An input could not be fetched. {problem}", problem=str(error))
+        message = f"{_UNFETCHED} {error}"
         return Ended(due, FailureCode.PROVIDER_FAILED, f"{message} {_FREE}", is_inputs_fault=True)
     try:
         answer = await flow.arun(adapter.submit(work, access), session.send)
@@ -261,9 +263,7 @@ async def _fetched(due: Due, done: Done, session: Session) -> Outcome:
     except TimeoutError:
         message = sentence("The result could not be fetched before the task's deadline.")
     except (copies.CannotCopy, results.CannotRead) as error:
-        message = sentence(
-            "The result could not be fetched from the provider. {problem}", problem=str(error)
-        )
+        message = f"{_NO_RESULT} {error}"
     return Ended(
         due, FailureCode.OUTPUT_UNAVAILABLE, f"{message} {_FREE}", cost_points=done.cost_points or 0
     )
