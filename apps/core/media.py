@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import imagesize
 
-from apps.core.sentences import sentence
+from apps.core.wording import sentence
 
 MAX_INLINE_BYTES = 20 * 1024 * 1024
 MAX_URL_LENGTH = 4096

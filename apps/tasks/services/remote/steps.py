@@ -260,10 +260,10 @@ async def _fetched(due: Due, done: Done, session: Session) -> Outcome:
             spec = registry_of_models.spec_of(due.model, due.task_type)
             made = await asyncio.to_thread(results.completed, spec, done.output, found)
             return Ready(due, done, made)
-    except TimeoutError:
-        message = sentence("The result could not be fetched before the task's deadline.")
     except (copies.CannotCopy, results.CannotRead) as error:
         message = f"{_NO_RESULT} {error}"
+    except TimeoutError:
+        message = sentence("The result could not be fetched before the task's deadline.")
     return Ended(
         due, FailureCode.OUTPUT_UNAVAILABLE, f"{message} {_FREE}", cost_points=done.cost_points or 0
     )
