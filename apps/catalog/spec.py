@@ -161,7 +161,8 @@ def _message(found: Any) -> str:
     context = found.get("ctx", {})
     if found["type"] == "rule":
         return context["words"]  # type: ignore[no-any-return]
-    error = context.get("error")
-    if isinstance(error, ValueError) and isinstance(error.args[0], Sentence):
-        return error.args[0]
+    raised = context.get("error")
+    words = raised.args[0] if isinstance(raised, ValueError) and raised.args else None
+    if isinstance(words, Sentence):
+        return words
     return found["msg"].removeprefix("Value error, ")  # type: ignore[no-any-return]

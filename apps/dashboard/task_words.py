@@ -41,10 +41,9 @@ def told(text: str) -> str:
 def _told_in_parts(text: str) -> str:
     found = ""
     for part in _BETWEEN.split(text):
-        words = _known(part) or part
         # Chinese has no space between sentences.
-        space = " " if found and not (found + words).endswith(_FULL_STOP) else ""
-        found += space + words
+        space = " " if found and not found.endswith(_FULL_STOP) else ""
+        found += space + (_known(part) or part)
     return found
 
 
