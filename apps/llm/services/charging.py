@@ -137,7 +137,7 @@ def _withdraw(one: Try) -> None:
         one.attempt.points = 0
         one.attempt.usage, one.attempt.usage_source = Usage(), UsageSource.NONE.value
         one.attempt.end = End.FAILED.value
-        one.attempt.error = "The database could not be reached in time."
+        one.attempt.error = sentence("The database could not be reached in time.")
 
 
 def _charge(lane: Lane, one: Try, held: Held | None) -> None:

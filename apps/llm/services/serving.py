@@ -36,7 +36,7 @@ T = TypeVar("T")
 _GRACE_STEP_SECONDS = 0.5
 # For the end of a body whose provider has said that this was all.
 _LAST_SECONDS = 1.0
-_LEFT = "Nobody waited for an answer."
+_LEFT = sentence("Nobody waited for an answer.")
 _USED_UP = sentence(
     "The credits are used up in the middle of the answer: it ends here, and what you have of it"
     " was charged. Add credits and ask again."
@@ -220,7 +220,7 @@ class Serving:
             return pieces
         while not self._decoder.is_complete:
             if time.monotonic() > self._tries.deadline:
-                raise NoAnswer("The answer took too long.", sent=True)
+                raise NoAnswer(sentence("The answer took too long."), sent=True)
             data = await sent.opened.read(idle_seconds=self._lane.timing.idle)
             pieces = self._decoder.feed(data) if data else self._decoder.close()
             if pieces:

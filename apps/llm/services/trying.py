@@ -69,7 +69,10 @@ class Tries:
                 raise
             except BaseException:
                 charging.give_up(
-                    self._lane, one, end=End.CLIENT_LEFT, error="Nobody waited for an answer."
+                    self._lane,
+                    one,
+                    end=End.CLIENT_LEFT,
+                    error=sentence("Nobody waited for an answer."),
                 )
                 raise
             else:
