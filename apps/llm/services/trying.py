@@ -180,7 +180,8 @@ class Tries:
         if self._admitted.is_private:
             words = sentence("No own account can serve {model} now.", model=name)
         if is_busy:
-            words = sentence("{problem} All accounts are busy.", problem=words)
+            busy = sentence("All accounts are busy.")
+            words = sentence("{problem} {reason}", problem=words, reason=busy)
         return NoRoute(
             sentence("{problem} Nothing was charged.", problem=words),
             retry_after=_RETRY_AFTER_SECONDS,
