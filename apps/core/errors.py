@@ -6,6 +6,8 @@ A domain function raises one of these instead of returning a status. `type` is t
 
 from typing import Any
 
+from apps.core.sentences import sentence
+
 
 class DomainError(Exception):
     """We looked at the request and refuse it; the message says why and what to do.
@@ -32,7 +34,8 @@ class InvalidRequest(DomainError):
 
     @classmethod
     def field(cls, name: str, message: str) -> "InvalidRequest":
-        made = cls(f"{name}: {message}", detail={"field": name})
+        text = sentence("{field}: {problem}", field=name, problem=message)
+        made = cls(text, detail={"field": name})
         made.words = message
         return made
 

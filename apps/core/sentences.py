@@ -5,23 +5,11 @@ keeps the pattern that it was made from, and what goes into it. `./run translati
 `sentence`, so it is always called with a literal.
 """
 
-from typing import Any
-
 from django.utils.translation import gettext
 
+from apps.core.wording import Sentence, sentence
 
-class Sentence(str):
-    """English text, to be translated by `said` as long as it is not stored or put into another string."""
-
-    pattern: str
-    values: dict[str, Any]
-
-
-def sentence(pattern: str, **values: Any) -> Sentence:
-    """`pattern` with `{names}` filled in: sentence("At most {count} keys.", count=3). Values may be sentences."""
-    made = Sentence(pattern.format(**values) if values else pattern)
-    made.pattern, made.values = pattern, values
-    return made
+__all__ = ["Sentence", "said", "sentence"]
 
 
 def said(text: str) -> str:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop, pgettext
 
 from apps.billing.models import CreditEntry
 from apps.core.money import format_usd
+from apps.dashboard.task_words import told
 from apps.dashboard.templatetags.dashboard import duration
 from apps.tasks.models import Attempt, FailureCode, Status, Task, TaskEvent
 from apps.tasks.policies import PRIVATE
@@ -195,7 +196,7 @@ def _of_attempt(attempt: Attempt, task: Task) -> list[Point]:
             how = _("Attempt {number} ended without a result").format(number=number)
         else:
             how = _("Attempt {number} was lost").format(number=number)
-        points.append((attempt.ended_at, how, attempt.error, "bad"))
+        points.append((attempt.ended_at, how, told(attempt.error), "bad"))
     return points
 
 

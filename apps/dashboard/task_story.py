@@ -16,6 +16,7 @@ from apps.catalog import registry
 from apps.core import media
 from apps.dashboard import story
 from apps.dashboard.story import Step
+from apps.dashboard.task_words import told
 from apps.files.models import StoredFile
 from apps.notifications.models import Delivery
 from apps.tasks.models import FailureCode, Retention, Status, Task
@@ -70,7 +71,7 @@ def _tries(delivery: Delivery) -> list[Step]:
             continue
         code = line.get("status")
         is_taken = isinstance(code, int) and 200 <= code < 300
-        answer = f"HTTP {code}" if code else line.get("error") or _("no answer")
+        answer = f"HTTP {code}" if code else told(str(line.get("error") or "")) or _("no answer")
         detail = _("{event}, try {number}: {answer}, {milliseconds} ms").format(
             event=delivery.kind, number=number, answer=answer, milliseconds=line.get("ms", 0)
         )

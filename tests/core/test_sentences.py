@@ -13,6 +13,7 @@ def _chinese(monkeypatch: pytest.MonkeyPatch) -> None:
         "At most {count} {what}.": "最多 {count} 个{what}。",
         "keys": "密钥",
         "Gone.": "没有了。",
+        "{field}: {problem}": "{field}：{problem}",
     }
     monkeypatch.setattr("apps.core.sentences.gettext", lambda text: words.get(text, text))
 
@@ -48,6 +49,7 @@ def test_a_refusal_keeps_its_words_apart_from_the_field() -> None:
     assert error.message == "url: Gone."
     assert isinstance(error.words, Sentence)
     assert said(error.words) == "没有了。"
+    assert said(error.message) == "url：没有了。"
 
 
 def test_english_pages_say_what_programs_get() -> None:

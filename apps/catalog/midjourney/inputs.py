@@ -19,6 +19,7 @@ from apps.catalog.inputs import (
 from apps.catalog.midjourney import parameters
 from apps.catalog.spec import Parent
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 MODES = ("relax", "fast", "turbo")
 SLOWEST = "relax"
@@ -37,7 +38,9 @@ Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT, json_schema_extra=MULTI
 AspectRatio = Annotated[
     str,
     Field(max_length=9),
-    shaped("[0-9]{1,4}:[0-9]{1,4}", "Give two whole numbers with a colon between, e.g. 16:9."),
+    shaped(
+        "[0-9]{1,4}:[0-9]{1,4}", sentence("Give two whole numbers with a colon between, e.g. 16:9.")
+    ),
 ]
 BotId = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
 
@@ -121,17 +124,26 @@ class Upscale(FollowUp):
         if self.index.isdecimal():
             if parent.task_type == "upscale":
                 raise InvalidRequest.field(
-                    "input.index", "The task to continue is one picture already, not a grid."
+                    "input.index",
+                    sentence("The task to continue is one picture already, not a grid."),
                 )
             return
         generation = _generation(parent.model_version)
         if _UPSCALERS[self.index] != generation:
             able = [name for name, number in _UPSCALERS.items() if number == generation]
-            known = f"Give one of {', '.join(able)}." if able else "There is none for this version."
-            raise InvalidRequest.field(
-                "input.index",
-                f"{self.index} does not fit a picture of version {generation}. {known}",
-            )
+            raise InvalidRequest.field("input.index", _unfit(self.index, generation, able))
+
+
+def _unfit(index: str, generation: str, able: list[str]) -> str:
+    known = sentence("There is none for this version.")
+    if able:
+        known = sentence("Give one of {names}.", names=", ".join(able))
+    return sentence(
+        "{name} does not fit a picture of version {version}. {known}",
+        name=index,
+        version=generation,
+        known=known,
+    )
 
 
 def _generation(version: str) -> str:

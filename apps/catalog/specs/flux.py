@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from apps.catalog.inputs import ADVANCED, MULTILINE, Image, Part, Seed, TaskInput, broken_rule
 from apps.catalog.spec import Charge, OutputKind, Rate, TaskSpec
+from apps.core.sentences import sentence
 
 SCHNELL, DEV, PLUS = "Qubico/flux1-schnell", "Qubico/flux1-dev", "Qubico/flux1-dev-advanced"
 FAMILY = "flux"
@@ -142,7 +143,8 @@ class OneLora(TaskInput):
     def _no_control_net(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("control_net_settings"):
             raise broken_rule(
-                "control_net_settings", "This task type takes no ControlNet; use controlnet-lora."
+                "control_net_settings",
+                sentence("This task type takes no ControlNet; use controlnet-lora."),
             )
         return data
 
@@ -201,15 +203,19 @@ class Outpaint(Part):
         if across + down == 0:
             raise broken_rule(
                 "outpaint_left",
-                "outpaint_left, outpaint_right, outpaint_top and outpaint_bottom are all 0: "
-                "set at least one.",
+                sentence(
+                    "outpaint_left, outpaint_right, outpaint_top and outpaint_bottom are all 0: "
+                    "set at least one."
+                ),
             )
         # The least it can be, around an image of one pixel: whoever sees the image checks the rest.
         if (across + 1) * (down + 1) - 1 >= MAX_PIXELS:
             raise broken_rule(
                 "outpaint_left",
-                "outpaint_left, outpaint_right, outpaint_top and outpaint_bottom add an area of "
-                "1024x1024 pixels or more; make them smaller.",
+                sentence(
+                    "outpaint_left, outpaint_right, outpaint_top and outpaint_bottom add an area of "
+                    "1024x1024 pixels or more; make them smaller."
+                ),
             )
         return self
 
@@ -249,8 +255,11 @@ class Kontext(TaskInput):
         if self.width * self.height > MAX_PIXELS:
             raise broken_rule(
                 "width",
-                f"width times height must be at most {MAX_PIXELS}, e.g. 1024 by 1024; "
-                "make one of them smaller.",
+                sentence(
+                    "width times height must be at most {most}, e.g. 1024 by 1024;"
+                    " make one of them smaller.",
+                    most=MAX_PIXELS,
+                ),
             )
         return self
 

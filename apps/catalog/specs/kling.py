@@ -24,6 +24,7 @@ from apps.catalog.inputs import (
     inline_limit,
 )
 from apps.catalog.spec import Charge, OutputKind, Rate, TaskSpec
+from apps.core.sentences import sentence
 
 MODEL = FAMILY = "kling"
 TIMEOUT_SECONDS = 3600
@@ -113,7 +114,7 @@ class Frames(TaskInput):
     def _last_needs_first(self) -> Self:
         if self.image_tail_url and not self.image_url:
             raise broken_rule(
-                "image_url", "image_tail_url needs image_url, the first frame: give both."
+                "image_url", sentence("image_tail_url needs image_url, the first frame: give both.")
             )
         return self
 
@@ -154,7 +155,11 @@ class Shots(TaskInput):
         if not 3 <= self.seconds <= MAX_SECONDS:
             raise broken_rule(
                 "multi_shots",
-                f"multi_shots last {self.seconds} seconds in all; it must be 3 to {MAX_SECONDS}.",
+                sentence(
+                    "multi_shots last {seconds} seconds in all; it must be 3 to {most}.",
+                    seconds=self.seconds,
+                    most=MAX_SECONDS,
+                ),
             )
 
 
@@ -203,7 +208,9 @@ class VideoGeneration(Shots, Look, Frames, VersionedWords):
         else:
             self._check_classic()
         if self.elements and self.version != "1.6":
-            raise broken_rule("version", "elements work with version 1.6 only: set version to 1.6.")
+            raise broken_rule(
+                "version", sentence("elements work with version 1.6 only: set version to 1.6.")
+            )
         return self
 
     @model_validator(mode="after")
@@ -211,34 +218,40 @@ class VideoGeneration(Shots, Look, Frames, VersionedWords):
         if self.camera_control and self.image_url:
             raise broken_rule(
                 "camera_control",
-                "camera_control works without image_url only: leave one of them out.",
+                sentence("camera_control works without image_url only: leave one of them out."),
             )
         if self.motion_brush and not self.image_url:
             raise broken_rule(
-                "image_url", "motion_brush needs image_url, the picture it was drawn on."
+                "image_url", sentence("motion_brush needs image_url, the picture it was drawn on.")
             )
         return self
 
     def _check_version_3(self) -> None:
         if not self.prompt and not self.multi_shots:
             raise broken_rule(
-                "prompt", "prompt is required in version 3.0, unless multi_shots are given."
+                "prompt",
+                sentence("prompt is required in version 3.0, unless multi_shots are given."),
             )
         self.check_shots()
 
     def _check_classic(self) -> None:
         if self.duration not in (5, 10):
-            raise broken_rule("duration", f"duration must be 5 or 10 in version {self.version}.")
+            raise broken_rule(
+                "duration",
+                sentence("duration must be 5 or 10 in version {version}.", version=self.version),
+            )
         if not (self.prompt or self.image_url or self.elements):
             raise broken_rule(
-                "prompt", "prompt or image_url is required: give at least one of them."
+                "prompt", sentence("prompt or image_url is required: give at least one of them.")
             )
         if self.version in PRO_ONLY:
             self._become_pro()
 
     def _become_pro(self) -> None:
         if self.mode == "std" and "mode" in self.model_fields_set:
-            raise broken_rule("mode", f"mode must be pro in version {self.version}.")
+            raise broken_rule(
+                "mode", sentence("mode must be pro in version {version}.", version=self.version)
+            )
         self.mode = "pro"
 
 
@@ -255,7 +268,7 @@ class TurboGeneration(Look, Words):
     def _has_something_to_show(self) -> Self:
         if not (self.prompt or self.image_url):
             raise broken_rule(
-                "prompt", "prompt or image_url is required: give at least one of them."
+                "prompt", sentence("prompt or image_url is required: give at least one of them.")
             )
         return self
 

@@ -29,6 +29,7 @@ from apps.catalog.specs.kling import (
     no_works_yet,
     v3_charge,
 )
+from apps.core.sentences import sentence
 
 # Kling's own limits: a film that is followed from a video has at most its 30 s, one that keeps the
 # picture's pose 10 s; an avatar speaks for at most a minute; version o1 makes 3 to 10 s.
@@ -59,7 +60,9 @@ class Omni(Shots, Look, Frames, OmniWords):
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if not self.prompt and not self.multi_shots:
-            raise broken_rule("prompt", "prompt is required, unless multi_shots are given.")
+            raise broken_rule(
+                "prompt", sentence("prompt is required, unless multi_shots are given.")
+            )
         self.check_shots()
         if self.version == "o1":
             self._check_o1()
@@ -67,11 +70,13 @@ class Omni(Shots, Look, Frames, OmniWords):
 
     def _check_o1(self) -> None:
         if self.definition == "1080p":
-            raise broken_rule("resolution", "resolution must be 720p in version o1.")
+            raise broken_rule("resolution", sentence("resolution must be 720p in version o1."))
         if self.enable_audio:
-            raise broken_rule("enable_audio", "enable_audio works with version 3.0 only.")
+            raise broken_rule("enable_audio", sentence("enable_audio works with version 3.0 only."))
         if self.seconds > LONGEST_O1:
-            raise broken_rule("duration", f"Version o1 makes at most {LONGEST_O1} seconds.")
+            raise broken_rule(
+                "duration", sentence("Version o1 makes at most {most} seconds.", most=LONGEST_O1)
+            )
 
     @property
     def definition(self) -> str:
@@ -111,7 +116,9 @@ class MotionControl(TaskInput):
     @model_validator(mode="after")
     def _has_a_motion(self) -> Self:
         if not (self.video_url or self.preset_motion):
-            raise broken_rule("video_url", "video_url or preset_motion is required: give one.")
+            raise broken_rule(
+                "video_url", sentence("video_url or preset_motion is required: give one.")
+            )
         return self
 
 
@@ -140,7 +147,9 @@ class LipSync(TaskInput):
     @model_validator(mode="after")
     def _has_something_to_say(self) -> Self:
         if not (self.tts_text or self.local_dubbing_url):
-            raise broken_rule("tts_text", "tts_text or local_dubbing_url is required: give one.")
+            raise broken_rule(
+                "tts_text", sentence("tts_text or local_dubbing_url is required: give one.")
+            )
         return self
 
 
@@ -168,11 +177,13 @@ class TryOn(TaskInput):
         parts = self.upper_input or self.lower_input
         if not (self.dress_input or parts):
             raise broken_rule(
-                "dress_input", "Give dress_input, or upper_input, or lower_input, or the last two."
+                "dress_input",
+                sentence("Give dress_input, or upper_input, or lower_input, or the last two."),
             )
         if self.dress_input and parts:
             raise broken_rule(
-                "dress_input", "dress_input goes without upper_input and lower_input: leave it out."
+                "dress_input",
+                sentence("dress_input goes without upper_input and lower_input: leave it out."),
             )
         return self
 
@@ -184,7 +195,9 @@ class SoundFor(TaskInput):
     @model_validator(mode="after")
     def _has_something_to_hear(self) -> Self:
         if not (self.prompt or self.video_url):
-            raise broken_rule("prompt", "prompt or video_url is required: give at least one.")
+            raise broken_rule(
+                "prompt", sentence("prompt or video_url is required: give at least one.")
+            )
         return self
 
 

@@ -9,6 +9,7 @@ from pydantic import AliasChoices, Field, model_validator
 from apps.accounts.models import Plan
 from apps.catalog.inputs import ADVANCED, MULTILINE, TaskInput, broken_rule, shaped
 from apps.catalog.spec import Charge, OutputKind, Rate, Route, TaskSpec
+from apps.core.sentences import sentence
 
 MODEL = "music-s"
 FAMILY = "suno"
@@ -18,7 +19,9 @@ ALIAS = "suno"
 ClipId = Annotated[
     str,
     Field(max_length=64),
-    shaped("[0-9A-Za-z_-]{1,64}", "This is not a clip id: give the id of one of the clips."),
+    shaped(
+        "[0-9A-Za-z_-]{1,64}", sentence("This is not a clip id: give the id of one of the clips.")
+    ),
 ]
 _SANDBOX = Route("local", "song", queue="local", is_sandbox=True)
 _WRITERS = tuple(Route(provider, "lyrics") for provider in ("openai", "anthropic", "google"))
@@ -73,7 +76,7 @@ class Custom(Continuation):
     @model_validator(mode="after")
     def _says_something(self) -> "Custom":
         if not (self.prompt or self.tags or self.title or self.continue_clip_id):
-            raise broken_rule("prompt", "Give lyrics, a style or a title.")
+            raise broken_rule("prompt", sentence("Give lyrics, a style or a title."))
         return self
 
 

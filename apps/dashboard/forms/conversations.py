@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import DomainError
+from apps.core.sentences import said
 from apps.llm.services.conversations.extraction import KINDS
 from apps.llm.services.conversations.preparing import GIZMO, Opening
 
@@ -25,7 +26,7 @@ class FileForm(forms.Form):
 
     def refuse(self, error: DomainError) -> None:
         """Say beside the field what the service said."""
-        self.add_error("file", _words(error))
+        self.add_error("file", said(error.words))
 
 
 class BeginForm(forms.Form):
@@ -69,9 +70,4 @@ class AssistantForm(forms.Form):
     def refuse(self, error: DomainError) -> None:
         """Say beside the field what the service said."""
         field = str((error.detail or {}).get("field", ""))
-        self.add_error(field if field in self.fields else None, _words(error))
-
-
-def _words(error: DomainError) -> str:
-    field = str((error.detail or {}).get("field", ""))
-    return error.message.removeprefix(f"{field}: ")
+        self.add_error(field if field in self.fields else None, said(error.words))

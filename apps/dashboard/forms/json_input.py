@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import DomainError, InvalidRequest
+from apps.core.sentences import said
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ class JsonForm(forms.Form):
     def refuse(self, error: DomainError) -> None:
         """Add what the domain says beyond the spec."""
         self.problems += _of(error)
-        self.add_error("input_json", error.message)
+        self.add_error("input_json", said(error.words))
 
     @property
     def unknown(self) -> list[str]:
@@ -113,8 +114,8 @@ def written(values: dict[str, Any]) -> str:
 
 def _of(error: DomainError) -> list[Problem]:
     detail = error.detail or {}
-    found = detail.get("errors") or [{"field": detail.get("field", ""), "message": error.message}]
-    return [Problem(_path(str(one["field"])), one["message"]) for one in found]
+    found = detail.get("errors") or [{"field": detail.get("field", ""), "message": error.words}]
+    return [Problem(_path(str(one["field"])), said(one["message"])) for one in found]
 
 
 def _path(field: str) -> str:

@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from apps.catalog.spec import TaskSpec
 from apps.core import media
 from apps.core.errors import DomainError
+from apps.core.sentences import said
 
 Schema = dict[str, Any]
 
@@ -102,11 +103,11 @@ class InputForm(forms.Form):
     def refuse(self, error: DomainError) -> None:
         """Put each of the domain's sentences beside its field; what has none goes to the top."""
         problems = (error.detail or {}).get("errors") or [
-            {"field": (error.detail or {}).get("field", ""), "message": error.message}
+            {"field": (error.detail or {}).get("field", ""), "message": error.words}
         ]
         for problem in problems:
             name = str(problem["field"]).removeprefix("input.").partition(".")[0]
-            self.add_error(name if name in self._plans else None, problem["message"])
+            self.add_error(name if name in self._plans else None, said(problem["message"]))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop
 from apps.catalog.llm.model import LlmModel
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.site.catalogue import levers, monthly, prices
 from apps.site.catalogue.entries import Entry
 from apps.site.catalogue.levers import Input, Lever
@@ -84,7 +85,7 @@ class Calculator(forms.Form):
         """Put the spec's sentence beside its field; what has none here goes to the top."""
         first = (error.detail or {})["errors"][0]
         name = _PREFIX + str(first["field"]).removeprefix("input.")
-        self.add_error(name if name in self.fields else None, str(first["message"]))
+        self.add_error(name if name in self.fields else None, said(first["message"]))
 
     def _input(self, spec: TaskSpec) -> Input:
         base = levers.base_input(spec.name) or {}

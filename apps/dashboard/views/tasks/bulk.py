@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from apps.accounts.policies import Permission
 from apps.billing import selectors as billing
 from apps.core.money import format_usd
+from apps.core.sentences import said
 from apps.dashboard import task_files, task_query
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed
@@ -194,7 +195,7 @@ def _run(request: DashboardRequest, asked: Asked, offered: bulk.Offer, token: st
     if done.refusal:
         left = len(offered.ready) - count
         text = _("{count} did not start and cost nothing. The first was refused: {reason}")
-        messages.error(request, text.format(count=left, reason=done.refusal))
+        messages.error(request, text.format(count=left, reason=said(done.refusal)))
     here = reverse("dashboard:tasks", args=[request.workspace.slug])
     return redirect(here if count else f"{here}?{asked.newest}")
 

@@ -13,6 +13,7 @@ from apps.accounts.policies import Permission
 from apps.billing import selectors as billing
 from apps.catalog import registry
 from apps.core.errors import NotFound
+from apps.core.sentences import said
 from apps.dashboard import follow_ups, snippets, story, task_files, task_story, viewer
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
@@ -129,7 +130,7 @@ def task_cancel(request: DashboardRequest, task_id: uuid.UUID) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except NotCancellable as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
 
 

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts.policies import Permission
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import said
 from apps.dashboard import task_query
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
@@ -41,7 +42,8 @@ def _save(request: DashboardRequest) -> HttpResponse:
             query=urlencode(asked.values),
         )
     except InvalidRequest as error:
-        messages.error(request, _("{problem} Nothing was saved.").format(problem=error.message))
+        problem = said(error.words)
+        messages.error(request, _("{problem} Nothing was saved.").format(problem=problem))
     else:
         messages.success(request, _("The view is saved. Only you see it."))
     return redirect(f"{reverse('dashboard:tasks', args=[request.workspace.slug])}?{asked.newest}")
@@ -61,7 +63,7 @@ def view_rename(request: DashboardRequest, view_id: int) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
         messages.success(request, _("The view is renamed."))
     return redirect("dashboard:task_views", slug=request.workspace.slug)
