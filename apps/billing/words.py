@@ -1,7 +1,7 @@
 """Sentences that rows keep in English: what became of a top-up, how something was paid, what a ledger line was for.
 
 A row has no pattern, so pages know these again by their wording (`dashboard.billing_words`): whatever is made here is
-in `KEPT`, too.
+in `KEPT` or in `METHODS`, too.
 """
 
 from apps.core.money import format_usd
@@ -52,17 +52,22 @@ def of_referral(*, what: str) -> Sentence:
     return sentence("Referral: {what}", what=what)
 
 
-# The first that fits counts.
 KEPT = tuple(
     made.pattern
     for made in (
         received_part(received=0, wanted=0),
         not_taken(network=""),
         reorganised(network=""),
-        by_card(brand="", last4=""),
-        through_btcpay(method=""),
         of_code(prefix=""),
         of_referral(what=""),
+    )
+)
+# Ways to pay. Part of them could be in any sentence, so they are looked for only where a way to pay stands.
+METHODS = tuple(
+    made.pattern
+    for made in (
+        by_card(brand="", last4=""),
+        through_btcpay(method=""),
         on_network(token="", network=""),
     )
 )
