@@ -14,6 +14,7 @@ from django.utils.translation import gettext_noop, pgettext
 from apps.accounts.models import AuditEvent
 from apps.accounts.selectors import AuditFilter
 from apps.core.money import format_usd
+from apps.dashboard.billing_words import kept
 
 # What actions begin with, and what people call that.
 AREAS = {
@@ -144,7 +145,7 @@ def _shown(name: str, value: Any) -> str:
         return format_usd(value)
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
-    return str(value)
+    return kept(str(value)) if name == "reason" else str(value)
 
 
 CSV_HEADER = ("time", "who", "action", "target", "before", "after", "facts", "ip")

@@ -10,6 +10,7 @@ from django.utils.translation import gettext, gettext_noop
 from apps.accounts.policies import Permission
 from apps.billing.models import CreditEntry, Invoice
 from apps.billing.selectors.transactions import Line
+from apps.dashboard.billing_words import kept
 from apps.dashboard.http import DashboardRequest, allowed
 
 Kind = CreditEntry.Kind
@@ -87,7 +88,7 @@ def _cause(line: Line, request: DashboardRequest, documents: dict[str, str]) -> 
     name = _NAMES.get(family, line.entry.reference)
     text = gettext(name)
     if line.note and line.note != name:
-        text = gettext("{name}: {note}").format(name=text, note=line.note)
+        text = gettext("{name}: {note}").format(name=text, note=kept(line.note))
     document = documents.get(rest.partition(":")[0])
     if document is not None:
         return Cause(word, text, _url("billing_invoices_one", request, document))

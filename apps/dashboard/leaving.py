@@ -17,6 +17,7 @@ from apps.accounts.policies import Role
 from apps.accounts.services import closing, members, people
 from apps.billing.models import Wallet
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 from apps.dashboard.closing import blockers
 
 
@@ -62,7 +63,7 @@ def delete_account(*, user_id: int, email: str, ip: str | None) -> None:
     if not user.is_active:
         return
     if email.strip().lower() != user.email.lower():
-        words = _("Type {email} to delete the account.").format(email=user.email)
+        words = sentence("Type {email} to delete the account.", email=user.email)
         raise InvalidRequest.field("email", words)
     # Whoever joins a workspace or takes it over waits for this lock, so what is checked below stays true.
     mine = Workspace.objects.filter(memberships__user=user).order_by("pk")

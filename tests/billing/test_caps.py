@@ -47,7 +47,7 @@ def _again(who: Identity) -> Identity:
     """The same key, as it is looked up now."""
     key = ApiKey.objects.of(who.workspace_id).get(pk=who.key_id)
     with connection.cursor() as cursor:
-        cursor.execute(accounts._IDENTIFY, [bytes(key.digest)])
+        cursor.execute(accounts._IDENTIFY, [bytes(key.digest)] * 2)
         return accounts._identity(cursor.fetchone())
 
 

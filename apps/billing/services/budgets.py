@@ -94,7 +94,9 @@ def _set(
     wanted = asdict(limits)
     for name, value in wanted.items():
         if value is not None and not 0 <= value <= _MOST_POINTS:
-            raise InvalidRequest.field(name, "The limit must not be negative or that large.")
+            raise InvalidRequest.field(
+                name, sentence("The limit must not be negative or that large.")
+            )
     changed = {name: value for name, value in wanted.items() if getattr(row, name) != value}
     if not changed:
         return

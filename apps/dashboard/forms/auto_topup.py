@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.billing.models import AutoTopUp
 from apps.billing.services.auto_topup.terms import Wanted
 from apps.core.money import POINTS_PER_USD, format_usd, points_from_usd, usd
+from apps.dashboard.forms.refusing import RefusingForm
 
 # What the form suggests: below $5 add $20, at most $40 a day and $100 a month.
 _SUGGESTED = {"threshold": 5, "amount": 20, "daily_cap": 40, "monthly_cap": 100}
@@ -22,7 +23,7 @@ def _dollars(**words: Any) -> forms.DecimalField:
     return field
 
 
-class AutoTopUpForm(forms.Form):
+class AutoTopUpForm(RefusingForm):
     is_on = forms.BooleanField(label=_("Top up by itself"), required=False)
     threshold_usd = _dollars(label=_("Balance below, US$"))
     amount_usd = _dollars(label=_("Add, US$"))
@@ -46,10 +47,8 @@ class AutoTopUpForm(forms.Form):
         }
         return Wanted(is_on=self.cleaned_data["is_on"], **points)
 
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        name = field.replace("_points", "_usd")
-        self.add_error(name if name in self.fields else None, message)
+    def beside(self, field: str) -> str:
+        return field.replace("_points", "_usd")
 
 
 def shown(row: AutoTopUp | None) -> dict[str, Any]:

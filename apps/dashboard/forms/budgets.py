@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.accounts.models import ApiKey, Membership, Workspace
 from apps.billing.services.budgets import KeyLimits, Limits, WorkspaceLimits
 from apps.core.money import points_from_usd, usd
+from apps.dashboard.forms.refusing import RefusingForm
 
 
 def _dollars(**words: Any) -> forms.DecimalField:
@@ -17,7 +18,7 @@ def _dollars(**words: Any) -> forms.DecimalField:
     )
 
 
-class LimitForm(forms.Form):
+class LimitForm(RefusingForm):
     """What a member may spend."""
 
     cap_daily_usd = _dollars(label=_("At most per day, US$"))
@@ -27,10 +28,8 @@ class LimitForm(forms.Form):
         """The wish in points. Only after `is_valid`."""
         return Limits(**self._caps())
 
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        name = field.replace("_points", "_usd")
-        self.add_error(name if name in self.fields else None, message)
+    def beside(self, field: str) -> str:
+        return field.replace("_points", "_usd")
 
     def _caps(self) -> dict[str, int | None]:
         return {

@@ -7,13 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from apps.billing.documents.words import countries
 from apps.billing.models import BillingProfile
 from apps.billing.services.billing_profiles import Details
+from apps.dashboard.forms.refusing import RefusingForm
 
 
 def _countries() -> list[tuple[str, str]]:
     return [("", gettext("Not said")), *countries().items()]
 
 
-class DetailsForm(forms.Form):
+class DetailsForm(RefusingForm):
     company = forms.CharField(
         label=_("Company"),
         required=False,
@@ -42,11 +43,6 @@ class DetailsForm(forms.Form):
     def details(self) -> Details:
         """Only after `is_valid`."""
         return Details(**self.cleaned_data)
-
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        text = message.removeprefix(f"{field}: ")
-        self.add_error(field if field in self.fields else None, text)
 
 
 def initial(profile: BillingProfile) -> dict[str, str]:

@@ -14,6 +14,7 @@ from apps.catalog.llm.registry import llm_model
 from apps.catalog.registry import InvalidModel
 from apps.core.money import points_from_usd
 from apps.dashboard.forms import budgets
+from apps.dashboard.forms.refusing import RefusingForm
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -35,7 +36,7 @@ def _dollars(label: "StrOrPromise") -> forms.DecimalField:
     )
 
 
-class KeyForm(forms.Form):
+class KeyForm(RefusingForm):
     name = forms.CharField(
         label=gettext_lazy("Name"),
         max_length=100,
@@ -124,10 +125,8 @@ class KeyForm(forms.Form):
             expires_at=_end_of(values["expires_on"]),
         )
 
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        name = {"expires_at": "expires_on"}.get(field, field.replace("_points", "_usd"))
-        self.add_error(name if name in self.fields else None, message)
+    def beside(self, field: str) -> str:
+        return "expires_on" if field == "expires_at" else field.replace("_points", "_usd")
 
 
 def _points(usd: Decimal | None) -> int | None:
@@ -154,7 +153,7 @@ def initial_of(key: ApiKey) -> dict[str, Any]:
     }
 
 
-class RotateForm(forms.Form):
+class RotateForm(RefusingForm):
     """`seen` says which secret the person saw, so that a second click rotates nothing."""
 
     overlap = forms.ChoiceField(

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import Language
 from apps.accounts.services import people
-from apps.dashboard.forms.team import RefusingForm
+from apps.dashboard.forms.refusing import RefusingForm
 
 
 class ProfileForm(RefusingForm):

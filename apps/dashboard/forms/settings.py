@@ -3,7 +3,7 @@
 from django import forms
 from django.utils.translation import gettext_lazy
 
-from apps.dashboard.forms.team import RefusingForm
+from apps.dashboard.forms.refusing import RefusingForm
 
 
 class NewWorkspaceForm(RefusingForm):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy, gettext_noop
 
 from apps.accounts.models import Membership
 from apps.accounts.services import members
-from apps.dashboard.refusals import said
+from apps.dashboard.forms.refusing import RefusingForm
 
 # What `Membership.Role` calls them, for whoever collects the texts that are translated.
 _ROLE_WORDS = (
@@ -19,15 +19,6 @@ _ROLE_WORDS = (
     gettext_noop("Viewer"),
 )
 _ROLES = [(role, gettext_lazy(Membership.Role(role).label)) for role in members.GIVEN_ROLES]
-
-
-class RefusingForm(forms.Form):
-    """Takes a service's refusal beside the field it is about."""
-
-    def refuse(self, error: Any) -> None:
-        field = str((error.detail or {}).get("field", ""))
-        message = said(error).removeprefix(f"{field}: ")
-        self.add_error(field if field in self.fields else None, message)
 
 
 class InviteForm(RefusingForm):

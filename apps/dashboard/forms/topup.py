@@ -9,12 +9,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from apps.core.money import format_usd, points_from_usd, usd
+from apps.dashboard.forms.refusing import RefusingForm
 
 PRESETS = (5, 20, 50, 100)
 _FIRST_PRESET = "20"
 
 
-class TopUpForm(forms.Form):
+class TopUpForm(RefusingForm):
     """A preset, or an own amount, which wins. `client_key` makes a form that is sent twice one top-up."""
 
     preset = forms.ChoiceField(
@@ -54,9 +55,8 @@ class TopUpForm(forms.Form):
         own: Decimal | None = self.cleaned_data["own"]
         return points_from_usd(self.cleaned_data["preset"] if own is None else own)
 
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        self.add_error("own" if field == "amount" else None, message.removeprefix(f"{field}: "))
+    def beside(self, field: str) -> str:
+        return "own" if field == "amount" else ""
 
 
 def new_key() -> str:

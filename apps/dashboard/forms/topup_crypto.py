@@ -7,13 +7,14 @@ from django.conf import settings
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from apps.billing import chains
 from apps.billing.services import processors
 from apps.core.money import format_usd, points_from_usd, usd
+from apps.core.sentences import said
+from apps.dashboard.forms.refusing import RefusingForm
 from apps.dashboard.forms.topup import new_key
 
 
-class CryptoForm(forms.Form):
+class CryptoForm(RefusingForm):
     """`client_key` makes a form that is sent twice one top-up."""
 
     coin = forms.ChoiceField(label=_("Token and network"))
@@ -39,22 +40,12 @@ class CryptoForm(forms.Form):
         """Only after `is_valid`."""
         return points_from_usd(self.cleaned_data["amount"])
 
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        self.add_error(field if field in {"amount", "coin"} else None, message)
+    def beside(self, field: str) -> str:
+        return field if field in {"amount", "coin"} else ""
 
 
 def _coins() -> list[tuple[str, str]]:
-    return [(value, _named(value, words)) for value, words in processors.choices()]
-
-
-def _named(value: str, words: str) -> str:
-    """A choice in the reader's language: a token on a network, or a processor by its own words."""
-    network, _sep, token = value.partition(":")
-    chain = chains.known(network) if token else None
-    if chain is None:
-        return gettext(words)
-    return gettext("{token} on {network}").format(token=token, network=gettext(chain.words))
+    return [(value, said(words)) for value, words in processors.choices()]
 
 
 def fresh() -> CryptoForm | None:

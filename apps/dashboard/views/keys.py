@@ -15,7 +15,6 @@ from apps.dashboard import snippets
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.keys import KeyForm
 from apps.dashboard.http import DashboardRequest, allowed, missing, no_store
-from apps.dashboard.refusals import said
 from apps.dashboard.views import keys_list
 
 
@@ -47,7 +46,7 @@ def key_create(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=said(error))
+        form.refuse(error)
         return _form(request, form)
     return secret_page(request, key, secret)
 

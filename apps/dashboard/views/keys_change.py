@@ -13,10 +13,10 @@ from apps.accounts.policies import Permission
 from apps.billing.services import budgets
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.keys import KeyForm, RotateForm, initial_of
 from apps.dashboard.http import DashboardRequest, no_store
-from apps.dashboard.refusals import said
 from apps.dashboard.views.keys import own_or_any, secret_page
 
 
@@ -30,7 +30,7 @@ def key_edit(request: DashboardRequest, key_id: int) -> HttpResponse:
         try:
             _change(request, key, form)
         except InvalidRequest as error:
-            form.refuse(field=str((error.detail or {}).get("field", "")), message=said(error))
+            form.refuse(error)
         else:
             words = _("The limits of {name} are saved.").format(name=form.cleaned_data["name"])
             messages.success(request, words)
@@ -77,7 +77,7 @@ def key_rotate(request: DashboardRequest, key_id: int) -> HttpResponse:
                 ip=client_ip(request.META) or None,
             )
         except InvalidRequest as error:
-            form.add_error(None, said(error))
+            form.refuse(error)
         else:
             return secret_page(request, key, secret)
     status = 422 if form.is_bound else 200
@@ -97,7 +97,7 @@ def key_end_old(request: DashboardRequest, key_id: int) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        messages.error(request, said(error))
+        messages.error(request, said(error.words))
     else:
         words = _("Only the newest secret of {name} works now.").format(name=key.name)
         messages.success(request, words)

@@ -13,9 +13,9 @@ from apps.accounts.models import DataExport
 from apps.accounts.services import exports
 from apps.core.errors import RateLimited
 from apps.core.queue import enqueue
+from apps.core.sentences import said
 from apps.dashboard.decorators import signed_in
 from apps.dashboard.http import DashboardRequest
-from apps.dashboard.refusals import said
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -33,7 +33,7 @@ def _ask(request: DashboardRequest) -> HttpResponse:
     try:
         export = exports.ask(user=request.user)
     except RateLimited as error:
-        messages.error(request, said(error))
+        messages.error(request, said(error.words))
     else:
         enqueue("dashboard.export", export_id=export.pk)
         words = _("Your data is being put together. A mail says when it is ready.")

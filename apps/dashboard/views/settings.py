@@ -16,6 +16,7 @@ from apps.accounts.policies import Permission, Role
 from apps.billing.services.onboarding import open_workspace
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 from apps.dashboard import audit_lines, downloads
 from apps.dashboard.decorators import in_workspace, signed_in
 from apps.dashboard.forms.settings import NewWorkspaceForm, WorkspaceForm
@@ -126,6 +127,7 @@ def _opened(user: User, name: str) -> Workspace:
     if twin is not None:
         return twin.workspace
     if owned.count() >= MOST_OWNED:
-        words = _("One person owns at most {count} workspaces.")
-        raise InvalidRequest(words.format(count=MOST_OWNED))
+        raise InvalidRequest(
+            sentence("One person owns at most {count} workspaces.", count=MOST_OWNED)
+        )
     return open_workspace(owner=user, name=name, grant_points=0)

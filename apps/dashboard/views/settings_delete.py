@@ -12,11 +12,11 @@ from apps.accounts.policies import Permission
 from apps.accounts.services import closing
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.dashboard.closing import blockers
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.settings import NewWorkspaceForm
 from apps.dashboard.http import DashboardRequest, money_of
-from apps.dashboard.refusals import said
 from apps.notifications.services import mail
 
 
@@ -69,7 +69,7 @@ def restore(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        messages.error(request, said(error))
+        messages.error(request, said(error.words))
     else:
         messages.success(request, _("The workspace is back, with its keys and credits."))
     return redirect("dashboard:settings", slug=request.workspace.slug)

@@ -13,10 +13,10 @@ from apps.accounts.policies import Permission, Role
 from apps.accounts.services import members
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.team import InviteForm, RemoveForm, TransferForm
 from apps.dashboard.http import DashboardRequest, allowed, missing
-from apps.dashboard.refusals import said
 from apps.dashboard.views import team_people
 
 
@@ -60,7 +60,7 @@ def role(request: DashboardRequest, member_id: int) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, said(error).removeprefix("role: "))
+        messages.error(request, said(error.words))
     else:
         words = _("{email} is {role} now.")
         role = _(member.get_role_display())
@@ -118,7 +118,7 @@ def leave(request: DashboardRequest) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, said(error))
+        messages.error(request, said(error.words))
         return _back(request)
     words = _("You have left {workspace}.").format(workspace=request.workspace.name)
     messages.success(request, words)

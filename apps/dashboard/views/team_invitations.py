@@ -15,10 +15,10 @@ from apps.accounts.policies import Permission
 from apps.accounts.services import invitations
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.team import InviteForm
 from apps.dashboard.http import DashboardRequest, missing
-from apps.dashboard.refusals import said
 from apps.dashboard.views.team import team_page
 from apps.notifications.services import mail
 
@@ -64,7 +64,7 @@ def resend(request: DashboardRequest, invitation_id: int) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.error(request, said(error))
+        messages.error(request, said(error.words))
     else:
         words = _("Sent again to {email}. The link before is void.")
         messages.success(request, words.format(email=invitation.email))
@@ -85,7 +85,7 @@ def revoke(request: DashboardRequest, invitation_id: int) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.error(request, said(error))
+        messages.error(request, said(error.words))
     else:
         words = _("The invitation to {email} is withdrawn.")
         messages.success(request, words.format(email=invitation.email))
@@ -138,7 +138,7 @@ def _accept(request: HttpRequest, user: User, token: str) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.error(request, said(error))
+        messages.error(request, said(error.words))
         return redirect("dashboard:join", token=token)
     words = _("You are in {workspace} now.").format(workspace=membership.workspace.name)
     messages.success(request, words)

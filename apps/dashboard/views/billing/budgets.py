@@ -108,7 +108,7 @@ def _saved(request: DashboardRequest, form: LimitForm, save: Callable[[], object
     try:
         save()
     except InvalidRequest as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return False
     messages.success(request, _("The budget is saved and counts from now on."))
     return True

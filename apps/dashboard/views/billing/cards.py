@@ -12,6 +12,7 @@ from apps.accounts.policies import Permission
 from apps.billing.services import saved_cards
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.topup import new_key
 from apps.dashboard.http import DashboardRequest, missing
@@ -36,7 +37,7 @@ def card(request: DashboardRequest) -> HttpResponse:
             left_url=f"{settings.BASE_URL}{left}",
         )
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return redirect("dashboard:billing", slug)
     return HttpResponseRedirect(url or left, status=_SEE_OTHER)
 
@@ -52,7 +53,7 @@ def card_done(request: DashboardRequest) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.warning(request, error.message)
+        messages.warning(request, said(error.words))
     else:
         if is_saved:
             messages.success(request, _("The card is saved."))
@@ -73,5 +74,5 @@ def card_remove(request: DashboardRequest) -> HttpResponse:
         )
         messages.success(request, _("The card is removed. Nothing is charged by itself."))
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     return redirect("dashboard:billing", request.workspace.slug)

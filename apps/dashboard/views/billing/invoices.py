@@ -115,7 +115,7 @@ def _saved(request: DashboardRequest, form: DetailsForm) -> bool:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return False
     return True
 

@@ -57,7 +57,7 @@ def auto_topup(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return _page(request, form)
     messages.success(
         request, _("Automatic top-ups are on.") if row.is_on else _("Automatic top-ups are off.")

@@ -19,6 +19,7 @@ from apps.billing.selectors import subscriptions as selectors
 from apps.billing.services.subscriptions import by_hand, change, start
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard import plan_cards
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.topup import new_key
@@ -83,7 +84,7 @@ def _confirm(
         "gains": plan_cards.gains(have, get),
         "losses": plan_cards.losses(have, get),
         "client_key": new_key(),
-        "error": error.message if error else "",
+        "error": said(error.words) if error else "",
     }
     if move == "upgrade":
         context |= _preview(request, plan)
@@ -96,7 +97,7 @@ def _preview(request: DashboardRequest, plan: str) -> dict[str, Any]:
     try:
         return {"preview": change.preview(workspace=request.workspace, plan=plan)}
     except DomainError as error:
-        return {"preview_error": error.message}
+        return {"preview_error": said(error.words)}
 
 
 def _act(request: DashboardRequest, plan: str, move: str) -> HttpResponse:
@@ -146,7 +147,7 @@ def plan_resume(request: DashboardRequest) -> HttpResponse:
         change.resume(asked=_asked(request))
         messages.success(request, _("Your plan goes on as before."))
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     return _to_plans(request)
 
 
@@ -161,7 +162,7 @@ def plan_end(request: DashboardRequest) -> HttpResponse:
         change.cancel(asked=_asked(request))
         messages.success(request, _("The subscription has ended."))
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     return _to_plans(request)
 
 
@@ -176,7 +177,7 @@ def plan_done(request: DashboardRequest) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.warning(request, error.message)
+        messages.warning(request, said(error.words))
         return _to_plans(request)
     if is_paid:
         messages.success(request, _("Payment received. Your plan is active."))

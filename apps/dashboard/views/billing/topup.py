@@ -24,6 +24,7 @@ from apps.billing.services.payments import PaymentMismatch
 from apps.catalog import pricing, registry
 from apps.core.errors import DomainError, InvalidRequest, NotFound
 from apps.core.money import POINTS_PER_USD
+from apps.core.sentences import said
 from apps.dashboard import crypto_pages
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.topup import PRESETS, TopUpForm, new_key
@@ -64,7 +65,7 @@ def topup(request: DashboardRequest) -> HttpResponse:
             saves_card=form.cleaned_data["saves_card"],
         )
     except DomainError as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return _form(request, form, is_used=isinstance(error, InvalidRequest))
     return _see_other(started.pay_url or _status_path(request, started.pk))
 
@@ -167,7 +168,7 @@ def topup_cancel(request: DashboardRequest, top_up_id: UUID) -> HttpResponse:
         try:
             _cancel(found)
         except DomainError as error:
-            messages.error(request, error.message)
+            messages.error(request, said(error.words))
     return redirect("dashboard:billing_topup_status", request.workspace.slug, found.pk)
 
 
@@ -189,7 +190,7 @@ def topup_confirm(request: DashboardRequest, top_up_id: UUID) -> HttpResponse:
         try:
             found = charge.confirm(top_up=found, return_url=f"{settings.BASE_URL}{path}")
         except DomainError as error:
-            messages.error(request, error.message)
+            messages.error(request, said(error.words))
             return _see_other(path)
     return _see_other(found.pay_url or path)
 
@@ -207,6 +208,6 @@ def portal(request: DashboardRequest) -> HttpResponse:
     try:
         url = gateway.make_portal(customer=customer.ref, return_url=f"{settings.BASE_URL}{back}")
     except gateway.StripeError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.message))
         return redirect(back)
     return _see_other(url)
