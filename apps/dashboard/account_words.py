@@ -72,6 +72,8 @@ _OF_PROVIDERS = (
     _("There is no provider {name}."),
     _("The account's address is no http(s) URL."),
     _("The account's key is missing or holds characters that no key has."),
+    _('This provider gets pictures inline only: take "media": "url" out of the options.'),
+    _('A bridge takes pictures inline only: take "media": "url" out of the options.'),
     _("The provider's answer cannot be read."),
     _("The bridge's answer cannot be read."),
     _("The provider answered HTTP {status} without a readable reason."),
