@@ -18,7 +18,7 @@ from django.utils.translation import gettext_noop as _
 from apps.byoa import stored as of_accounts
 from apps.byoa.models import Status
 from apps.byoa.services.sentences import When
-from apps.core.sentences import Sentence
+from apps.core.sentences import Sentence, said
 from apps.notifications import stored as of_endpoints
 
 # The adapters' words: kinds of accounts, what a check came to, and why an account does not work.
@@ -125,7 +125,7 @@ def told(text: str) -> str:
     for words, pattern in patterns:
         if found := pattern.fullmatch(text):
             return _filled(words, found.groupdict())
-    return text
+    return said(text)
 
 
 def _filled(words: str, values: Mapping[str, Any]) -> str:
