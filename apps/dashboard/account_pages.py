@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.utils import dateformat
@@ -103,13 +104,11 @@ def next_price(family: SeatFamily) -> str:
 
 
 # ------------------------------------------------------------------------------- connecting
-def connect_lines(detail: Mapping[str, object]) -> list[Line]:
+def connect_lines(detail: Mapping[str, Any]) -> list[Line]:
     """The checklist of an account that was refused, from what `own.connect` said of it; empty before it was asked."""
     if "line" not in detail:
         return []
-    said = checklist.said_lines(
-        name=str(detail["line"]), said=str(detail["said"]), do=str(detail["do"])
-    )
+    said = checklist.said_lines(name=detail["line"], said=detail["said"], do=detail["do"])
     free = Line("seat", _("Seat free"), checklist.OK, _("One is free for it."))
     return [free, *told_lines(said)]
 

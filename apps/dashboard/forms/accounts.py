@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from apps.byoa.models import Account, Mode, Weight
 from apps.byoa.services.terms import MIDJOURNEY, Terms
 from apps.core.errors import InvalidRequest
+from apps.dashboard.account_words import told
 from apps.providers.base import Adapter
 
 _TIME = forms.TimeInput(format="%H:%M", attrs={"type": "time"})
@@ -37,9 +38,7 @@ class _Refusable(forms.Form):
     def refuse(self, error: InvalidRequest) -> None:
         """Show the service's refusal beside the field it is about."""
         field = str((error.detail or {}).get("field", ""))
-        self.add_error(
-            field if field in self.fields else None, error.message.removeprefix(f"{field}: ")
-        )
+        self.add_error(field if field in self.fields else None, told(error.words))
 
 
 class TermsForm(_Refusable):

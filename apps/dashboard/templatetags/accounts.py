@@ -24,18 +24,8 @@ _LINES = {
     OFF: ("idle", gettext_noop("not used")),
 }
 
-_STATUSES: dict[str, str] = {
-    Status.ACTIVE: gettext_noop("Active"),
-    Status.COOLING: gettext_noop("Cooling down"),
-    Status.CHECKING: gettext_noop("Checking"),
-    Status.NO_FAST_HOURS: gettext_noop("No fast hours"),
-    Status.INVALID_CREDENTIALS: gettext_noop("Invalid credentials"),
-    Status.NO_BALANCE: gettext_noop("No balance"),
-    Status.SUBSCRIPTION_EXPIRED: gettext_noop("Subscription expired"),
-    Status.CAPTCHA_REQUIRED: gettext_noop("Captcha required"),
-    Status.BANNED: gettext_noop("Banned"),
-    Status.SETUP_REQUIRED: gettext_noop("Setup required"),
-}
+# Lines of a history may have a word of before.
+_STATUSES = dict(Status.choices)
 
 
 @register.filter

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from apps.accounts.policies import Permission
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest, NotFound, PlanRequired
+from apps.core.sentences import said
 from apps.dashboard.account_words import told
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.notifications import CHANNEL_WORDS, HookForm, rows, wanted
@@ -90,7 +91,7 @@ def hook_set(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except (InvalidRequest, PlanRequired) as error:
-        form.add_error("url", error.message.removeprefix("url: "))
+        form.add_error("url", said(error.words))
         return _settings(request, form)
     if secret:
         return _shown(request, secret)
@@ -111,7 +112,7 @@ def secret_rotate(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        messages.error(request, error.message.removeprefix("url: "))
+        messages.error(request, said(error.words))
         return _back(request)
     return _shown(request, secret)
 
@@ -129,7 +130,7 @@ def hook_test(request: DashboardRequest) -> HttpResponse:
     try:
         hooks.send_test(workspace_id=request.workspace.pk)
     except (InvalidRequest, PlanRequired) as error:
-        messages.error(request, error.message.removeprefix("url: "))
+        messages.error(request, said(error.words))
     else:
         messages.success(request, _("A test event is on its way."))
     return _back(request)
@@ -144,7 +145,7 @@ def hook_replay(request: DashboardRequest, event_id: uuid.UUID) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except PlanRequired as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
         messages.success(request, _("It is being sent again."))
     return _back(request)

@@ -113,7 +113,7 @@ def recheck(request: DashboardRequest, family: str, account_id: int) -> HttpResp
         said = own.recheck(**by(request), account_id=account_id)
     except InvalidRequest as error:
         messages.error(
-            request, _("{label}: {said}").format(label=found.label, said=told(error.message))
+            request, _("{label}: {said}").format(label=found.label, said=told(error.words))
         )
     else:
         messages.success(request, _("{label}: {said}").format(label=found.label, said=told(said)))

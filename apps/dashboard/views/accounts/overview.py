@@ -17,6 +17,7 @@ from apps.byoa.models import Account
 from apps.byoa.selectors import SeatFamily
 from apps.byoa.services import own, pools
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.dashboard import account_pages
 from apps.dashboard.account_pages import Card
 from apps.dashboard.decorators import in_workspace
@@ -95,10 +96,10 @@ def pool(request: DashboardRequest, family: str) -> HttpResponse:
     try:
         _turns(request, found)[name](is_on)
     except InvalidRequest as error:
-        messages.error(request, error.message.removeprefix("family: "))
+        messages.error(request, said(error.words))
     else:
-        said = _(_SWITCHES[name][0 if is_on else 1])
-        messages.success(request, said.format(title=found.title))
+        switched = _(_SWITCHES[name][0 if is_on else 1])
+        messages.success(request, switched.format(title=found.title))
     if request.POST.get("back") == "all":
         return redirect("dashboard:accounts", slug=request.workspace.slug)
     return to_family(request, family)

@@ -19,6 +19,7 @@ from apps.byoa.selectors import SeatFamily
 from apps.byoa.services import seats as seated
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.accounts import SeatsForm
 from apps.dashboard.forms.topup import new_key
@@ -63,7 +64,7 @@ def _ask(
         "form": form,
         "client_key": new_key(),
         "takes_cards": gateway.is_configured(),
-        "error": error.message.removeprefix("seats: ") if error else "",
+        "error": said(error.words) if error else "",
         "keeps_days": settings.SEAT_CREDENTIAL_DAYS,
         **_previewed(request, family, form),
     }
@@ -81,7 +82,7 @@ def _previewed(request: DashboardRequest, family: SeatFamily, form: SeatsForm) -
             workspace=request.workspace, family=family.slug, seats=wanted
         )
     except DomainError as error:
-        return {"preview_error": error.message.removeprefix("seats: ")}
+        return {"preview_error": said(error.words)}
     # Accounts that lose their seats then: the newest of them.
     return {"preview": preview, "parked": max(0, family.accounts - wanted)}
 
@@ -106,14 +107,16 @@ def _act(request: DashboardRequest, family: SeatFamily, wanted: int) -> HttpResp
 
 def _done(family: SeatFamily, wanted: int) -> str:
     if wanted < family.seats:
-        said = ngettext(
+        words = ngettext(
             "From the next period on: {count} seat for {family}.",
             "From the next period on: {count} seats for {family}.",
             wanted,
         )
     else:
-        said = ngettext("{family} has {count} seat now.", "{family} has {count} seats now.", wanted)
-    return said.format(count=wanted, family=family.title)
+        words = ngettext(
+            "{family} has {count} seat now.", "{family} has {count} seats now.", wanted
+        )
+    return words.format(count=wanted, family=family.title)
 
 
 def _return(request: DashboardRequest, family: str) -> start.Return:
@@ -138,7 +141,7 @@ def seats_done(request: DashboardRequest, family: str) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.warning(request, error.message)
+        messages.warning(request, said(error.words))
         return _back(request, family)
     if is_paid:
         seated.sync(workspace_id=request.workspace.pk)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.core.errors import InvalidRequest, NotFound, RateLimited
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, missing
 from apps.dashboard.views.webhooks import code, words
@@ -63,7 +64,7 @@ def secret_rotate(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResp
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return to_one(request, endpoint_id)
     return secret_shown(request, one_of(request, endpoint_id), secret)
 
@@ -100,7 +101,7 @@ def test(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except RateLimited as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return to_one(request, endpoint_id)
     line = sent.log[-1] if sent.log else {"status": None, "ms": 0}
     if line["status"]:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts import plans
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, missing, no_store
 from apps.dashboard.views.webhooks import code, words
@@ -105,7 +106,7 @@ def secret_shown(request: DashboardRequest, endpoint: Endpoint, secret: str) -> 
 def _refused(
     request: DashboardRequest, form: EndpointForm, error: DomainError, endpoint: Endpoint | None
 ) -> HttpResponse:
-    form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+    form.refuse(field=str((error.detail or {}).get("field", "")), words=said(error.words))
     return _form(request, form, endpoint)
 
 

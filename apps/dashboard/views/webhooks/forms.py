@@ -51,10 +51,10 @@ class EndpointForm(forms.Form):
         events = [*chosen["task_events"], *chosen["account_events"]]
         return Terms(url=chosen["url"], description=chosen["description"], events=events)
 
-    def refuse(self, *, field: str, message: str) -> None:
+    def refuse(self, *, field: str, words: str) -> None:
         """Put a refusal of the service beside what it is about."""
         name = {"url": "url", "description": "description", "events": "task_events"}.get(field)
-        self.add_error(name, message.removeprefix(f"{field}: "))
+        self.add_error(name, words)
 
 
 def written(endpoint: Endpoint) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, missing
 from apps.dashboard.views.webhooks import words
@@ -46,14 +47,14 @@ def _start(request: DashboardRequest, endpoint: Endpoint) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return _page(request, endpoint, form, status=422)
-    said = ngettext(
+    words_of_it = ngettext(
         "{count} event will be sent again, oldest first.",
         "{count} events will be sent again, oldest first.",
         run.total,
     )
-    messages.success(request, said.format(count=run.total))
+    messages.success(request, words_of_it.format(count=run.total))
     return to_one(request, endpoint.pk)
 
 

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_noop, ngettext
 
 from apps.core.webhook_urls import host_of
 from apps.dashboard.account_words import told
+from apps.notifications import stored
 from apps.notifications.models import Delivery, Endpoint
 from apps.notifications.selectors.listening import Hour
 
@@ -139,7 +140,8 @@ def _try(delivery: Delivery, line: Mapping[str, Any], answer: Mapping[str, Any])
     )
 
 
-_OF_ERROR = {
+# By what an attempt's error holds.
+_OF_ERROR: dict[str, str] = {
     "cannot be reached": gettext_noop(
         "No connection came about: the name has no address, nothing listens on the port, or the TLS certificate is not "
         "accepted (expired, self-signed, of another name, or without its chain)."
@@ -153,12 +155,10 @@ _OF_ERROR = {
     "cannot be fetched": gettext_noop(
         "What came back is no HTTP answer, broke off, or is larger than 64 KB."
     ),
-    "paused or deleted": gettext_noop(
+    stored.WITHHELD: gettext_noop(
         "The endpoint was paused or switched off when this event came up. Replay sends it now."
     ),
-    "secret can no longer be read": gettext_noop(
-        "The stored secret cannot be opened. Change the secret."
-    ),
+    stored.UNREADABLE: gettext_noop("The stored secret cannot be opened. Change the secret."),
 }
 _OF_STATUS = {
     400: gettext_noop("The receiver does not understand the request. Its answer may say why."),
