@@ -95,7 +95,7 @@ def test_preview_of_an_unfinished_task_asks_again_and_of_a_finished_one_does_not
 
     assert f'hx-get="{_preview(workspace, waiting)}"' in before
     assert 'aria-current="step"' in before
-    assert "tick-fast" not in after
+    assert "data-events" not in after
 
 
 def test_preview_without_htmx_leads_to_the_task(workspace: Workspace, owner: Client) -> None:

@@ -230,7 +230,8 @@ def test_detail_renews_itself_until_the_end(workspace: Workspace, owner: Client)
     waiting, done = task(workspace), completed(workspace)
 
     parts = [
-        b"tick-fast" in _detail(owner, workspace, found, **HTMX).content
+        f'data-events="/w/{workspace.slug}/tasks/{found.id}/events"'.encode()
+        in _detail(owner, workspace, found, **HTMX).content
         for found in (waiting, done)
     ]
 

@@ -97,6 +97,8 @@ def visitor(browser: Browser, live_server: Any, settings: Any) -> Iterator[Visit
     settings.FILES_BASE_URL = f"{live_server.url}/files"
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     context.set_default_timeout(10_000)
+    # A machine that does other things too is slow at most in bringing up a page.
+    context.set_default_navigation_timeout(60_000)
     visitor = Visitor(context, live_server.url)
     yield visitor
     context.close()

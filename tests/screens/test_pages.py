@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 
 from apps.accounts.models import User
-from tests.e2e.conftest import Visitor, browser, visitor
+from tests.e2e.conftest import Visitor
 from tests.factories import owner_of
 from tests.screens import places, world
 from tests.screens.walk import Walk
 
-__all__ = ["browser", "visitor"]
 pytestmark = [pytest.mark.e2e, pytest.mark.django_db(transaction=True)]
 
 
