@@ -53,7 +53,7 @@ def only_english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 # --------------------------------------------------------------------------- texts
 def test_every_file_is_the_chinese_of_a_guide() -> None:
-    assert {path.stem for path in _FOLDER.iterdir()} <= set(guides.SLUGS)
+    assert {path.stem for path in _FOLDER.iterdir()} == set(guides.SLUGS)
     assert WRITTEN
 
 
