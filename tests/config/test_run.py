@@ -17,7 +17,18 @@ RUN = Path(__file__).resolve().parent.parent.parent / "run"
 def test_help_names_every_verb(tmp_path: Path) -> None:
     done = subprocess.run([RUN, "help"], cwd=tmp_path, capture_output=True, text=True)
     verbs = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("./run ")]
-    expected = ["up", "test", "check", "fmt", "bench", "faults", "manage", "lock", "setup"]
+    expected = [
+        "up",
+        "test",
+        "screenshots",
+        "check",
+        "fmt",
+        "bench",
+        "faults",
+        "manage",
+        "lock",
+        "setup",
+    ]
     assert (done.returncode, verbs, done.stderr) == (0, expected, "")
 
 

@@ -95,6 +95,7 @@ def test_preview_of_an_unfinished_task_asks_again_and_of_a_finished_one_does_not
 
     assert f'hx-get="{_preview(workspace, waiting)}"' in before
     assert 'aria-current="step"' in before
+    assert f'data-events="/w/{workspace.slug}/tasks/{waiting.id}/events"' in before
     assert "data-events" not in after
 
 

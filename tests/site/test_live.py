@@ -34,7 +34,9 @@ def address_of(page: str) -> str:
 
 
 def test_visitor_has_a_picture_drawn(client: Client, sponsor: Workspace) -> None:
-    assert 'id="live"' in client.get("/").content.decode()
+    landing = client.get("/").content.decode()
+    assert 'id="live"' in landing
+    assert "htmx" in landing.partition("</main>")[2]
 
     waiting = drawn(client, "a fox  by a lake").content.decode()
     task = Task.objects.of(sponsor.pk).get()
