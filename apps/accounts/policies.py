@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from django.utils.translation import gettext_noop
+
 from apps.accounts.models import Membership, Plan
 
 Role = Membership.Role
@@ -79,13 +81,13 @@ class Feature(StrEnum):
 
 # As people read them, in this order.
 FEATURE_WORDS: dict[Feature, str] = {
-    Feature.FILE_UPLOAD: "File uploads by API",
-    Feature.PREMIUM_LLM: "gpt-4o, Claude, vision and dall-e-3",
-    Feature.PUBLIC_GPTS: "GPTs without an own account",
-    Feature.NOTIFICATION_WEBHOOK: "Webhooks about the account",
-    Feature.SUNO_LYRICS: "Suno lyrics",
-    Feature.AUTO_UPLOAD: "Automatic upload of results",
-    Feature.BOT_ID: "Choose the own account that takes a task",
+    Feature.FILE_UPLOAD: gettext_noop("File uploads by API"),
+    Feature.PREMIUM_LLM: gettext_noop("gpt-4o, Claude, vision and dall-e-3"),
+    Feature.PUBLIC_GPTS: gettext_noop("GPTs without an own account"),
+    Feature.NOTIFICATION_WEBHOOK: gettext_noop("Webhooks about the account"),
+    Feature.SUNO_LYRICS: gettext_noop("Suno lyrics"),
+    Feature.AUTO_UPLOAD: gettext_noop("Automatic upload of results"),
+    Feature.BOT_ID: gettext_noop("Choose the own account that takes a task"),
 }
 
 

@@ -13,6 +13,8 @@ from functools import cache
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from apps.core.sentences import sentence
+
 LOCAL = "local"
 
 
@@ -111,7 +113,7 @@ PRESETS = {
             "https://bscscan.com", "finalized",
         ),
         # The chain in memory of tests and test payments: its tokens come from the settings.
-        Chain(LOCAL, "Local test chain", 131277322940537, 1, 5, ()),
+        Chain(LOCAL, sentence("Local test chain"), 131277322940537, 1, 5, ()),
     )
 }  # fmt: skip
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from apps.core.sentences import sentence
+
 
 def clawback(*, credit_points: int, paid_points: int, back_points: int) -> int:
     """How many of the credits a payment brought are to be taken back when `back_points` of `paid_points` went back.
@@ -135,15 +137,20 @@ class Counter:
     refuses: bool = True
 
 
+_A_DAY = sentence("a day (UTC)")
+_A_MONTH = sentence("a month (UTC)")
+_IN_ALL = sentence("in all")
+
+
 def counters(*, scope: str, subject_id: int, caps: Caps, now: datetime) -> list[Counter]:
     """The caps that are set, in their periods at this moment: UTC days and months."""
     day = now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     month = day.replace(day=1)
     next_month = (month + timedelta(days=32)).replace(day=1)
     periods = [
-        (f"{day:%Y-%m-%d}", "a day (UTC)", day, day + timedelta(days=1), caps.daily),
-        (f"{day:%Y-%m}", "a month (UTC)", month, next_month, caps.monthly),
-        ("total", "in all", datetime(2000, 1, 1, tzinfo=UTC), None, caps.total),
+        (f"{day:%Y-%m-%d}", _A_DAY, day, day + timedelta(days=1), caps.daily),
+        (f"{day:%Y-%m}", _A_MONTH, month, next_month, caps.monthly),
+        ("total", _IN_ALL, datetime(2000, 1, 1, tzinfo=UTC), None, caps.total),
     ]
     return [
         Counter(str(scope), subject_id, period, words, since, resets_at, cap, caps.refuses)

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from apps.accounts.models import User, Workspace
 from apps.core.tenancy import TenantManager
@@ -14,32 +15,32 @@ from apps.core.tenancy import TenantManager
 class Status(models.TextChoices):
     """What an account is able to do. `cooling` heals by time, the rest after `active` by a check or by its owner."""
 
-    ACTIVE = "active", "Active"
-    COOLING = "cooling", "Cooling down"
-    CHECKING = "checking", "Checking"
-    NO_FAST_HOURS = "no_fast_hours", "No fast hours"
-    INVALID_CREDENTIALS = "invalid_credentials", "Invalid credentials"
-    NO_BALANCE = "no_balance", "No balance"
-    SUBSCRIPTION_EXPIRED = "subscription_expired", "Subscription expired"
-    CAPTCHA_REQUIRED = "captcha_required", "Captcha required"
-    BANNED = "banned", "Banned"
-    SETUP_REQUIRED = "setup_required", "Setup required"
+    ACTIVE = "active", gettext_noop("Active")
+    COOLING = "cooling", gettext_noop("Cooling down")
+    CHECKING = "checking", gettext_noop("Checking")
+    NO_FAST_HOURS = "no_fast_hours", gettext_noop("No fast hours")
+    INVALID_CREDENTIALS = "invalid_credentials", gettext_noop("Invalid credentials")
+    NO_BALANCE = "no_balance", gettext_noop("No balance")
+    SUBSCRIPTION_EXPIRED = "subscription_expired", gettext_noop("Subscription expired")
+    CAPTCHA_REQUIRED = "captcha_required", gettext_noop("Captcha required")
+    BANNED = "banned", gettext_noop("Banned")
+    SETUP_REQUIRED = "setup_required", gettext_noop("Setup required")
 
 
 class Weight(models.TextChoices):
     """Share of new tasks among eligible accounts: 1 : 2 : 4."""
 
-    LOW = "low", "Low"
-    MID = "mid", "Mid"
-    HIGH = "high", "High"
+    LOW = "low", gettext_noop("Low")
+    MID = "mid", gettext_noop("Mid")
+    HIGH = "high", gettext_noop("High")
 
 
 class Mode(models.TextChoices):
     """How an account that knows slow and fast work is used. Fast follows what a task asks for."""
 
-    ANY = "", "As asked"
-    RELAX = "relax", "Relax"
-    FAST = "fast", "Fast"
+    ANY = "", gettext_noop("As asked")
+    RELAX = "relax", gettext_noop("Relax")
+    FAST = "fast", gettext_noop("Fast")
 
 
 class Account(models.Model):

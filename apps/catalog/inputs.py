@@ -21,6 +21,7 @@ from pydantic.config import JsonDict
 from pydantic_core import PydanticCustomError
 
 from apps.core import media
+from apps.core.sentences import sentence
 
 # For `json_schema_extra`: how a form shows the field.
 ADVANCED: JsonDict = {"x-advanced": True}
@@ -55,13 +56,13 @@ Video = Annotated[str, _media_field("video"), _media("video")]
 Seed = Annotated[int, Field(ge=-1, le=4_294_967_295)]
 
 
-def shaped(pattern: str, sentence: str) -> AfterValidator:
-    """For a text field: the whole text has this shape, or the sentence says what to give."""
+def shaped(pattern: str, words: str) -> AfterValidator:
+    """For a text field: the whole text has this shape, or the words say what to give."""
     compiled = re.compile(pattern)
 
     def check(value: str) -> str:
         if not compiled.fullmatch(value):
-            raise ValueError(sentence)
+            raise ValueError(words)
         return value
 
     return AfterValidator(check)
@@ -93,7 +94,7 @@ TaskId = Annotated[
     Field(max_length=36),
     shaped(
         "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
-        "This is not a task_id: give the one you got when the task was created.",
+        sentence("This is not a task_id: give the one you got when the task was created."),
     ),
 ]
 # "0,1": positions of faces, at most ten. A single one often comes as a number.
@@ -103,14 +104,14 @@ FaceIndexes = Annotated[
     NumberAsText,
     shaped(
         "[0-9]{1,2}(,[0-9]{1,2}){0,9}",
-        "Give up to ten positions with commas between, counted from 0, e.g. 0,1.",
+        sentence("Give up to ten positions with commas between, counted from 0, e.g. 0,1."),
     ),
 ]
 
 
-def broken_rule(field: str, sentence: str) -> PydanticCustomError:
+def broken_rule(field: str, words: str) -> PydanticCustomError:
     """To raise in a validator of several fields: names the one to change."""
-    return PydanticCustomError("rule", "{sentence}", {"sentence": sentence, "field": field})
+    return PydanticCustomError("rule", "{words}", {"words": words, "field": field})
 
 
 def inline_limit(megabytes: int) -> AfterValidator:
@@ -118,7 +119,8 @@ def inline_limit(megabytes: int) -> AfterValidator:
 
     def check(value: MediaValue) -> MediaValue:
         if not media.is_url(value) and len(value) > megabytes * 1024 * 1024 * 4 // 3 + 200:
-            raise ValueError(f"This is larger than {megabytes} MB; give a smaller file.")
+            words = sentence("This is larger than {most} MB; give a smaller file.", most=megabytes)
+            raise ValueError(words)
         return value
 
     return AfterValidator(check)

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from apps.catalog import specs as package
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 
 
 class InvalidModel(DomainError):
@@ -61,8 +62,8 @@ def families() -> frozenset[str]:
 def spec_of(model: object, task_type: object) -> TaskSpec:
     """The spec, by one of its names. Raises InvalidModel or InvalidTaskType, in the words clients know."""
     if not isinstance(model, str) or model not in _any_models():
-        raise InvalidModel("invalid model", detail={"field": "model"})
+        raise InvalidModel(sentence("invalid model"), detail={"field": "model"})
     spec = _by_any_name().get((model, task_type)) if isinstance(task_type, str) else None
     if spec is None:
-        raise InvalidTaskType("invalid task type", detail={"field": "task_type"})
+        raise InvalidTaskType(sentence("invalid task type"), detail={"field": "task_type"})
     return spec

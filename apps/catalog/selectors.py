@@ -12,13 +12,19 @@ from apps.catalog.midjourney.banned_words import BannedWords
 from apps.catalog.models import BannedWord
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import PlanRequired
+from apps.core.sentences import sentence
 
 
 def check_plan(*, spec: TaskSpec, plan: str) -> None:
     """Raises PlanRequired when the plan does not include the spec."""
     if not plan_includes(plan, spec.plan):
         raise PlanRequired(
-            f"{spec.model} {spec.task_type} is available from the {spec.plan.label} plan up.",
+            sentence(
+                "{model} {task_type} is available from the {plan} plan up.",
+                model=spec.model,
+                task_type=spec.task_type,
+                plan=spec.plan.label,
+            ),
             detail={"plan": plan, "needed_plan": spec.plan.value},
         )
 

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from apps.accounts.models import Plan
 from apps.catalog.inputs import TaskInput
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import Sentence, sentence
 
 
 class OutputKind(StrEnum):
@@ -134,12 +135,11 @@ class TaskSpec:
 
 def _refused(error: ValidationError) -> InvalidRequest:
     found = error.errors(include_url=False, include_input=False, include_context=True)[:20]
-    problems = [{"field": _path(one), "message": _sentence(one)} for one in found]
+    problems = [{"field": _path(one), "message": _words(one)} for one in found]
     first = problems[0]
-    return InvalidRequest(
-        f"{first['field']}: {first['message']}",
-        detail={"field": first["field"], "errors": problems},
-    )
+    refused = InvalidRequest.field(first["field"], first["message"])
+    refused.detail = {"field": first["field"], "errors": problems}
+    return refused
 
 
 def _path(found: Any) -> str:
@@ -149,8 +149,20 @@ def _path(found: Any) -> str:
     return ".".join(str(step) for step in steps)
 
 
-def _sentence(found: Any) -> str:
+def _words(found: Any) -> str:
+    message = _message(found)
+    return message if message.endswith(".") else sentence("{problem}.", problem=message)
+
+
+def _message(found: Any) -> str:
+    """Ours as they were made, so that pages can say them; the others are Pydantic's."""
     if found["type"] == "missing":
-        return "This field is required."
-    message: str = found["msg"].removeprefix("Value error, ")
-    return message if message.endswith(".") else f"{message}."
+        return sentence("This field is required.")
+    context = found.get("ctx", {})
+    if found["type"] == "rule":
+        return context["words"]  # type: ignore[no-any-return]
+    raised = context.get("error")
+    words = raised.args[0] if isinstance(raised, ValueError) and raised.args else None
+    if isinstance(words, Sentence):
+        return words
+    return found["msg"].removeprefix("Value error, ")  # type: ignore[no-any-return]

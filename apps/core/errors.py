@@ -6,12 +6,15 @@ A domain function raises one of these instead of returning a status. `type` is t
 
 from typing import Any
 
+from apps.core.sentences import sentence
+
 
 class DomainError(Exception):
     """We looked at the request and refuse it; the message says why and what to do.
 
     `detail` holds machine-readable facts (`field`, `needed_points`), `retry_after` whole seconds after which the same
-    request may succeed. Neither ever holds a secret or a provider's raw answer.
+    request may succeed. Neither ever holds a secret or a provider's raw answer. `words` is the message as a page says
+    it, by `sentences.said`: without the name of a field, which stands beside it there.
     """
 
     type = "invalid_request"
@@ -21,6 +24,7 @@ class DomainError(Exception):
     ) -> None:
         super().__init__(message)
         self.message = message
+        self.words = message
         self.detail = detail
         self.retry_after = retry_after
 
@@ -30,7 +34,10 @@ class InvalidRequest(DomainError):
 
     @classmethod
     def field(cls, name: str, message: str) -> "InvalidRequest":
-        return cls(f"{name}: {message}", detail={"field": name})
+        text = sentence("{field}: {problem}", field=name, problem=message)
+        made = cls(text, detail={"field": name})
+        made.words = message
+        return made
 
 
 class NotFound(DomainError):

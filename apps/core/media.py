@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 import imagesize
 
+from apps.core.wording import sentence
+
 MAX_INLINE_BYTES = 20 * 1024 * 1024
 MAX_URL_LENGTH = 4096
 # What the local engine decodes at most.
@@ -39,12 +41,21 @@ _SIGNATURES: tuple[tuple[bytes, int, str, str], ...] = (
 )
 # Photos in the clothes of a film; we have no decoder for them.
 _PHOTO_BRANDS = frozenset({b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1", b"ftypavif"})
+_NOT_OF_KIND = {
+    "image": sentence("The data is not an image in a format we know."),
+    "audio": sentence("The data is not an audio in a format we know."),
+    "video": sentence("The data is not a video in a format we know."),
+}
 _DATA_URI = re.compile(r"data:([\w.+/-]{0,100})((?:;[\w.+=-]{1,100}){0,5}),", re.IGNORECASE)
 _SPACE = re.compile(r"\s+")
 
 
 class MediaError(ValueError):
-    """The value is not media we can take; the message says why in a customer's words."""
+    """The value is not media we can take; `words` say why to a customer."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(words)
+        self.words = words
 
 
 @dataclass(frozen=True)
@@ -75,11 +86,15 @@ def check_pixels(data: bytes) -> None:
     """
     width, height = imagesize.get(io.BytesIO(data))
     if width <= 0 or height <= 0:
-        raise MediaError("The image is damaged: its header cannot be read.")
+        raise MediaError(sentence("The image is damaged: its header cannot be read."))
     if width * height > MAX_PIXELS:
-        raise MediaError(
-            f"The image has {width} × {height} pixels; at most {MAX_PIXELS // 1_000_000} million are read."
+        words = sentence(
+            "The image has {width} × {height} pixels; at most {most} million are read.",
+            width=width,
+            height=height,
+            most=MAX_PIXELS // 1_000_000,
         )
+        raise MediaError(words)
 
 
 def is_url(value: str) -> bool:
@@ -89,18 +104,18 @@ def is_url(value: str) -> bool:
 def checked_url(value: str) -> str:
     """An http(s) URL with a host and no credentials. Where it leads is checked when we connect."""
     if len(value) > MAX_URL_LENGTH:
-        raise MediaError(f"The URL is longer than {MAX_URL_LENGTH} characters.")
+        raise MediaError(sentence("The URL is longer than {most} characters.", most=MAX_URL_LENGTH))
     try:
         parts = urlsplit(value)
         port_is_valid = parts.port is None or parts.port > 0
     except ValueError:
-        raise MediaError("The URL cannot be read.") from None
+        raise MediaError(sentence("The URL cannot be read.")) from None
     if parts.scheme.lower() not in {"http", "https"} or not parts.hostname or not port_is_valid:
-        raise MediaError("The URL must start with http:// or https:// and name a host.")
+        raise MediaError(sentence("The URL must start with http:// or https:// and name a host."))
     if parts.username is not None or parts.password is not None:
-        raise MediaError("The URL must not carry a user name or password.")
+        raise MediaError(sentence("The URL must not carry a user name or password."))
     if any(ord(c) <= 32 or ord(c) == 127 for c in value):
-        raise MediaError("The URL must not hold spaces or control characters.")
+        raise MediaError(sentence("The URL must not hold spaces or control characters."))
     return value
 
 
@@ -110,18 +125,20 @@ def inline_bytes(value: str) -> bytes:
     if value[:5].lower() == "data:":
         match = _DATA_URI.match(value[:700])
         if not match or ";base64" not in match.group(2).lower():
-            raise MediaError("The data URI must be base64: data:image/png;base64,…")
+            raise MediaError(sentence("The data URI must be base64: data:image/png;base64,…"))
         body = value[match.end() :]
     if len(body) > MAX_INLINE_BYTES * 4 // 3 + 4:
-        raise MediaError(
-            f"Inline media is limited to {MAX_INLINE_BYTES // 1024 // 1024} MB; give a URL instead."
+        words = sentence(
+            "Inline media is limited to {most} MB; give a URL instead.",
+            most=MAX_INLINE_BYTES // 1024 // 1024,
         )
+        raise MediaError(words)
     try:
         data = base64.b64decode(_SPACE.sub("", body), validate=True)
     except (binascii.Error, ValueError):
-        raise MediaError("This is neither an http(s) URL nor valid base64.") from None
+        raise MediaError(sentence("This is neither an http(s) URL nor valid base64.")) from None
     if not data:
-        raise MediaError("The media is empty.")
+        raise MediaError(sentence("The media is empty."))
     return data
 
 
@@ -132,7 +149,5 @@ def checked(value: str, *, kind: str) -> str:
         return checked_url(value)
     found = sniff(inline_bytes(value))
     if found is None or found.kind != kind:
-        raise MediaError(
-            f"The data is not {'an' if kind[0] in 'aeiou' else 'a'} {kind} in a format we know."
-        )
+        raise MediaError(_NOT_OF_KIND[kind])
     return value

@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 
 from apps.core.errors import RateLimited
+from apps.core.sentences import sentence
 from apps.core.values import frozen
 
 log = logging.getLogger(__name__)
@@ -60,15 +61,23 @@ class Allowance:
         """Raises RateLimited when the window is used up."""
         if self.is_over:
             raise RateLimited(
-                f"{self._too_many()} Try again in {self.reset_seconds} s.",
+                sentence(
+                    "{problem} Try again in {seconds} s.",
+                    problem=self._too_many(),
+                    seconds=self.reset_seconds,
+                ),
                 detail={"limit": self.limit, "window_seconds": self.window_seconds},
                 retry_after=self.reset_seconds,
             )
 
     def _too_many(self) -> str:
         if self.window_seconds == WINDOW_SECONDS:
-            return f"More than {self.limit} requests in a minute."
-        return f"More than {self.limit} tries in {self.window_seconds // 60} minutes."
+            return sentence("More than {limit} requests in a minute.", limit=self.limit)
+        return sentence(
+            "More than {limit} tries in {minutes} minutes.",
+            limit=self.limit,
+            minutes=self.window_seconds // 60,
+        )
 
 
 def count_key(*, key_id: int, limit: int | None, is_paid: bool) -> Allowance:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 from apps.core import egress, media
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 MAX_LENGTH = 2048
 _PORTS = {None, 80, 443}
@@ -18,7 +19,7 @@ def check(url: str, *, field: str) -> None:
     try:
         host = _host(url)
     except media.MediaError as error:
-        raise InvalidRequest.field(field, str(error)) from None
+        raise InvalidRequest.field(field, error.words) from None
     try:
         address = str(ipaddress.ip_address(host))
     except ValueError:
@@ -26,7 +27,7 @@ def check(url: str, *, field: str) -> None:
     else:
         is_private = not egress.is_allowed(address)
     if is_private:
-        raise InvalidRequest.field(field, "The URL leads to a private address.")
+        raise InvalidRequest.field(field, sentence("The URL leads to a private address."))
 
 
 def host_of(url: str) -> str:
@@ -39,8 +40,10 @@ def host_of(url: str) -> str:
 
 def _host(url: str) -> str:
     if len(url) > MAX_LENGTH:
-        raise media.MediaError(f"The URL is longer than {MAX_LENGTH} characters.")
+        raise media.MediaError(
+            sentence("The URL is longer than {most} characters.", most=MAX_LENGTH)
+        )
     parts = urlsplit(media.checked_url(url))
     if parts.port not in _PORTS and not egress.has_exemptions():
-        raise media.MediaError("The URL must use port 80 or 443.")
+        raise media.MediaError(sentence("The URL must use port 80 or 443."))
     return (parts.hostname or "").rstrip(".").lower()

@@ -2,10 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from django.utils import dateformat
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.byoa.models import Account
 from apps.byoa.policies import State
@@ -15,20 +20,21 @@ from apps.byoa.services.checklist import Line, Sentence
 from apps.byoa.services.terms import Terms
 from apps.core.money import format_usd
 from apps.dashboard import charts
+from apps.dashboard.account_words import told
 from apps.tasks.selectors.account_report import AccountDay
 
 # What the button beside a state's sentence does, and its words. States without one mend themselves.
 _STEPS: dict[State, tuple[str, str]] = {
-    State.PAUSED: ("start", "Start"),
-    State.OUTSIDE_PERIOD: ("settings", "Change the period"),
-    State.CAPTCHA_REQUIRED: ("recheck", "I solved it"),
-    State.NO_FAST_HOURS: ("recheck", "Check now"),
-    State.BANNED: ("recheck", "Check now"),
-    State.SUBSCRIPTION_EXPIRED: ("recheck", "Check now"),
-    State.NO_BALANCE: ("recheck", "Check now"),
-    State.SETUP_REQUIRED: ("recheck", "Check now"),
-    State.INVALID_CREDENTIALS: ("credential", "Replace the credential"),
-    State.SEAT_ENDED: ("seats", "Rent a seat"),
+    State.PAUSED: ("start", gettext_noop("Start")),
+    State.OUTSIDE_PERIOD: ("settings", gettext_noop("Change the period")),
+    State.CAPTCHA_REQUIRED: ("recheck", gettext_noop("I solved it")),
+    State.NO_FAST_HOURS: ("recheck", gettext_noop("Check now")),
+    State.BANNED: ("recheck", gettext_noop("Check now")),
+    State.SUBSCRIPTION_EXPIRED: ("recheck", gettext_noop("Check now")),
+    State.NO_BALANCE: ("recheck", gettext_noop("Check now")),
+    State.SETUP_REQUIRED: ("recheck", gettext_noop("Check now")),
+    State.INVALID_CREDENTIALS: ("credential", gettext_noop("Replace the credential")),
+    State.SEAT_ENDED: ("seats", gettext_noop("Rent a seat")),
 }
 
 
@@ -47,7 +53,7 @@ class Card:
 
     @property
     def step_words(self) -> str:
-        return _STEPS.get(self.sentence.state, ("", ""))[1]
+        return _(_STEPS.get(self.sentence.state, ("", ""))[1])
 
     @property
     def success(self) -> str:
@@ -63,7 +69,9 @@ def card(account: Account, last_day: AccountDay) -> Card:
     """Of an account as the selectors give it, with `now` and `in_use`."""
     now: datetime = account.now  # type: ignore[attr-defined]
     today = account.day_count if account.day == now.date() else 0
-    return Card(account, checklist.explain(account, now=now), today, last_day)
+    said = checklist.explain(account, now=now)
+    sentence = replace(said, text=told(said.text), next_step=told(said.next_step))
+    return Card(account, sentence, today, last_day)
 
 
 def cards(accounts: Sequence[Account], last_days: Mapping[int, AccountDay]) -> list[Card]:
@@ -80,28 +88,36 @@ def price_words(family: SeatFamily) -> str:
     """What a seat costs, such as "$10.00 a month, each further one $6.00"."""
     first, further = format_usd(family.first_points), format_usd(family.further_points)
     if family.pack > 1:
-        return f"{first} a month for {family.pack}"
-    return (
-        f"{first} a month" if first == further else f"{first} a month, each further one {further}"
-    )
+        return _("{price} a month for {count}").format(price=first, count=family.pack)
+    if first == further:
+        return _("{price} a month").format(price=first)
+    return _("{price} a month, each further one {further}").format(price=first, further=further)
 
 
 def next_price(family: SeatFamily) -> str:
     """What the next seats to be rented cost a month."""
     points = family.further_points if family.seats else family.first_points
-    what = f"for {family.pack} more seats" if family.pack > 1 else "for the next seat"
-    return f"{format_usd(points)} a month {what}"
+    price = format_usd(points)
+    if family.pack > 1:
+        return _("{price} a month for {count} more seats").format(price=price, count=family.pack)
+    return _("{price} a month for the next seat").format(price=price)
 
 
 # ------------------------------------------------------------------------------- connecting
-def connect_lines(detail: Mapping[str, object]) -> list[Line]:
+def connect_lines(detail: Mapping[str, Any]) -> list[Line]:
     """The checklist of an account that was refused, from what `own.connect` said of it; empty before it was asked."""
     if "line" not in detail:
         return []
-    said = checklist.said_lines(
-        name=str(detail["line"]), said=str(detail["said"]), do=str(detail["do"])
-    )
-    return [Line("seat", "Seat free", checklist.OK, "One is free for it."), *said]
+    said = checklist.said_lines(name=detail["line"], said=detail["said"], do=detail["do"])
+    free = Line("seat", _("Seat free"), checklist.OK, _("One is free for it."))
+    return [free, *told_lines(said)]
+
+
+def told_lines(lines: Sequence[Line]) -> list[Line]:
+    """A checklist in the language of whoever reads it."""
+    return [
+        replace(one, title=told(one.title), says=told(one.says), do=told(one.do)) for one in lines
+    ]
 
 
 # ------------------------------------------------------------------------------- the period
@@ -152,13 +168,17 @@ def _day(
     ]
     hours = (last - first) / _HOUR
     return Day(
-        name=f"{first.astimezone(zone):%a %-d %b}",
+        name=dateformat.format(
+            first.astimezone(zone), _("D j M")
+        ),
         bars=[
             Bar(f"{100 * (start - first) / (last - first):.3f}", f"{100 * (end - start) / (last - first):.3f}")
             for start, end in inside
         ],
         hours=_hours(inside, first, last, zone),
-        clocks="" if hours == 24 else f"Clocks change: {hours:g} hours.",
+        clocks=""
+        if hours == 24
+        else _("Clocks change: {hours} hours.").format(hours=f"{hours:g}"),
     )  # fmt: skip
 
 
@@ -166,9 +186,9 @@ def _hours(
     inside: Sequence[tuple[datetime, datetime]], first: datetime, last: datetime, zone: ZoneInfo
 ) -> list[str]:
     if not inside:
-        return ["rests"]
+        return [_("rests")]
     if inside == [(first, last)]:
-        return ["all day"]
+        return [_("all day")]
     return [
         f"{start.astimezone(zone):%H:%M}–{'24:00' if end == last else f'{end.astimezone(zone):%H:%M}'}"
         for start, end in inside
@@ -214,17 +234,19 @@ class Report:
         found: Counter[str] = Counter()
         for day in self.days:
             found.update(day.errors)
-        return [(kind.replace("_", " "), count) for kind, count in found.most_common()]
+        return [(told(kind.replace("_", " ")), count) for kind, count in found.most_common()]
 
     @property
     def summary(self) -> str:
         """The chart in a sentence."""
         if not self.tasks:
-            return "No task ended there in these days."
+            return _("No task ended there in these days.")
         busiest = max(self.days, key=lambda day: day.tasks)
-        return (
-            f"{self.tasks} tasks, {self.failed} of them failed;"
-            f" most on {busiest.day:%-d %B} with {busiest.tasks}."
+        return _("{tasks} tasks, {failed} of them failed; most on {day} with {most}.").format(
+            tasks=self.tasks,
+            failed=self.failed,
+            day=dateformat.format(busiest.day, _("j F")),
+            most=busiest.tasks,
         )
 
     @property

@@ -8,29 +8,32 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext
 
 from apps.accounts.models import AuditEvent
 from apps.accounts.selectors import AuditFilter
 from apps.core.money import format_usd
+from apps.dashboard.billing_words import kept
 
 # What actions begin with, and what people call that.
 AREAS = {
-    "key.": "Keys",
-    "member.": "Members",
-    "invitation.": "Invitations",
-    "workspace.": "Workspace",
-    "budget.": "Budgets",
-    "plan.": "Plan",
-    "billing.": "Billing details",
-    "card.": "Card",
-    "auto_topup.": "Automatic top-up",
-    "code.": "Codes",
-    "payment.": "Payments",
-    "referral.": "Referral",
-    "account.": "Own accounts",
-    "notification_hook.": "Webhook of events",
-    "notifications.": "Notifications",
-    "llm_content.": "LLM content",
+    "key.": gettext_noop("Keys"),
+    "member.": gettext_noop("Members"),
+    "invitation.": gettext_noop("Invitations"),
+    "workspace.": gettext_noop("Workspace"),
+    "budget.": gettext_noop("Budgets"),
+    "plan.": gettext_noop("Plan"),
+    "billing.": gettext_noop("Billing details"),
+    "card.": gettext_noop("Card"),
+    "auto_topup.": gettext_noop("Automatic top-up"),
+    "code.": gettext_noop("Codes"),
+    "payment.": gettext_noop("Payments"),
+    "referral.": gettext_noop("Referral"),
+    "account.": gettext_noop("Own accounts"),
+    "notification_hook.": gettext_noop("Webhook of events"),
+    "notifications.": gettext_noop("Notifications"),
+    "llm_content.": gettext_noop("LLM content"),
 }
 _ACTION = re.compile(r"[a-z0-9_]{1,30}\.[a-z0-9_]{0,30}")
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -95,13 +98,14 @@ class Line:
 
     @property
     def words(self) -> str:
-        """Such as "Key: old secret ended"."""
-        area, _, what = self.event.action.partition(".")
-        return f"{area.replace('_', ' ').capitalize()}: {what.replace('_', ' ')}"
+        """Such as "Key: old secret ended"; `audit_words` has them all."""
+        area, _dot, what = self.event.action.partition(".")
+        english = f"{area.replace('_', ' ').capitalize()}: {what.replace('_', ' ')}"
+        return _(english)
 
     @property
     def who(self) -> str:
-        return self.event.actor.email if self.event.actor else "the platform"
+        return self.event.actor.email if self.event.actor else _("the platform")
 
 
 def lines(events: Iterable[AuditEvent]) -> Iterator[Line]:
@@ -129,19 +133,19 @@ def _changes(before: Any, after: Any) -> Iterator[Change]:
 
 
 def _name(name: str) -> str:
-    return name.removesuffix("_points").replace("_", " ")
+    return pgettext("audit log", name.removesuffix("_points").replace("_", " "))
 
 
 def _shown(name: str, value: Any) -> str:
     if value is None or value in ("", []):
-        return "none"
+        return pgettext("audit log", "none")
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return pgettext("audit log", "on" if value else "off")
     if isinstance(value, int) and (name == "points" or name.endswith("_points")):
         return format_usd(value)
     if isinstance(value, list):
         return ", ".join(str(item) for item in value)
-    return str(value)
+    return kept(str(value)) if name == "reason" else str(value)
 
 
 CSV_HEADER = ("time", "who", "action", "target", "before", "after", "facts", "ip")

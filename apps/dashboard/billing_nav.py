@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.accounts.models import Membership
 from apps.accounts.policies import Permission, may
@@ -18,15 +20,15 @@ class Tab:
 
 # Words, route, and what a role needs to see it. A route that starts like a tab's belongs to it.
 _TABS = (
-    ("Overview", "billing", Permission.VIEW_BALANCE),
-    ("Top up", "billing_topup", Permission.MANAGE_BILLING),
-    ("Plans", "billing_plans", Permission.VIEW_BILLING),
-    ("Invoices", "billing_invoices", Permission.VIEW_BILLING),
-    ("Transactions", "billing_transactions", Permission.VIEW_BALANCE),
-    ("Usage", "usage", Permission.VIEW_BALANCE),
-    ("Budgets", "billing_budgets", Permission.MANAGE_SETTINGS),
-    ("Redeem", "billing_redeem", Permission.MANAGE_BILLING),
-    ("Referral", "billing_referral", Permission.VIEW_BILLING),
+    (gettext_noop("Overview"), "billing", Permission.VIEW_BALANCE),
+    (gettext_noop("Top up"), "billing_topup", Permission.MANAGE_BILLING),
+    (gettext_noop("Plans"), "billing_plans", Permission.VIEW_BILLING),
+    (gettext_noop("Invoices"), "billing_invoices", Permission.VIEW_BILLING),
+    (gettext_noop("Transactions"), "billing_transactions", Permission.VIEW_BALANCE),
+    (gettext_noop("Usage"), "usage", Permission.VIEW_BALANCE),
+    (gettext_noop("Budgets"), "billing_budgets", Permission.MANAGE_SETTINGS),
+    (gettext_noop("Redeem"), "billing_redeem", Permission.MANAGE_BILLING),
+    (gettext_noop("Referral"), "billing_referral", Permission.VIEW_BILLING),
 )
 
 
@@ -46,5 +48,5 @@ def tabs(request: HttpRequest, membership: Membership) -> list[Tab]:
         is_current = current == route or (
             route != "billing" and (current or "").startswith(f"{route}_")
         )
-        found.append(Tab(name, url, is_current))
+        found.append(Tab(_(name), url, is_current))
     return found

@@ -5,26 +5,28 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext, gettext_noop
 
 from apps.accounts.policies import Permission
 from apps.billing.models import CreditEntry, Invoice
 from apps.billing.selectors.transactions import Line
+from apps.dashboard.billing_words import kept
 from apps.dashboard.http import DashboardRequest, allowed
 
 Kind = CreditEntry.Kind
 
 WORDS: dict[str, str] = {
-    Kind.PURCHASE: "Top-up",
-    Kind.GRANT: "Given",
-    Kind.HOLD: "Held",
-    Kind.CAPTURE: "Spent",
-    Kind.RELEASE: "Not charged",
-    Kind.REFUND: "Refunded",
-    Kind.CLAWBACK: "Taken back",
-    Kind.REINSTATEMENT: "Given back",
-    Kind.REPAYMENT: "Debt paid",
-    Kind.EXPIRY: "Expired",
-    Kind.ADJUSTMENT: "Corrected",
+    Kind.PURCHASE: gettext_noop("Top-up"),
+    Kind.GRANT: gettext_noop("Given"),
+    Kind.HOLD: gettext_noop("Held"),
+    Kind.CAPTURE: gettext_noop("Spent"),
+    Kind.RELEASE: gettext_noop("Not charged"),
+    Kind.REFUND: gettext_noop("Refunded"),
+    Kind.CLAWBACK: gettext_noop("Taken back"),
+    Kind.REINSTATEMENT: gettext_noop("Given back"),
+    Kind.REPAYMENT: gettext_noop("Debt paid"),
+    Kind.EXPIRY: gettext_noop("Expired"),
+    Kind.ADJUSTMENT: gettext_noop("Corrected"),
 }
 
 
@@ -39,18 +41,18 @@ class Cause:
 
 # The first word of a reference: how it is called, and the pages that may show it.
 _NAMES = {
-    "task": "Task",
-    "llm": "LLM calls",
-    "gpts": "GPTs file",
-    "payment": "Payment",
-    "signup": "Welcome credits",
-    "code": "Redeem code",
-    "redeem": "Redeem code",
-    "referral": "Referral",
-    "reward": "Referral",
-    "expiry": "Credits expired",
-    "adjustment": "Correction",
-    "subscription": "Plan",
+    "task": gettext_noop("Task"),
+    "llm": gettext_noop("LLM calls"),
+    "gpts": gettext_noop("GPTs file"),
+    "payment": gettext_noop("Payment"),
+    "signup": gettext_noop("Welcome credits"),
+    "code": gettext_noop("Redeem code"),
+    "redeem": gettext_noop("Redeem code"),
+    "referral": gettext_noop("Referral"),
+    "reward": gettext_noop("Referral"),
+    "expiry": gettext_noop("Credits expired"),
+    "adjustment": gettext_noop("Correction"),
+    "subscription": gettext_noop("Plan"),
 }
 _LISTS = {
     "payment": ("billing_invoices", Permission.VIEW_BILLING),
@@ -80,11 +82,13 @@ def of(
 
 def _cause(line: Line, request: DashboardRequest, documents: dict[str, str]) -> Cause:
     family, _, rest = line.entry.reference.partition(":")
-    word = WORDS[line.entry.kind]
+    word = gettext(WORDS[line.entry.kind])
     if family == "task":
-        return Cause(word, f"Task {rest[:8]}", _url("task", request, rest))
+        return Cause(word, gettext("Task {id}").format(id=rest[:8]), _url("task", request, rest))
     name = _NAMES.get(family, line.entry.reference)
-    text = f"{name}: {line.note}" if line.note and line.note != name else name
+    text = gettext(name)
+    if line.note and line.note != name:
+        text = gettext("{name}: {note}").format(name=text, note=kept(line.note))
     document = documents.get(rest.partition(":")[0])
     if document is not None:
         return Cause(word, text, _url("billing_invoices_one", request, document))

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import orjson
+from django.utils.dateformat import format as written
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.core.money import usd
 from apps.dashboard.templatetags.dashboard import sum_usd
 from apps.tasks.selectors import DaySpend
 
 _MOST_SERIES = 4
-OTHER = "other"
+OTHER = gettext_noop("other")
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,12 @@ class SpendByDay:
     def summary(self) -> str:
         """The chart in a sentence, for those who do not see it."""
         if not self.total:
-            return "Nothing was spent in these days."
+            return _("Nothing was spent in these days.")
         highest = max(self.days, key=lambda day: sum(self.points[day].values()))
         most = sum_usd(sum(self.points[highest].values()))
-        return f"Total {sum_usd(self.total)}, highest on {highest:%-d %B} with {most}."
+        return _("Total {total}, highest on {day} with {most}.").format(
+            total=sum_usd(self.total), day=written(highest, _("j F")), most=most
+        )
 
     @property
     def as_chart(self) -> str:
@@ -55,7 +60,7 @@ class SpendByDay:
             {"label": family, "data": [float(usd(self.points[day][family])) for day in self.days]}
             for family in self.families
         ]
-        labels = [f"{day:%-d %b}" for day in self.days]
+        labels = [written(day, _("j M")) for day in self.days]
         return orjson.dumps({"labels": labels, "series": series, "unit": "US$"}).decode()
 
 
@@ -72,13 +77,14 @@ def spend_by_day(spends: Iterable[DaySpend], *, until: date, days: int) -> Spend
 
 
 def _folded(span: Sequence[date], named: list[str], found: dict[date, Counter[str]]) -> SpendByDay:
+    other = _(OTHER)
     points: dict[date, Counter[str]] = {}
     for day in span:
         points[day] = Counter()
         for family, spent in found[day].items():
-            points[day][family if family in named else OTHER] += spent
-    has_other = any(counts[OTHER] for counts in points.values())
-    return SpendByDay(span, [*named, *([OTHER] if has_other else [])], points)
+            points[day][family if family in named else other] += spent
+    has_other = any(counts[other] for counts in points.values())
+    return SpendByDay(span, [*named, *([other] if has_other else [])], points)
 
 
 # Of static/js/charts.js: dark green and light amber.
@@ -88,10 +94,10 @@ _GOOD, _BAD = 2, 3
 def good_and_bad(days: Sequence[date], *, good: Sequence[int], bad: Sequence[int]) -> str:
     """Tasks a day that went well and that did not, for static/js/charts.js."""
     series = [
-        {"label": "went well", "data": good, "colour": _GOOD},
-        {"label": "failed", "data": bad, "colour": _BAD},
+        {"label": _("went well"), "data": good, "colour": _GOOD},
+        {"label": _("failed"), "data": bad, "colour": _BAD},
     ]
-    labels = [f"{day:%-d %b}" for day in days]
+    labels = [written(day, _("j M")) for day in days]
     return orjson.dumps({"labels": labels, "series": series, "unit": "tasks"}).decode()
 
 

@@ -5,6 +5,7 @@ import logging
 from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import Workspace
 from apps.accounts.services import closing
@@ -31,10 +32,10 @@ def blockers(*, workspace: Workspace) -> list[tuple[str, str]]:
     """(what would go on costing money, the page that ends it); empty when it can be deleted."""
     found = []
     if subscription_of(workspace_id=workspace.pk) is not None:
-        words = "A subscription runs and would be charged again. End it, and wait for its end."
+        words = _("A subscription runs and would be charged again. End it, and wait for its end.")
         found.append((words, reverse("dashboard:billing_plans", args=[workspace.slug])))
     if AutoTopUp.objects.of(workspace.pk).filter(is_on=True).exists():
-        words = "Automatic top-ups are on and could charge the card. Switch them off."
+        words = _("Automatic top-ups are on and could charge the card. Switch them off.")
         found.append((words, reverse("dashboard:billing", args=[workspace.slug])))
     return found
 

@@ -1,5 +1,7 @@
 """What a browser calls itself, in words. Good enough to tell one's own devices apart; nothing is decided by it."""
 
+from django.utils.translation import gettext as _
+
 # The first that fits counts: others carry the names of those they are compatible with.
 _BROWSERS = (
     ("Edg", "Edge"),
@@ -26,4 +28,6 @@ def device(user_agent: str) -> str:
     """Such as "Firefox on Windows"."""
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    return " on ".join(filter(None, (browser, system))) or "Unknown browser"
+    if browser and system:
+        return _("{browser} on {system}").format(browser=browser, system=system)
+    return browser or system or _("Unknown browser")

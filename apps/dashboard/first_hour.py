@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import Exists
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import ApiKey, Workspace
 from apps.accounts.policies import Permission
@@ -101,56 +102,62 @@ def _facts(workspace_id: int) -> _Facts:
 def _task(slug: str, facts: _Facts) -> Step:
     first = playground.first_task()
     return Step(
-        title="Run your first task",
+        title=_("Run your first task"),
         text=(
-            f"{first.title} needs only a sentence and takes some seconds. It is filled in for you."
+            _(
+                "{model} needs only a sentence and takes some seconds. It is filled in for you."
+            ).format(model=_(first.title))
             if first
-            else "No model can run now. Ask the operator of this installation."
+            else _("No model can run now. Ask the operator of this installation.")
         ),
         url=(
             reverse("dashboard:play", args=[slug, first.model, first.task_type])
             if first
             else reverse("dashboard:models", args=[slug])
         ),
-        action="Open it" if first else "See the models",
+        action=_("Open it") if first else _("See the models"),
         is_done=facts.completed,
     )
 
 
 def _key(slug: str, facts: _Facts) -> Step:
     return Step(
-        title="Call it from your code",
+        title=_("Call it from your code"),
         text=(
-            "Your key is made and waits for its first call."
+            _("Your key is made and waits for its first call.")
             if facts.made_key and not facts.used_key
-            else "A key does what you do here by hand. One for each app, so that one can be revoked alone."
+            else _(
+                "A key does what you do here by hand. One for each app, so that one can be revoked alone."
+            )
         ),
         url=reverse(
             "dashboard:keys" if facts.made_key else "dashboard:key_create",
             args=[slug],
         ),
-        action="See your keys" if facts.made_key else "Create a key",
+        action=_("See your keys") if facts.made_key else _("Create a key"),
         is_done=facts.used_key,
     )
 
 
 def _webhook(slug: str, facts: _Facts) -> Step:
     return Step(
-        title="Hear when a task ends",
-        text="Give us an address, and we call it when a task ends. You need not poll.",
+        title=_("Hear when a task ends"),
+        text=_("Give us an address, and we call it when a task ends. You need not poll."),
         url=reverse(
             "dashboard:webhooks" if facts.has_endpoint else "dashboard:webhooks_new", args=[slug]
         ),
-        action="See your endpoint" if facts.has_endpoint else "Add an endpoint",
+        action=_("See your endpoint") if facts.has_endpoint else _("Add an endpoint"),
         is_done=facts.was_told,
     )
 
 
 def _top_up(slug: str, facts: _Facts) -> Step:
     return Step(
-        title="Add credits",
-        text="From $3, by card or crypto. Bought credits are used after those that you were given.",
+        title=_("Add credits"),
+        text=_(
+            "From $3, by card or crypto. Bought credits are used after those that you were given."
+        ),
         url=reverse("dashboard:billing_topup", args=[slug]),
-        action="Top up",
+        action=_("Top up"),
         is_done=facts.has_paid,
     )

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from functools import cache
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from apps.byoa import selectors as byoa
 from apps.catalog import registry
 from apps.catalog.inputs import TaskInput
@@ -16,10 +19,15 @@ from apps.tasks.presentation import output_of
 _NUMBERED = re.compile(r"(upscale|variation)([1-4])")
 _UPSCALER = re.compile(r"upscale_(light|beta|2x|4x|subtle|creative)")
 _WORDS = {
-    "upscale": "Take out {index}", "variation": "Vary {index}", "reroll": "Run the prompt again",
-    "high_variation": "Vary strongly", "low_variation": "Vary subtly", "inpaint": "Change a part",
-    "outpaint": "Zoom out", "pan": "Continue to a side",
-}  # fmt: skip
+    "upscale": gettext_noop("Take out {index}"),
+    "variation": gettext_noop("Vary {index}"),
+    "reroll": gettext_noop("Run the prompt again"),
+    "high_variation": gettext_noop("Vary strongly"),
+    "low_variation": gettext_noop("Vary subtly"),
+    "inpaint": gettext_noop("Change a part"),
+    "outpaint": gettext_noop("Zoom out"),
+    "pan": gettext_noop("Continue to a side"),
+}
 
 
 @dataclass(frozen=True)
@@ -45,12 +53,12 @@ def actions(task: Task) -> list[Action]:
 def _action(task: Task, name: str) -> Action | None:
     if numbered := _NUMBERED.fullmatch(name):
         task_type, index = numbered.groups()
-        return _made(task, _WORDS[task_type].format(index=index), task_type, index)
+        return _made(task, _(_WORDS[task_type]).format(index=index), task_type, index)
     if upscaler := _UPSCALER.fullmatch(name):
-        return _made(task, f"Enlarge ({upscaler[1]})", "upscale", upscaler[1])
+        return _made(task, _("Enlarge ({how})").format(how=upscaler[1]), "upscale", upscaler[1])
     if name in ("high_variation", "low_variation"):
-        return _made(task, _WORDS[name], "variation", name)
-    return _made(task, _WORDS[name], name) if name in _WORDS else None
+        return _made(task, _(_WORDS[name]), "variation", name)
+    return _made(task, _(_WORDS[name]), name) if name in _WORDS else None
 
 
 def _made(task: Task, label: str, task_type: str, index: str = "") -> Action:
@@ -73,14 +81,14 @@ def uses(task: Task) -> list[Action]:
         name = _field_for(spec, first.kind)
         if name and spec.name != (task.model, task.task_type) and byoa.is_available(spec):
             query = urlencode({name: first.url})
-            found.append(Action(spec.title, spec.model, spec.task_type, query))
+            found.append(Action(_(spec.title), spec.model, spec.task_type, query))
     return found[:_MOST_USES]
 
 
 def _field_for(spec: TaskSpec, kind: str) -> str:
     """The one field of that kind that the spec needs; "" where it needs none, or others too."""
     needed = _needed(spec.input)
-    return needed[0][0] if [found for _, found in needed] == [kind] else ""
+    return needed[0][0] if [found for _name, found in needed] == [kind] else ""
 
 
 @cache

@@ -9,6 +9,7 @@ from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from apps.accounts import selectors
 from apps.accounts.models import DataExport, Membership, User, Workspace
@@ -16,6 +17,7 @@ from apps.accounts.policies import Role
 from apps.accounts.services import closing, members, people
 from apps.billing.models import Wallet
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 from apps.dashboard.closing import blockers
 
 
@@ -38,11 +40,13 @@ def farewell(*, user: User) -> Farewell:
         if membership.role != Role.OWNER:
             left.append(membership)
         elif selectors.members(workspace_id=workspace.pk).exclude(user=user).exists():
-            words = f"You own {workspace.name}, and others work there. Make one of them owner."
+            words = _("You own {workspace}, and others work there. Make one of them owner.")
+            words = words.format(workspace=workspace.name)
             in_the_way.append((words, reverse("dashboard:team_transfer", args=[workspace.slug])))
         else:
             in_the_way += [
-                (f"{workspace.name}: {words}", url) for words, url in blockers(workspace=workspace)
+                (_("{workspace}: {sentence}").format(workspace=workspace.name, sentence=words), url)
+                for words, url in blockers(workspace=workspace)
             ]
             goes.append((workspace, Wallet.objects.of(workspace.pk).get().available))
     return Farewell(in_the_way, goes, left)
@@ -59,14 +63,15 @@ def delete_account(*, user_id: int, email: str, ip: str | None) -> None:
     if not user.is_active:
         return
     if email.strip().lower() != user.email.lower():
-        raise InvalidRequest.field("email", f"Type {user.email} to delete the account.")
+        words = sentence("Type {email} to delete the account.", email=user.email)
+        raise InvalidRequest.field("email", words)
     # Whoever joins a workspace or takes it over waits for this lock, so what is checked below stays true.
     mine = Workspace.objects.filter(memberships__user=user).order_by("pk")
     list(mine.select_for_update(no_key=True, of=("self",)))
     found = farewell(user=user)
     if found.in_the_way:
         raise InvalidRequest(found.in_the_way[0][0])
-    for workspace, _ in found.goes:
+    for workspace, _points in found.goes:
         closing.close(
             workspace_id=workspace.pk, name=workspace.name, actor=user, ip=ip, grace=timedelta()
         )

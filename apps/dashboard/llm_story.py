@@ -6,6 +6,9 @@ from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from apps.core.money import format_rate, format_usd
 from apps.llm.models import End, Usage
 from apps.llm.selectors.breakdown import Breakdown
@@ -17,15 +20,15 @@ _TONES = {
     End.OUT_OF_CREDITS: "warn",
 }
 _ENDED = {
-    End.COMPLETED: "Answered.",
-    End.EMPTY: "The model answered with nothing.",
-    End.CLIENT_LEFT: "The caller left before the end.",
-    End.OUT_OF_CREDITS: "The answer was cut when the credits were used up.",
-    End.UPSTREAM_CUT: "The provider broke the answer off.",
-    End.TIMED_OUT: "The provider took too long.",
-    End.REFUSED: "The provider refused the request.",
-    End.FAILED: "No provider could answer.",
-    End.GATEWAY_LOST: "Our own process was lost in the middle of the answer.",
+    End.COMPLETED: gettext_noop("Answered."),
+    End.EMPTY: gettext_noop("The model answered with nothing."),
+    End.CLIENT_LEFT: gettext_noop("The caller left before the end."),
+    End.OUT_OF_CREDITS: gettext_noop("The answer was cut when the credits were used up."),
+    End.UPSTREAM_CUT: gettext_noop("The provider broke the answer off."),
+    End.TIMED_OUT: gettext_noop("The provider took too long."),
+    End.REFUSED: gettext_noop("The provider refused the request."),
+    End.FAILED: gettext_noop("No provider could answer."),
+    End.GATEWAY_LOST: gettext_noop("Our own process was lost in the middle of the answer."),
 }
 _PRIVATE = "private"
 
@@ -37,18 +40,21 @@ def tone(end: str) -> str:
 
 def headline(last: Usage, attempts: Sequence[Usage]) -> str:
     """How it ended, and whether it was charged."""
-    tries = f" It took {len(attempts)} attempts." if len(attempts) > 1 else ""
-    return f"{_ENDED[End(last.end)]}{tries} {_money(last)}"
+    ended, money = _(_ENDED[End(last.end)]), _money(last)
+    if len(attempts) > 1:
+        words = _("{ended} It took {count} attempts. {money}")
+        return words.format(ended=ended, count=len(attempts), money=money)
+    return _("{ended} {money}").format(ended=ended, money=money)
 
 
 def _money(last: Usage) -> str:
     if last.service_mode == _PRIVATE:
-        return "It ran on your own account and cost no credits."
+        return _("It ran on your own account and cost no credits.")
     if not last.points:
-        return "Nothing was charged."
+        return _("Nothing was charged.")
     if last.end == End.COMPLETED:
-        return f"It cost {format_usd(last.points)}."
-    return f"What had arrived was charged: {format_usd(last.points)}."
+        return _("It cost {price}.").format(price=format_usd(last.points))
+    return _("What had arrived was charged: {price}.").format(price=format_usd(last.points))
 
 
 @dataclass(frozen=True)
@@ -68,26 +74,35 @@ def shown(attempt: Usage, *, workspace_id: int, is_staff: bool) -> Shown:
     account = attempt.account
     is_own = account is not None and account.workspace_id == workspace_id
     sees_all = is_own or is_staff
-    whose = "your account" if is_own else "our account"
-    if account is None:
-        whose = "our own server" if attempt.account_id is None else "an account that is deleted"
-    elif sees_all:
-        whose = f"{whose} “{account.label}”"
     first = attempt.first_ms
     return Shown(
         attempt=attempt,
         tone=tone(attempt.end),
-        whose=whose,
+        whose=_whose(attempt, is_own=is_own, sees_all=sees_all),
         error=_error(attempt, sees_all=sees_all),
         total=timedelta(milliseconds=attempt.total_ms),
         first=None if first is None else timedelta(milliseconds=first),
     )
 
 
+def _whose(attempt: Usage, *, is_own: bool, sees_all: bool) -> str:
+    account = attempt.account
+    if account is None:
+        return (
+            _("our own server") if attempt.account_id is None else _("an account that is deleted")
+        )
+    if not sees_all:
+        return _("our account")
+    words = _("your account “{label}”") if is_own else _("our account “{label}”")
+    return words.format(label=account.label)
+
+
 def _error(attempt: Usage, *, sees_all: bool) -> str:
     if not attempt.error or sees_all or attempt.end == End.REFUSED:
         return attempt.error
-    return _ENDED[End.FAILED] if attempt.end != End.FAILED else "The provider did not answer."
+    if attempt.end != End.FAILED:
+        return _(_ENDED[End.FAILED])
+    return _("The provider did not answer.")
 
 
 @dataclass(frozen=True)
@@ -115,7 +130,7 @@ def cost(found: Breakdown | None) -> Cost | None:
     if found is None:
         return None
     lines = [
-        CostLine(_plain(part.quantity), part.word, _dollars(part.rate), _dollars(part.points))
+        CostLine(_plain(part.quantity), _(part.word), _dollars(part.rate), _dollars(part.points))
         for part in found.parts
     ]
     minimum = format_usd(found.minimum_points) if found.is_minimum else ""

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from apps.accounts import plans
 from apps.accounts.models import Plan, Workspace
 from apps.accounts.policies import FEATURE_WORDS, PLAN_TERMS, PlanTerms
@@ -22,7 +24,9 @@ class Card:
 
     @property
     def features(self) -> list[tuple[str, bool]]:
-        return [(words, feature in self.terms.features) for feature, words in FEATURE_WORDS.items()]
+        return [
+            (_(words), feature in self.terms.features) for feature, words in FEATURE_WORDS.items()
+        ]
 
 
 def cards(workspace: Workspace, row: Subscription | None) -> list[Card]:
@@ -71,16 +75,20 @@ def losses(have: PlanTerms, get: PlanTerms) -> list[str]:
     found = []
     if get.concurrent_tasks < have.concurrent_tasks:
         found.append(
-            f"{get.concurrent_tasks} tasks of a family at once instead of {have.concurrent_tasks}; running ones finish."
+            _("{get} tasks of a family at once instead of {have}; running ones finish.").format(
+                get=get.concurrent_tasks, have=have.concurrent_tasks
+            )
         )
     if get.retention_days < have.retention_days:
         found.append(
-            f"New results are kept {get.retention_days} days instead of {have.retention_days}."
+            _("New results are kept {get} days instead of {have}.").format(
+                get=get.retention_days, have=have.retention_days
+            )
         )
     if get.monthly_credit_points < have.monthly_credit_points:
-        found.append("Fewer credits come with the month.")
+        found.append(_("Fewer credits come with the month."))
     found += [
-        f"No more: {words}."
+        _("No more: {words}.").format(words=_(words))
         for feature, words in FEATURE_WORDS.items()
         if feature in have.features and feature not in get.features
     ]
@@ -92,15 +100,17 @@ def gains(have: PlanTerms, get: PlanTerms) -> list[str]:
     found = []
     if get.concurrent_tasks > have.concurrent_tasks:
         found.append(
-            f"{get.concurrent_tasks} tasks of a family at once instead of {have.concurrent_tasks}."
+            _("{get} tasks of a family at once instead of {have}.").format(
+                get=get.concurrent_tasks, have=have.concurrent_tasks
+            )
         )
     if get.retention_days > have.retention_days:
-        found.append(f"Results are kept {get.retention_days} days.")
+        found.append(_("Results are kept {days} days.").format(days=get.retention_days))
     if get.monthly_credit_points > have.monthly_credit_points:
         credits = format_usd(get.monthly_credit_points)
-        found.append(f"{credits} of credits come with every month.")
+        found.append(_("{credits} of credits come with every month.").format(credits=credits))
     found += [
-        f"{words}."
+        _("{words}.").format(words=_(words))
         for feature, words in FEATURE_WORDS.items()
         if feature in get.features and feature not in have.features
     ]

@@ -1,6 +1,7 @@
 """What the playground and a shared page show of a task's result."""
 
 import orjson
+from django.utils.translation import gettext as _
 
 from apps.accounts.selectors import Identity
 from apps.catalog import pricing, registry
@@ -18,7 +19,7 @@ def result(task: Task, *, sees_input: bool) -> dict[str, object]:
     return {
         "shown": shown,
         "sources": viewer.sources(task) if sees_input else [],
-        "alt": _alt(task) if sees_input else "Result",
+        "alt": _alt(task) if sees_input else _("Result"),
         "facts": shown.facts if is_whole else [],
         "output_json": _json(task) if is_whole else "",
     }
@@ -26,7 +27,7 @@ def result(task: Task, *, sees_input: bool) -> dict[str, object]:
 
 def _alt(task: Task) -> str:
     prompt = task.input.get("prompt")
-    return prompt if isinstance(prompt, str) and prompt else "Result"
+    return prompt if isinstance(prompt, str) and prompt else _("Result")
 
 
 def _json(task: Task) -> str:

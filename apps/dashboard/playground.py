@@ -3,11 +3,22 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from apps.accounts.policies import plan_includes
 from apps.accounts.selectors import Identity
 from apps.byoa import selectors as byoa
 from apps.catalog import pricing, registry
 from apps.catalog.spec import OutputKind, TaskSpec
+
+_MADE: dict[str, str] = {
+    OutputKind.IMAGE: gettext_noop("image"),
+    OutputKind.VIDEO: gettext_noop("video"),
+    OutputKind.AUDIO: gettext_noop("audio"),
+    OutputKind.MODEL_3D: gettext_noop("3d"),
+    OutputKind.TEXT: gettext_noop("text"),
+}
 
 # A newcomer's first task should need no picture and cost next to nothing.
 _FIRST = ("modelyard/illustration", "text-to-image")
@@ -21,6 +32,11 @@ class Listed:
     is_available: bool
     needs_plan: str
     rates: list[tuple[Decimal, str]]
+
+    @property
+    def makes(self) -> str:
+        """What comes out, in a word."""
+        return _(_MADE[self.spec.kind])
 
     @property
     def lowest(self) -> tuple[Decimal, str]:
@@ -58,7 +74,9 @@ def matching(found: list[Listed], *, words: str, kind: str, available: bool) -> 
 
 
 def _haystack(spec: TaskSpec) -> str:
-    return " ".join((spec.model, spec.task_type, spec.family, spec.title, spec.summary)).lower()
+    shown = (spec.title, spec.summary)
+    words = (spec.model, spec.task_type, spec.family, *shown, *map(_, shown))
+    return " ".join(words).lower()
 
 
 def first_task() -> TaskSpec | None:
@@ -69,9 +87,9 @@ def first_task() -> TaskSpec | None:
 
 
 KINDS: dict[str, tuple[str, str]] = {
-    OutputKind.IMAGE: ("Image", "photo"),
-    OutputKind.VIDEO: ("Video", "video"),
-    OutputKind.AUDIO: ("Audio", "music"),
-    OutputKind.MODEL_3D: ("3D", "cube"),
-    OutputKind.TEXT: ("Text", "file-text"),
+    OutputKind.IMAGE: (gettext_noop("Image"), "photo"),
+    OutputKind.VIDEO: (gettext_noop("Video"), "video"),
+    OutputKind.AUDIO: (gettext_noop("Audio"), "music"),
+    OutputKind.MODEL_3D: (gettext_noop("3D"), "cube"),
+    OutputKind.TEXT: (gettext_noop("Text"), "file-text"),
 }

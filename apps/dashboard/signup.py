@@ -15,6 +15,7 @@ from django.forms import BaseForm
 from django.http import HttpRequest
 from django.shortcuts import redirect
 from django.utils import translation
+from django.utils.translation import gettext as _
 
 from apps.accounts.models import User
 from apps.accounts.services import people
@@ -48,7 +49,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc] # allauth has
                     people.speak(user=user, language=translation.get_language() or "")
                     _open_workspace(request, user)
         except IntegrityError:
-            messages.info(request, "Sign in with the password you have just chosen.")
+            messages.info(request, _("Sign in with the password you have just chosen."))
             raise ImmediateHttpResponse(redirect("account_login")) from None
         return user
 

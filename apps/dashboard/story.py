@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext
+
 from apps.billing.models import CreditEntry
 from apps.core.money import format_usd
+from apps.dashboard.task_words import told
 from apps.dashboard.templatetags.dashboard import duration
 from apps.tasks.models import Attempt, FailureCode, Status, Task, TaskEvent
 from apps.tasks.policies import PRIVATE
@@ -42,34 +46,44 @@ def money(entries: Sequence[CreditEntry]) -> Money:
 
 def headline(task: Task, paid: Money) -> str:
     """State and money in one sentence."""
-    holding = _OWN if task.service_mode == PRIVATE else _holding(paid)
     sentences = {
-        Status.STAGED: f"Waiting for a free place. {holding}",
-        Status.PENDING: f"Waiting to start. {holding}",
-        Status.PROCESSING: f"Running, {task.progress} %. {holding}",
-        Status.COMPLETED: f"Completed in {_took(task)}, {_price(task, paid)}.",
-        Status.FAILED: f"Failed, {_not_charged(paid)}",
-        Status.CANCELLED: f"Cancelled before it started, {_not_charged(paid)}",
+        Status.STAGED: _("Waiting for a free place. {money}"),
+        Status.PENDING: _("Waiting to start. {money}"),
+        Status.PROCESSING: _("Running, {percent} %. {money}"),
+        Status.COMPLETED: _("Completed in {time}, {price}."),
+        Status.FAILED: _("Failed, {not_charged}"),
+        Status.CANCELLED: _("Cancelled before it started, {not_charged}"),
     }
-    return sentences[Status(task.status)]
+    return sentences[Status(task.status)].format(
+        money=_holding(task, paid),
+        percent=task.progress,
+        time=_took(task),
+        price=_price(task, paid),
+        not_charged=_not_charged(paid),
+    )
 
 
-def _holding(paid: Money) -> str:
-    return f"{format_usd(paid.held)} is held." if paid.held else "Free."
+def _holding(task: Task, paid: Money) -> str:
+    if task.service_mode == PRIVATE:
+        return _("On your own accounts, no credits used.")
+    return _("{amount} is held.").format(amount=format_usd(paid.held)) if paid.held else _("Free.")
 
 
 def _price(task: Task, paid: Money) -> str:
     if task.service_mode == PRIVATE:
-        return "on your own account"
-    return f"charged {format_usd(paid.charged)}" if paid.charged else "free"
+        return _("on your own account")
+    if not paid.charged:
+        return _("free")
+    return _("charged {amount}").format(amount=format_usd(paid.charged))
 
 
 def _not_charged(paid: Money) -> str:
     if paid.charged:
-        return f"and charged {format_usd(paid.charged)}."
+        return _("and charged {amount}.").format(amount=format_usd(paid.charged))
     if paid.released:
-        return f"not charged; {format_usd(paid.released)} is back in your balance."
-    return "not charged."
+        amount = format_usd(paid.released)
+        return _("not charged; {amount} is back in your balance.").format(amount=amount)
+    return _("not charged.")
 
 
 def _took(task: Task) -> str:
@@ -77,25 +91,30 @@ def _took(task: Task) -> str:
     return duration(task.ended_at - begun) if task.ended_at else "–"
 
 
-_OWN = "On your own accounts, no credits used."
 _NEXT_STEPS: dict[int, str] = {
-    FailureCode.PROVIDER_FAILED: "Change the input, or run it again.",
-    FailureCode.PROVIDER_TIMEOUT: "Run it again; a smaller input is quicker.",
-    FailureCode.PROVIDER_MODERATED: "Change the prompt or the picture and run it again.",
-    FailureCode.ACCOUNT_UNAVAILABLE: "Run it again in some minutes.",
-    FailureCode.OUTPUT_UNAVAILABLE: "Run it again: the result could not be kept.",
-    FailureCode.INTERNAL_ERROR: "This is on our side. Run it again; tell us the task's id if it stays.",
+    FailureCode.PROVIDER_FAILED: gettext_noop("Change the input, or run it again."),
+    FailureCode.PROVIDER_TIMEOUT: gettext_noop("Run it again; a smaller input is quicker."),
+    FailureCode.PROVIDER_MODERATED: gettext_noop(
+        "Change the prompt or the picture and run it again."
+    ),
+    FailureCode.ACCOUNT_UNAVAILABLE: gettext_noop("Run it again in some minutes."),
+    FailureCode.OUTPUT_UNAVAILABLE: gettext_noop("Run it again: the result could not be kept."),
+    FailureCode.INTERNAL_ERROR: gettext_noop(
+        "This is on our side. Run it again; tell us the task's id if it stays."
+    ),
 }
 
 
 def next_step(task: Task) -> str:
     """What to do about a failure; empty when there is none."""
-    if task.status == Status.FAILED and task.cost_points:
-        return (
+    if task.status != Status.FAILED:
+        return ""
+    if task.cost_points:
+        return _(
             "The provider's filters refused it, and above a day's allowance of such tasks the held amount is kept. "
             "Check a prompt first, it is free: POST /mj/v2/validation."
         )
-    return _NEXT_STEPS.get(task.error_code, "") if task.status == Status.FAILED else ""
+    return _(_NEXT_STEPS.get(task.error_code, ""))
 
 
 @dataclass(frozen=True)
@@ -110,18 +129,18 @@ class Step:
 
 
 _TITLES: dict[str, str] = {
-    "created": "Created",
-    Status.STAGED: "Staged",
-    Status.PENDING: "Waiting",
-    Status.COMPLETED: "Completed",
-    Status.FAILED: "Failed",
-    Status.CANCELLED: "Cancelled",
+    "created": gettext_noop("Created"),
+    Status.STAGED: gettext_noop("Staged"),
+    Status.PENDING: gettext_noop("Waiting"),
+    Status.COMPLETED: gettext_noop("Completed"),
+    Status.FAILED: gettext_noop("Failed"),
+    Status.CANCELLED: gettext_noop("Cancelled"),
 }
 
 
-_NO_OWN = "no own account could take it"
-_PUBLIC = f"for pay-per-use: {_NO_OWN}"
-_ENDINGS = {_TITLES[status] for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)}
+def endings() -> set[str]:
+    """The titles of steps that end a task."""
+    return {_(_TITLES[status]) for status in (Status.COMPLETED, Status.FAILED, Status.CANCELLED)}
 
 
 def timeline(task: Task) -> list[Step]:
@@ -130,7 +149,8 @@ def timeline(task: Task) -> list[Step]:
     for attempt in task.attempts.select_related("account"):
         points += _of_attempt(attempt, task)
     # The end is written in one transaction with its attempt's: it comes last whatever the clock says.
-    points.sort(key=lambda point: (point[1] in _ENDINGS, point[0]))
+    last = endings()
+    points.sort(key=lambda point: (point[1] in last, point[0]))
     steps: list[Step] = []
     for at, title, detail, tone in points:
         steps.append(
@@ -144,30 +164,47 @@ Point = tuple[datetime, str, str, str]
 
 def _of_event(event: TaskEvent, task: Task) -> Point:
     if event.data.get("failover"):
-        return event.created_at, "Moved to pay-per-use", _NO_OWN, "warn"
+        return (
+            event.created_at,
+            _("Moved to pay-per-use"),
+            _("no own account could take it"),
+            "warn",
+        )
+    title = _(_TITLES[event.kind])
     if event.kind == "created" and task.failover_triggered:
         # Unless a later event says when.
         is_moved_later = any(other.data.get("failover") for other in task.events.all())
-        return event.created_at, _TITLES[event.kind], "" if is_moved_later else _PUBLIC, "idle"
+        why = "" if is_moved_later else _("for pay-per-use: no own account could take it")
+        return event.created_at, title, why, "idle"
     tones: dict[str, str] = {Status.COMPLETED: "ok", Status.FAILED: "bad"}
-    return event.created_at, _TITLES[event.kind], "", tones.get(event.kind, "idle")
+    return event.created_at, title, "", tones.get(event.kind, "idle")
 
 
 def _of_attempt(attempt: Attempt, task: Task) -> list[Point]:
-    where = _where(attempt, task) + (f", {attempt.mode}" if attempt.mode else "")
-    name = "Started" if attempt.number == 1 else f"Attempt {attempt.number} started"
-    points: list[Point] = [(attempt.started_at, name, f"on {where}", "run")]
+    where = _where(attempt, task)
+    if attempt.mode:
+        where = _("{place}, {mode}").format(place=where, mode=attempt.mode)
+    number = attempt.number
+    name = (
+        pgettext("task", "Started")
+        if number == 1
+        else _("Attempt {number} started").format(number=number)
+    )
+    points: list[Point] = [(attempt.started_at, name, _("on {place}").format(place=where), "run")]
     if attempt.ended_at and attempt.state in {Attempt.State.FAILED, Attempt.State.LOST}:
-        how = "ended without a result" if attempt.state == Attempt.State.FAILED else "was lost"
-        points.append((attempt.ended_at, f"Attempt {attempt.number} {how}", attempt.error, "bad"))
+        if attempt.state == Attempt.State.FAILED:
+            how = _("Attempt {number} ended without a result").format(number=number)
+        else:
+            how = _("Attempt {number} was lost").format(number=number)
+        points.append((attempt.ended_at, how, told(attempt.error), "bad"))
     return points
 
 
 def _where(attempt: Attempt, task: Task) -> str:
     """Whose account it was is told only to its owner."""
     if attempt.provider == "local":
-        return "the local engine"
+        return _("the local engine")
     account = attempt.account
     if account is not None and account.workspace_id == task.workspace_id:
-        return f"your account {account.label}"
+        return _("your account {name}").format(name=account.label)
     return attempt.provider

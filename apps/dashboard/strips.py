@@ -3,6 +3,8 @@
 from dataclasses import dataclass, replace
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from apps.accounts.models import Membership
 from apps.accounts.policies import PERMISSIONS, Permission
@@ -10,6 +12,8 @@ from apps.billing.selectors.state import MoneyState
 from apps.byoa import selectors as byoa
 from apps.byoa.services import checklist
 from apps.core.money import POINTS_PER_USD, format_usd
+from apps.core.sentences import said
+from apps.dashboard.account_words import told
 from apps.notifications.announcements import for_strip
 from apps.notifications.models import Announcement
 
@@ -21,7 +25,8 @@ _NOTHING = POINTS_PER_USD // 100
 class Strip:
     """`tone` as in app.css; `button` leads to `url`, and is empty for who may not do what it says.
 
-    `page_says_it`: the page at `url` has the same message with more to it, and needs no strip.
+    `page_says_it`: the page at `url` has the same message with more to it, and needs no strip. `about` is in English:
+    the page translates it.
     """
 
     tone: str
@@ -30,7 +35,7 @@ class Strip:
     button: str
     url: str
     page_says_it: bool = False
-    about: str = "Money"
+    about: str = gettext_noop("Money")
 
 
 def worst(*, membership: Membership, money: MoneyState) -> Strip | None:
@@ -61,7 +66,8 @@ def _announced() -> Strip | None:
         return None
     url = announced_at(one)
     tone = _ANNOUNCED[Announcement.Kind(one.kind)]
-    return Strip(tone, one.title, "", "Read more" if url else "", url, about="Announcement")
+    button = _("Read more") if url else ""
+    return Strip(tone, one.title, "", button, url, about=gettext_noop("Announcement"))
 
 
 def announced_at(one: Announcement) -> str:
@@ -77,46 +83,54 @@ def _of_accounts(slug: str, workspace_id: int) -> Strip | None:
         return None
     first = accounts[0]
     if len(accounts) > 1:
-        title = f"{len(accounts)} of your own accounts need you."
-        text = "They take no tasks until somebody has seen to them."
+        title = ngettext(
+            "{count} of your own accounts needs you.",
+            "{count} of your own accounts need you.",
+            len(accounts),
+        ).format(count=len(accounts))
+        text = _("They take no tasks until somebody has seen to them.")
         url = reverse("dashboard:accounts_family", args=[slug, first.family])
     else:
-        title = f"Your account {first.label} needs you."
-        text = checklist.explain(first, now=first.now).text  # type: ignore[attr-defined]
+        title = _("Your account {name} needs you.").format(name=first.label)
+        text = told(checklist.explain(first, now=first.now).text)  # type: ignore[attr-defined]
         url = reverse("dashboard:accounts_one", args=[slug, first.family, first.pk])
-    return Strip(
-        "warn", title, text, "See what to do", url, page_says_it=True, about="Own accounts"
-    )
+    about = gettext_noop("Own accounts")
+    return Strip("warn", title, text, _("See what to do"), url, page_says_it=True, about=about)
 
 
 def _of_money(slug: str, money: MoneyState) -> Strip | None:
     """Debt, then a renewal that is unpaid, an empty balance, a bank that waits, automatic top-ups that stopped."""
     wallet = money.wallet
     if wallet.debt:
-        text = (
+        title = _("You owe {amount}.").format(amount=format_usd(wallet.debt))
+        text = _(
             "A payment was reversed after its credits were spent. New credits pay the debt first."
         )
-        return _strip("bad", f"You owe {format_usd(wallet.debt)}.", text, "Top up", slug, "topup")
+        return _strip("bad", title, text, _("Top up"), slug, "topup")
     if money.is_past_due:
-        text = "The renewal of the plan was not paid. Everything stays as it is for some days."
-        return _strip("bad", "The last payment failed.", text, "See the plan", slug, "plans")
+        title = _("The last payment failed.")
+        text = _("The renewal of the plan was not paid. Everything stays as it is for some days.")
+        return _strip("bad", title, text, _("See the plan"), slug, "plans")
     if money.to_confirm is not None:
         url = reverse("dashboard:billing_topup_status", args=[slug, money.to_confirm])
-        text = "An automatic top-up waits for you. Nothing was charged yet."
-        return Strip("warn", "Your bank wants a confirmation.", text, "Confirm it", url)
+        title = _("Your bank wants a confirmation.")
+        text = _("An automatic top-up waits for you. Nothing was charged yet.")
+        return Strip("warn", title, text, _("Confirm it"), url)
     if wallet.available < _NOTHING:
         return _empty(slug, wallet.held)
     if money.stopped_reason:
-        text = f"The reason: {money.stopped_reason}"
-        return _strip("warn", "Automatic top-ups stopped.", text, "See the card", slug, "")
+        text = _("The reason: {reason}").format(reason=said(money.stopped_reason))
+        return _strip("warn", _("Automatic top-ups stopped."), text, _("See the card"), slug, "")
     return None
 
 
 def _empty(slug: str, held: int) -> Strip:
-    text = "New tasks are refused; tasks that run are finished."
+    text = _("New tasks are refused; tasks that run are finished.")
     if held:
-        text += f" {format_usd(held)} is held by them and may come back."
-    return _strip("warn", "The credits are used up.", text, "Top up", slug, "topup")
+        text = _(
+            "New tasks are refused; tasks that run are finished. {amount} is held by them and may come back."
+        ).format(amount=format_usd(held))
+    return _strip("warn", _("The credits are used up."), text, _("Top up"), slug, "topup")
 
 
 def _strip(tone: str, title: str, text: str, button: str, slug: str, page: str) -> Strip:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 
 from apps.accounts.policies import Feature
 from apps.accounts.selectors import Identity
@@ -92,15 +93,18 @@ def _is_local(model: LlmModel) -> bool:
 def cost_words(*, model: str, is_private: bool) -> str:
     """What a person should know before asking."""
     if is_private:
-        return "On your own account: nothing is charged here."
+        return _("On your own account: nothing is charged here.")
     first = prices.round_price(model=model, is_first=True)
     each = prices.round_price(model=model, is_first=False)
     if first is None or each is None:
-        return "An answer costs the tokens it takes."
+        return _("An answer costs the tokens it takes.")
     began, more = (format_usd(int(price.rates["request"])) for price in (first, each))
-    return f"The first answer costs {began}, each further one {more}. What fails costs nothing."
+    words = _("The first answer costs {first}, each further one {more}. What fails costs nothing.")
+    return words.format(first=began, more=more)
 
 
 def file_cost_words(*, is_private: bool) -> str:
     """The same for a file."""
-    return "" if is_private else f"A file costs {format_usd(prices.file_points())}."
+    if is_private:
+        return ""
+    return _("A file costs {price}.").format(price=format_usd(prices.file_points()))

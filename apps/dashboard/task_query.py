@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 from django.http import QueryDict
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.catalog import registry
 from apps.core.money import points_from_usd
@@ -19,19 +21,31 @@ from apps.tasks.models import FailureCode, Status
 from apps.tasks.policies import PRIVATE, PUBLIC
 from apps.tasks.selectors import OPEN, Position, TaskSearch
 
-STATUSES: dict[str, str] = {OPEN: "Waiting or running"} | {one.value: one.label for one in Status}
-POOLS = {PUBLIC: "Pay-per-use", PRIVATE: "Own accounts"}
+# These words are in English; who shows them translates them.
+STATUSES: dict[str, str] = {
+    OPEN: gettext_noop("Waiting or running"),
+    Status.STAGED.value: gettext_noop("Staged"),
+    Status.PENDING.value: gettext_noop("Pending"),
+    Status.PROCESSING.value: gettext_noop("Processing"),
+    Status.COMPLETED.value: gettext_noop("Completed"),
+    Status.FAILED.value: gettext_noop("Failed"),
+    Status.CANCELLED.value: gettext_noop("Cancelled"),
+}
+POOLS = {PUBLIC: gettext_noop("Pay-per-use"), PRIVATE: gettext_noop("Own accounts")}
 ERRORS: dict[str, str] = {
-    str(code.value): code.name.replace("_", " ").capitalize()
-    for code in FailureCode
-    if code not in {FailureCode.NONE, FailureCode.CANCELLED}
+    str(FailureCode.PROVIDER_FAILED.value): gettext_noop("Provider failed"),
+    str(FailureCode.PROVIDER_TIMEOUT.value): gettext_noop("Provider timeout"),
+    str(FailureCode.PROVIDER_MODERATED.value): gettext_noop("Provider moderated"),
+    str(FailureCode.ACCOUNT_UNAVAILABLE.value): gettext_noop("Account unavailable"),
+    str(FailureCode.OUTPUT_UNAVAILABLE.value): gettext_noop("Output unavailable"),
+    str(FailureCode.INTERNAL_ERROR.value): gettext_noop("Internal error"),
 }
 # Where every list begins; the person's own views follow.
 BUILT_IN: tuple[tuple[str, Mapping[str, str]], ...] = (
-    ("All", {}),
-    ("Running", {"status": OPEN}),
-    ("Failed 24 h", {"status": Status.FAILED.value, "from": "24h"}),
-    ("Expensive", {"from": "30d", "cost_from": "0.10"}),
+    (gettext_noop("All"), {}),
+    (gettext_noop("Running"), {"status": OPEN}),
+    (gettext_noop("Failed 24 h"), {"status": Status.FAILED.value, "from": "24h"}),
+    (gettext_noop("Expensive"), {"from": "30d", "cost_from": "0.10"}),
 )
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -105,8 +119,9 @@ class Asked:
         found = []
         for name, text in self.values.items():
             rest = {other: value for other, value in self.values.items() if other != name}
-            shown = {**_NAMES, **names}.get(name, {}).get(text, text)
-            found.append(Chip(_CHIPS[name].format(shown), urlencode(rest)))
+            known = _NAMES.get(name, {}).get(text)
+            shown = _(known) if known else names.get(name, {}).get(text, text)
+            found.append(Chip(_(_CHIPS[name]).format(shown), urlencode(rest)))
         return found
 
 
@@ -121,14 +136,18 @@ def asked(query: QueryDict, *, sees_content: bool) -> Asked:
             continue
         if name == "q" and not sees_content:
             problems.append(
-                "Your role shows costs, but neither prompts nor outputs: the text was not searched."
+                _(
+                    "Your role shows costs, but neither prompts nor outputs: the text was not searched."
+                )
             )
             continue
         try:
             fields |= read(text)
             values[name] = text
         except _Unreadable as error:
-            problems.append(f"“{text[:40]}” was left out: {error}")
+            problems.append(
+                _("“{text}” was left out: {problem}").format(text=text[:40], problem=error)
+            )
     return Asked(
         values=values,
         search=TaskSearch(**fields),
@@ -144,7 +163,7 @@ def cursor(position: Position) -> str:
 
 def _position(text: str) -> Position | None:
     """A cursor of ours; anything else is the first page."""
-    moment, _, task_id = text.partition("~")
+    moment, _mark, task_id = text.partition("~")
     created_at = _instant(moment)
     try:
         return Position(created_at, uuid.UUID(task_id)) if created_at else None
@@ -162,10 +181,10 @@ def _instant(text: str) -> datetime | None:
     return found if readable else None
 
 
-def _one_of(field: str, known: Callable[[], Mapping[str, object]]) -> "_Reader":
+def _one_of(field: str, known: Callable[[], Mapping[str, object]], otherwise: str) -> "_Reader":
     def read(text: str) -> dict[str, Any]:
         if text not in known():
-            raise _Unreadable(f"there is no such {field}.")
+            raise _Unreadable(_(otherwise))
         return {field: text}
 
     return read
@@ -174,7 +193,7 @@ def _one_of(field: str, known: Callable[[], Mapping[str, object]]) -> "_Reader":
 def _number(field: str) -> "_Reader":
     def read(text: str) -> dict[str, Any]:
         if not _NUMBER.fullmatch(text):
-            raise _Unreadable("choose one of the list.")
+            raise _Unreadable(_("choose one of the list."))
         return {field: int(text)}
 
     return read
@@ -182,7 +201,7 @@ def _number(field: str) -> "_Reader":
 
 def _error(text: str) -> dict[str, Any]:
     if text not in ERRORS:
-        raise _Unreadable("there is no such error.")
+        raise _Unreadable(_("there is no such error."))
     return {"error": int(text)}
 
 
@@ -191,9 +210,9 @@ def _points(field: str) -> "_Reader":
         try:
             amount = Decimal(text.removeprefix("$"))
         except InvalidOperation:
-            raise _Unreadable("give an amount in US dollars, such as 0.10.") from None
+            raise _Unreadable(_("give an amount in US dollars, such as 0.10.")) from None
         if not amount.is_finite() or not 0 <= amount <= _MOST_USD:
-            raise _Unreadable("give an amount from 0 to a million US dollars.")
+            raise _Unreadable(_("give an amount from 0 to a million US dollars."))
         return {field: points_from_usd(amount)}
 
     return read
@@ -214,9 +233,9 @@ def _day(text: str) -> date:
     try:
         day = date.fromisoformat(text)
     except ValueError:
-        raise _Unreadable("give a day, such as 2026-01-21.") from None
+        raise _Unreadable(_("give a day, such as 2026-01-21.")) from None
     if day.year not in _YEARS:
-        raise _Unreadable("give a day of this century.")
+        raise _Unreadable(_("give a day of this century."))
     return day
 
 
@@ -230,21 +249,25 @@ def _reference(text: str) -> dict[str, Any]:
 
 def _words(text: str) -> dict[str, Any]:
     if len(text) > _LONGEST_TEXT:
-        raise _Unreadable(f"search for at most {_LONGEST_TEXT} characters.")
+        raise _Unreadable(_("search for at most {count} characters.").format(count=_LONGEST_TEXT))
     words = tuple(dict.fromkeys(text.split()))
     if len(words) > _MOST_WORDS:
-        raise _Unreadable(f"search for at most {_MOST_WORDS} words.")
+        raise _Unreadable(_("search for at most {count} words.").format(count=_MOST_WORDS))
     return {"words": words}
 
 
 _Reader = Callable[[str], dict[str, Any]]
 _READERS: dict[str, _Reader] = {
     "q": _words,
-    "status": _one_of("status", lambda: STATUSES),
-    "model": _one_of("model", lambda: dict.fromkeys(registry.models())),
+    "status": _one_of("status", lambda: STATUSES, gettext_noop("there is no such status.")),
+    "model": _one_of(
+        "model",
+        lambda: dict.fromkeys(registry.models()),
+        gettext_noop("there is no such model."),
+    ),
     "key": _number("key_id"),
     "member": _number("member_id"),
-    "pool": _one_of("pool", lambda: POOLS),
+    "pool": _one_of("pool", lambda: POOLS, gettext_noop("there is no such pool.")),
     "from": _first,
     "to": _last,
     "cost_from": _points("cost_from"),
@@ -253,22 +276,26 @@ _READERS: dict[str, _Reader] = {
     "reference": _reference,
 }
 _CHIPS = {
-    "q": "Prompt: {}",
+    "q": gettext_noop("Prompt: {}"),
     "status": "{}",
-    "model": "Model: {}",
-    "key": "Key: {}",
-    "member": "By {}",
+    "model": gettext_noop("Model: {}"),
+    "key": gettext_noop("Key: {}"),
+    "member": gettext_noop("By {}"),
     "pool": "{}",
-    "from": "From {}",
-    "to": "To {}",
-    "cost_from": "Cost from ${}",
-    "cost_to": "Cost to ${}",
-    "error": "Error: {}",
-    "reference": "Reference: {}",
+    "from": gettext_noop("From {}"),
+    "to": gettext_noop("To {}"),
+    "cost_from": gettext_noop("Cost from ${}"),
+    "cost_to": gettext_noop("Cost to ${}"),
+    "error": gettext_noop("Error: {}"),
+    "reference": gettext_noop("Reference: {}"),
 }
 _NAMES: dict[str, Mapping[str, str]] = {
     "status": STATUSES,
     "pool": POOLS,
     "error": ERRORS,
-    "from": {"24h": "the last 24 hours", "7d": "the last 7 days", "30d": "the last 30 days"},
+    "from": {
+        "24h": gettext_noop("the last 24 hours"),
+        "7d": gettext_noop("the last 7 days"),
+        "30d": gettext_noop("the last 30 days"),
+    },
 }

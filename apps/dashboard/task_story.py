@@ -9,16 +9,21 @@ from urllib.parse import urlsplit
 import orjson
 from django.conf import settings
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext, pgettext
 
 from apps.catalog import registry
 from apps.core import media
 from apps.dashboard import story
 from apps.dashboard.story import Step
+from apps.dashboard.task_words import told
 from apps.files.models import StoredFile
 from apps.notifications.models import Delivery
 from apps.tasks.models import FailureCode, Retention, Status, Task
 from apps.tasks.policies import PRIVATE
 
+# The same in every language.
+_WEBHOOK = "Webhook"
 _LONGEST_VALUE = 2000
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".gif")
 
@@ -41,14 +46,17 @@ def timeline(
         for step in story.timeline(task)
     ]
     if place:
-        steps.append(_step(task.created_at, "Staged", f"number {place} in line", "idle"))
+        in_line = _("number {place} in line").format(place=place)
+        steps.append(_step(task.created_at, _("Staged"), in_line, "idle"))
     if files:
-        noun = "file" if len(files) == 1 else "files"
-        kept = f"{len(files)} {noun}, {_size(sum(file.size for file in files))}"
-        steps.append(_step(files[-1].created_at, "Saved", kept, "run"))
+        size = _size(sum(file.size for file in files))
+        kept = ngettext("{count} file, {size}", "{count} files, {size}", len(files))
+        kept = kept.format(count=len(files), size=size)
+        steps.append(_step(files[-1].created_at, _("Saved"), kept, "run"))
     for delivery in deliveries:
         steps += _tries(delivery)
-    return _spaced(sorted(steps, key=lambda step: (_phase(step, task.ended_at), step.at)))
+    endings = story.endings()
+    return _spaced(sorted(steps, key=lambda step: (_phase(step, task.ended_at, endings), step.at)))
 
 
 def _step(at: datetime, title: str, detail: str, tone: str) -> Step:
@@ -63,16 +71,18 @@ def _tries(delivery: Delivery) -> list[Step]:
             continue
         code = line.get("status")
         is_taken = isinstance(code, int) and 200 <= code < 300
-        answer = f"HTTP {code}" if code else line.get("error") or "no answer"
-        detail = f"{delivery.kind}, try {number}: {answer}, {line.get('ms', 0)} ms"
-        found.append(_step(at, "Webhook", detail, "ok" if is_taken else "bad"))
+        answer = f"HTTP {code}" if code else told(str(line.get("error") or "")) or _("no answer")
+        detail = _("{event}, try {number}: {answer}, {milliseconds} ms").format(
+            event=delivery.kind, number=number, answer=answer, milliseconds=line.get("ms", 0)
+        )
+        found.append(_step(at, _WEBHOOK, detail, "ok" if is_taken else "bad"))
     return found
 
 
-def _phase(step: Step, ended_at: datetime | None) -> int:
-    if step.title in {"Completed", "Failed", "Cancelled"}:
+def _phase(step: Step, ended_at: datetime | None, endings: set[str]) -> int:
+    if step.title in endings:
         return 1
-    is_told_later = step.title == "Webhook" and ended_at is not None and step.at >= ended_at
+    is_told_later = step.title == _WEBHOOK and ended_at is not None and step.at >= ended_at
     return 2 if is_told_later else 0
 
 
@@ -108,7 +118,7 @@ def fields_of(task: Task) -> list[Field]:
     place = {name: number for number, name in enumerate(known)}
     names = sorted(task.input, key=lambda name: (place.get(name, len(place)), name))
     titles = {name: field.title or "" for name, field in known.items()}
-    return [_field(titles.get(name, ""), name, task.input[name]) for name in names]
+    return [_field(_(titles.get(name, "")), name, task.input[name]) for name in names]
 
 
 def _field(title: str, name: str, value: Any) -> Field:
@@ -122,14 +132,22 @@ def _field(title: str, name: str, value: Any) -> Field:
 
 def _text(value: Any) -> str:
     if isinstance(value, bool):
-        return "Yes" if value else "No"
+        return _("Yes") if value else _("No")
     if isinstance(value, dict | list):
         return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
-    return "none" if value is None else str(value)
+    return _("none") if value is None else str(value)
 
 
 def input_json(task: Task) -> str:
     return orjson.dumps(task.input, option=orjson.OPT_INDENT_2).decode()
+
+
+_KEPT: dict[str, str] = {
+    Retention.HOUR: gettext_noop("One hour"),
+    Retention.DAY: gettext_noop("One day"),
+    Retention.PLAN: gettext_noop("As long as the plan says"),
+    Retention.YEAR: gettext_noop("One year"),
+}
 
 
 def facts(task: Task, *, sees_content: bool, sees_secrets: bool) -> list[tuple[str, str]]:
@@ -138,23 +156,35 @@ def facts(task: Task, *, sees_content: bool, sees_secrets: bool) -> list[tuple[s
     What customers made up (keys, addresses) may hold secrets: addresses are cut to their host, unless the role may run
     tasks.
     """
-    key = task.api_key
     found = [
-        ("Made by", f"API key {key.name} ({key.masked})" if key else "The dashboard"),
-        ("Person", task.created_by.email if task.created_by else ""),
-        ("Pool", "Own accounts" if task.service_mode == PRIVATE else "Pay-per-use"),
-        ("Speed", task.process_mode or task.asked_mode),
-        ("Version", task.model_version),
-        ("Client reference", task.client_reference),
-        ("Files are kept", Retention(task.retention).label),
-        ("Deadline", f"{task.deadline_seconds} s after creation" if task.deadline_seconds else ""),
+        (pgettext("task", "Made by"), _maker(task)),
+        (pgettext("team", "Person"), task.created_by.email if task.created_by else ""),
+        (_("Pool"), _("Own accounts") if task.service_mode == PRIVATE else _("Pay-per-use")),
+        (pgettext("task", "Speed"), task.process_mode or task.asked_mode),
+        (_("Version"), task.model_version),
+        (_("Client reference"), task.client_reference),
+        (_("Files are kept"), _(_KEPT[task.retention])),
+        (_("Deadline"), _deadline(task)),
     ]
     if sees_content:
         found += [
-            ("Idempotency key", getattr(task, "idempotency_key", None) or ""),
-            ("Webhook", _endpoint(task.webhook_endpoint, sees_secrets=sees_secrets)),
+            (_("Idempotency key"), getattr(task, "idempotency_key", None) or ""),
+            (_WEBHOOK, _endpoint(task.webhook_endpoint, sees_secrets=sees_secrets)),
         ]
     return [(name, value) for name, value in found if value]
+
+
+def _maker(task: Task) -> str:
+    key = task.api_key
+    if key is None:
+        return _("The dashboard")
+    return _("API key {name} ({masked})").format(name=key.name, masked=key.masked)
+
+
+def _deadline(task: Task) -> str:
+    if not task.deadline_seconds:
+        return ""
+    return _("{seconds} s after creation").format(seconds=task.deadline_seconds)
 
 
 def _endpoint(url: str, *, sees_secrets: bool) -> str:
@@ -164,8 +194,21 @@ def _endpoint(url: str, *, sees_secrets: bool) -> str:
     return f"{parts.scheme}://{parts.hostname}/…"
 
 
+_FAILURES: dict[int, str] = {
+    FailureCode.NONE: gettext_noop("none"),
+    FailureCode.PROVIDER_FAILED: gettext_noop("provider failed"),
+    FailureCode.PROVIDER_TIMEOUT: gettext_noop("provider timeout"),
+    FailureCode.PROVIDER_MODERATED: gettext_noop("provider moderated"),
+    FailureCode.ACCOUNT_UNAVAILABLE: gettext_noop("account unavailable"),
+    FailureCode.CANCELLED: gettext_noop("cancelled"),
+    FailureCode.OUTPUT_UNAVAILABLE: gettext_noop("output unavailable"),
+    FailureCode.INTERNAL_ERROR: gettext_noop("internal error"),
+}
+
+
 def error_name(task: Task) -> str:
     """ "11002, provider moderated"; empty where nothing failed."""
-    if task.status != Status.FAILED or task.error_code not in FailureCode.values:
+    name = _FAILURES.get(task.error_code)
+    if not name or task.status != Status.FAILED:
         return ""
-    return f"{task.error_code}, {FailureCode(task.error_code).label.replace('_', ' ')}"
+    return _("{code}, {name}").format(code=task.error_code, name=_(name))

@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext
 
 from apps.core.money import usd
-from apps.dashboard.charts import OTHER, percentage
+from apps.dashboard.charts import percentage
 from apps.dashboard.templatetags.dashboard import duration, sum_usd
 from apps.dashboard.usage_figures import MEDIAN, SLOW, Figures, by_outcome
 from apps.dashboard.usage_query import OWN
@@ -17,6 +20,7 @@ from apps.tasks.selectors.histogram import percentile
 from apps.tasks.selectors.slices import Subject, Sums
 
 _MOST_SERIES = 4
+_OTHER = gettext_noop("other")
 # Places in the colours of static/js/charts.js.
 _BLUE, _AMBER, _GREY = 0, 3, 4
 _Count = Callable[[Sums], int]
@@ -47,17 +51,18 @@ def spend(figures: Figures) -> Chart:
     def points(sums: Sums) -> int:
         return sums.net_points
 
-    per = _per(figures)
     named, values = _series(figures, points)
     if figures.asked.split == "error":
-        named, values = ["spent"], [_steps(figures, points)]
+        named, values = [_("spent")], [_steps(figures, points)]
     drawn = [[_dollars(one) for one in line] for line in values]
     past = [_dollars(one) for one in _steps_before(figures, points)]
     return Chart(
         id="spend",
-        title=f"Spend by {per}",
-        caption=f"US$, {_zone_words(figures)}",
-        summary=_sum_words(figures, points, sum_usd, nothing="Nothing was spent"),
+        title=_("Spend by day") if _is_by_day(figures) else _("Spend by hour"),
+        caption=_("US$, {steps}").format(steps=_zone_words(figures)),
+        summary=_sum_words(
+            figures, points, sum_usd, nothing=_("Nothing was spent in this time; {before}.")
+        ),
         data=_drawn(figures, "US$", _bars(named, drawn), before=past),
         columns=[*named, *_sum_columns(figures, named)],
         rows=_summed_rows(figures, values, points, sum_usd),
@@ -73,9 +78,11 @@ def requests(figures: Figures) -> Chart:
         named, values = _outcome_series(figures)
     return Chart(
         id="requests",
-        title=f"Requests by {_per(figures)}",
-        caption=f"tasks and calls that ended, {_zone_words(figures)}",
-        summary=_sum_words(figures, count, _number, nothing="Nothing ended"),
+        title=_("Requests by day") if _is_by_day(figures) else _("Requests by hour"),
+        caption=_("tasks and calls that ended, {steps}").format(steps=_zone_words(figures)),
+        summary=_sum_words(
+            figures, count, _number, nothing=_("Nothing ended in this time; {before}.")
+        ),
         data=_drawn(
             figures, "requests", _bars(named, values), before=_steps_before(figures, count)
         ),
@@ -88,9 +95,9 @@ def success(figures: Figures) -> Chart:
     sums = [figures.by_step.get(step, Sums()) for step in figures.steps]
     shares = [round(100 * one.completed / one.judged, 2) if one.judged else None for one in sums]
     series = [
-        {"label": "success", "data": shares, "as": "line", "colour": _BLUE},
+        {"label": _("success"), "data": shares, "as": "line", "colour": _BLUE},
         {
-            "label": "requests",
+            "label": _("requests"),
             "data": [one.requests for one in sums],
             "as": "volume",
             "colour": _GREY,
@@ -98,11 +105,13 @@ def success(figures: Figures) -> Chart:
     ]
     return Chart(
         id="success",
-        title="Success",
-        caption=f"% of what was not cancelled, and how much that is of, {_zone_words(figures)}",
+        title=_("Success"),
+        caption=_("{unit} of what was not cancelled, and how much that is of, {steps}").format(
+            unit="%", steps=_zone_words(figures)
+        ),
         summary=_success_words(figures),
         data=_drawn(figures, "%", series),
-        columns=["Success", "Completed", "Failed", "Cancelled"],
+        columns=[_("Success"), _("Completed"), _("Failed"), _("Cancelled")],
         rows=[
             (
                 *_head(figures, step),
@@ -128,8 +137,10 @@ def times(figures: Figures) -> Chart:
     ]
     return Chart(
         id="times",
-        title="Time to the result",
-        caption=f"seconds from creation to the end of what completed, {_zone_words(figures)}",
+        title=_("Time to the result"),
+        caption=_("seconds from creation to the end of what completed, {steps}").format(
+            steps=_zone_words(figures)
+        ),
         summary=_time_words(figures, lines["p95"]),
         data=_drawn(figures, "s", [{**one, "data": _seconds(one["data"])} for one in series]),
         columns=["p50", "p95"],
@@ -157,16 +168,16 @@ def _series(figures: Figures, count: _Count) -> tuple[list[str], list[list[int]]
         values[place][number_of[cell.starts_at]] += count(cell.sums)
     names = [figures.called(subject) for subject in most]
     if any(values[-1]):
-        return [*names, OTHER], values
+        return [*names, _(_OTHER)], values
     return names, values[:-1]
 
 
 def _outcome_series(figures: Figures) -> tuple[list[str], list[list[int]]]:
     """By how requests ended; what fails rarest as one."""
-    ranked = sorted(by_outcome(figures.total).items(), key=lambda one: -one[1])
-    most = [one for one, _ in ranked[:_MOST_SERIES]]
-    rest = [one for one, _ in ranked[_MOST_SERIES:]]
-    names = [one.label for one in most] + ([OTHER] if rest else [])
+    counts = by_outcome(figures.total)
+    ranked = sorted(counts, key=lambda one: -counts[one])
+    most, rest = ranked[:_MOST_SERIES], ranked[_MOST_SERIES:]
+    names = [_(str(one.label)) for one in most] + ([_(_OTHER)] if rest else [])
     groups = [[one] for one in most] + ([rest] if rest else [])
     return names, [_steps(figures, _counting(group)) for group in groups]
 
@@ -185,7 +196,7 @@ def _steps_before(figures: Figures, count: _Count) -> list[int]:
 
 def _bars(names: Sequence[str], values: Sequence[Sequence[Any]]) -> list[dict[str, Any]]:
     return [
-        {"label": name, "data": line, **({"colour": _GREY} if name == OTHER else {})}
+        {"label": name, "data": line, **({"colour": _GREY} if name == _(_OTHER) else {})}
         for name, line in zip(names, values, strict=True)
     ]
 
@@ -212,37 +223,52 @@ def _summed_rows(
 
 
 def _sum_columns(figures: Figures, named: Sequence[str]) -> list[str]:
-    return [*(["Sum"] if len(named) != 1 else []), _before(figures)]
+    return [*([_("Sum")] if len(named) != 1 else []), _before(figures)]
 
 
 def _before(figures: Figures) -> str:
-    return f"the {figures.asked.length} before"
+    return _("the {length} before").format(length=figures.asked.length)
 
 
 def _sum_words(
     figures: Figures, count: _Count, words: Callable[[int], str], *, nothing: str
 ) -> str:
     total, past = count(figures.total), count(figures.total_before)
-    before = f"{words(past)} in {_before(figures)}"
+    before = _("{amount} in the {length} before").format(
+        amount=words(past), length=figures.asked.length
+    )
     if not total:
-        return f"{nothing} in this time; {before}."
+        return nothing.format(before=before)
     highest = max(figures.steps, key=lambda step: count(figures.by_step.get(step, Sums())))
     most = words(count(figures.by_step[highest]))
-    return f"Total {words(total)}, most {_when(figures, highest)} with {most}; {before}."
+    sentence = _("Total {total}, most {when} with {most}; {before}.")
+    return sentence.format(
+        total=words(total), when=_when(figures, highest), most=most, before=before
+    )
 
 
 def _success_words(figures: Figures) -> str:
     share = percentage(figures.total.completed, figures.total.judged)
     if not share:
-        return "Nothing ended in this time that could have gone well."
+        return _("Nothing ended in this time that could have gone well.")
     past = percentage(figures.total_before.completed, figures.total_before.judged)
     found = [step for step in figures.steps if figures.by_step.get(step, Sums()).judged]
     worst = min(found, key=lambda step: _share(figures.by_step[step]))
     low = figures.by_step[worst]
-    words = f"{share} went well"
-    if low.failed:
-        words += f", least {_when(figures, worst)} with {percentage(low.completed, low.judged)}"
-    return f"{words}; {past} in {_before(figures)}." if past else f"{words}."
+    sentence = _("{share} went well.")
+    if low.failed and past:
+        sentence = _("{share} went well, least {when} with {low}; {past} in the {length} before.")
+    elif low.failed:
+        sentence = _("{share} went well, least {when} with {low}.")
+    elif past:
+        sentence = _("{share} went well; {past} in the {length} before.")
+    return sentence.format(
+        share=share,
+        when=_when(figures, worst),
+        low=percentage(low.completed, low.judged),
+        past=past,
+        length=figures.asked.length,
+    )
 
 
 def _share(sums: Sums) -> float:
@@ -252,27 +278,41 @@ def _share(sums: Sums) -> float:
 def _time_words(figures: Figures, slow: Sequence[int | None]) -> str:
     half = figures.percentile(MEDIAN)
     if half is None:
-        return "Nothing completed in this time."
+        return _("Nothing completed in this time.")
     known = [(value, step) for value, step in zip(slow, figures.steps, strict=True) if value]
     slowest, step = max(known)
-    return (
-        f"Half of what completed took at most {milliseconds(half)}, 95 % at most"
-        f" {milliseconds(figures.percentile(SLOW))}; slowest {_when(figures, step)}, when 95 % took at most"
-        f" {milliseconds(slowest)}."
+    sentence = _(
+        "Half of what completed took at most {half}, {share} at most {slow}; "
+        "slowest {when}, when {share} took at most {slowest}."
+    )
+    return sentence.format(
+        half=milliseconds(half),
+        share=f"{SLOW} %",
+        slow=milliseconds(figures.percentile(SLOW)),
+        when=_when(figures, step),
+        slowest=milliseconds(slowest),
     )
 
 
-def _per(figures: Figures) -> str:
-    return figures.asked.span.step
+def _is_by_day(figures: Figures) -> bool:
+    return figures.asked.span.step == "day"
 
 
 def _zone_words(figures: Figures) -> str:
-    span = figures.asked.span
-    return f"{span.step}s in {span.zone}; the last {span.step} so far"
+    if _is_by_day(figures):
+        words = _("days in {zone}; the last day so far")
+    else:
+        words = _("hours in {zone}; the last hour so far")
+    return words.format(zone=figures.asked.span.zone)
 
 
 def _label(figures: Figures, step: datetime) -> str:
-    return f"{step:%-d %b}" if figures.asked.span.step == "day" else f"{step:%-d %b, %H:%M}"
+    written = (
+        pgettext("format of a date", "j M")
+        if _is_by_day(figures)
+        else pgettext("format of a date", "j M, H:i")
+    )
+    return date_format(step, written)
 
 
 def _head(figures: Figures, step: datetime) -> tuple[str, str]:
@@ -283,7 +323,9 @@ def _head(figures: Figures, step: datetime) -> tuple[str, str]:
 
 
 def _when(figures: Figures, step: datetime) -> str:
-    return f"on {step:%-d %B}" if figures.asked.span.step == "day" else f"at {step:%H:%M}"
+    if _is_by_day(figures):
+        return _("on {day}").format(day=date_format(step, pgettext("format of a date", "j F")))
+    return _("at {time}").format(time=f"{step:%H:%M}")
 
 
 def _number(count: int) -> str:

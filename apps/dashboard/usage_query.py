@@ -8,28 +8,38 @@ from urllib.parse import urlencode
 
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext, pgettext, pgettext_lazy
 
 from apps.tasks.policies import PRIVATE, PUBLIC
 from apps.tasks.selectors.slices import SPLITS, SliceFilter, Span, Split, Step
 
 RANGES: dict[str, str] = {
-    "24h": "24 hours",
-    "7d": "7 days",
-    "30d": "30 days",
-    "90d": "90 days",
-    "month": "This month",
+    "24h": gettext_noop("24 hours"),
+    "7d": gettext_noop("7 days"),
+    "30d": gettext_noop("30 days"),
+    "90d": gettext_noop("90 days"),
+    "month": gettext_noop("This month"),
 }
 OWN = "own"
 _USUAL = "30d"
 _DAYS = {"7d": 7, "30d": 30, "90d": 90}
-SPLIT_WORDS: dict[Split, str] = {
-    "model": "model",
-    "key": "API key",
-    "member": "person",
-    "pool": "pool",
-    "error": "error",
+# Over the column of what it is split by, and over its table.
+SPLIT_WORDS = {
+    "model": gettext_lazy("Model"),
+    "key": gettext_lazy("API key"),
+    "member": pgettext_lazy("somebody in a team", "Person"),
+    "pool": gettext_lazy("Pool"),
+    "error": gettext_lazy("Error"),
 }
-POOLS = {PUBLIC: "pay-per-use", PRIVATE: "own accounts"}
+SPLIT_TITLES: dict[Split, str] = {
+    "model": gettext_noop("By model"),
+    "key": gettext_noop("By API key"),
+    "member": gettext_noop("By person"),
+    "pool": gettext_noop("By pool"),
+    "error": gettext_noop("By error"),
+}
+POOLS = {PUBLIC: gettext_noop("pay-per-use"), PRIVATE: gettext_noop("own accounts")}
 # Up to here a chart has a bar an hour.
 _HOURLY = timedelta(days=2)
 # Quarters of an hour are kept 90 days; the day that is being forgotten is not whole.
@@ -97,8 +107,10 @@ class Asked:
     def length(self) -> str:
         """Such as "7 days", of this time and the one before."""
         if self.range == "24h":
-            return "24 hours"
-        return "day" if self.days == 1 else f"{self.days} days"
+            return _("24 hours")
+        if self.days == 1:
+            return pgettext("how long a time is", "day")
+        return ngettext("{count} day", "{count} days", self.days).format(count=self.days)
 
     @property
     def is_filtered(self) -> bool:
@@ -164,10 +176,10 @@ def _known(name: str, today: date) -> tuple[date, date]:
 def _own(query: QueryDict, today: date) -> tuple[tuple[date, date] | None, str]:
     first, last = _day(query.get("from", "")), _day(query.get("to", "")) or today
     if first is None:
-        return None, "Give the first day, such as 2026-01-21. These are the last 30 days."
+        return None, _("Give the first day, such as 2026-01-21. These are the last 30 days.")
     first, last = min(first, last), max(first, last)
     if (last - first).days >= _MOST_DAYS:
-        return None, "Choose a year at most. These are the last 30 days."
+        return None, _("Choose a year at most. These are the last 30 days.")
     return (first, last), ""
 
 
@@ -211,10 +223,17 @@ def chips(asked: Asked, *, keys: Mapping[int, str], members: Mapping[int, str]) 
         "model": asked.filter.model,
         "key": called("key", asked.filter.key or 0, keys=keys, members=members),
         "member": called("member", asked.filter.member or 0, keys=keys, members=members),
-        "pool": POOLS.get(asked.filter.pool, ""),
+        "pool": called("pool", asked.filter.pool, keys=keys, members=members),
     }
-    titles = {"key": "Key", "member": "Person", "model": "Model", "pool": "Pool"}
-    return [Chip(f"{titles[name]}: {words[name]}", asked.without(name)) for name in asked.filters]
+    titles = {
+        "key": _("Key: {name}"),
+        "member": _("Person: {name}"),
+        "model": _("Model: {name}"),
+        "pool": _("Pool: {name}"),
+    }
+    return [
+        Chip(titles[name].format(name=words[name]), asked.without(name)) for name in asked.filters
+    ]
 
 
 def called(
@@ -222,7 +241,9 @@ def called(
 ) -> str:
     """What people call a model, key, person or pool. Of who is gone only a number is left."""
     if isinstance(subject, str):
-        return (POOLS.get(subject, subject) if split == "pool" else subject) or "other work"
+        if split == "pool" and subject in POOLS:
+            return _(POOLS[subject])
+        return subject or _("other work")
     if not subject:
-        return "without a key" if split == "key" else "without a person"
+        return _("without a key") if split == "key" else _("without a person")
     return (keys if split == "key" else members).get(subject, f"#{subject}")

@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from urllib.parse import urlencode
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, pgettext
+
 from apps.dashboard.charts import percentage
 from apps.dashboard.usage_figures import MEDIAN, SLOW, Figures, failures
 from apps.dashboard.usage_query import Asked
@@ -17,6 +20,17 @@ from apps.tasks.selectors.slices import Bins, Subject, Sums
 MOST_ROWS = 50
 # What the list of calls calls those that were made without a key.
 _WITHOUT_KEY = "dashboard"
+# What `Outcome` calls them, for whoever collects the texts that are translated.
+_OUTCOME_WORDS = (
+    gettext_noop("Completed"),
+    gettext_noop("Cancelled"),
+    gettext_noop("Refused by the provider’s rules"),
+    gettext_noop("Out of time"),
+    gettext_noop("Failed at the provider"),
+    gettext_noop("No account could run it"),
+    gettext_noop("Out of credits"),
+    gettext_noop("Failed on our side"),
+)
 # Where one word of the lists means the same as ours; the others lead to all that failed.
 _CODES = {
     Outcome.REFUSED: FailureCode.PROVIDER_MODERATED,
@@ -118,7 +132,7 @@ def _error_row(
     of_tasks = _tasks(figures.asked, None, status=Status.FAILED.value, **code)
     of_calls = _calls(figures.asked, None, end=_ENDS[kind].value) if kind in _ENDS else ""
     return ErrorRow(
-        name=str(kind.label),
+        name=_(str(kind.label)),
         count=now.get(kind, 0),
         before=past.get(kind, 0),
         share=percentage(now.get(kind, 0), figures.total.judged),
@@ -130,7 +144,7 @@ def _error_row(
 def change(was: int, now: int) -> str:
     """Such as "+25 %"; "new" where there was nothing, empty where there is nothing to compare."""
     if was <= 0:
-        return "new" if now > 0 else ""
+        return pgettext("an amount that was none before", "new") if now > 0 else ""
     percent = Decimal((now - was) * 100) / was
     return f"{percent.quantize(Decimal(1), ROUND_HALF_UP):+} %".replace("-", "−")
 

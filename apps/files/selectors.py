@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.files.models import StoredFile
 
 
@@ -20,7 +21,7 @@ def servable(*, key: str) -> StoredFile:
         .first()
     )
     if found is None:
-        raise NotFound("There is no such file, or its time is over.")
+        raise NotFound(sentence("There is no such file, or its time is over."))
     return found
 
 

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 
 class Channel(StrEnum):
     WEBHOOK = "webhook"
@@ -47,77 +49,79 @@ _ENDPOINT: Mapping[str, Any] = {"endpoint_id": "", "host": ""}
 _TABLE = (
     EventType(
         "credits_exhausted",
-        "Credits used up",
+        _("Credits used up"),
         # Clients of the public contract read the misspelt name.
         {"quota_type": "", "credis_remain": 0, "credits_remain": 0},
         mails_itself=True,
     ),
     EventType(
         "mj_penalty_triggered",
-        "Midjourney penalty",
+        _("Midjourney penalty"),
         {"penalty_type": "", "task_id": "", "threshold": 0, "cap_usage": 0},
         is_noisy=True,
     ),
     EventType(
-        "mj_bot_banned", "Midjourney account banned", {**_BOT, "reason": "", "block_until": 0}
+        "mj_bot_banned", _("Midjourney account banned"), {**_BOT, "reason": "", "block_until": 0}
     ),
-    EventType("mj_bot_subscription_expired", "Midjourney subscription expired", _BOT),
-    EventType("mj_bot_captcha_required", "Midjourney account asks for a captcha", _BOT),
-    EventType("no_active_mj_bot", "No Midjourney account left", {}),
+    EventType("mj_bot_subscription_expired", _("Midjourney subscription expired"), _BOT),
+    EventType("mj_bot_captcha_required", _("Midjourney account asks for a captcha"), _BOT),
+    EventType("no_active_mj_bot", _("No Midjourney account left"), {}),
     EventType(
         "mj_bot_no_fasthour",
-        "Midjourney account out of fast hours",
+        _("Midjourney account out of fast hours"),
         {**_BOT, "subscription_plan": ""},
     ),
-    EventType("gpt_account_unavailable", "GPTs account unavailable", {**_GPT, "reason": ""}),
+    EventType("gpt_account_unavailable", _("GPTs account unavailable"), {**_GPT, "reason": ""}),
     EventType(
         "gpt_usage_limit_reached",
-        "GPTs account at its limit",
+        _("GPTs account at its limit"),
         {**_GPT, "limit_until": 0},
         is_noisy=True,
     ),
     # `status` is the account's, `until` (Unix seconds, 0: not known) when it may come back.
     EventType(
         "account_unavailable",
-        "Account unavailable",
+        _("Account unavailable"),
         {**_ACCOUNT, "status": "", "reason": "", "until": 0},
         is_noisy=True,
     ),
     EventType(
-        "account_recovered", "Account works again", _ACCOUNT, is_noisy=True, channels=_NO_MAIL
+        "account_recovered", _("Account works again"), _ACCOUNT, is_noisy=True, channels=_NO_MAIL
     ),
     EventType(
         "account_failover",
-        "Work moved to pay-per-use",
+        _("Work moved to pay-per-use"),
         {"family": "", "task_id": "", "reason": ""},
         is_noisy=True,
     ),
     EventType(
         "account_backup_activated",
-        "Backup accounts activated",
+        _("Backup accounts activated"),
         {"family": "", "account_ids": [], "reason": ""},
     ),
     # `seats` are those that are left, `keep_until` (Unix seconds) when credentials of `account_ids` are deleted.
     EventType(
-        "seat_ended", "Seat ended", {"family": "", "seats": 0, "account_ids": [], "keep_until": 0}
+        "seat_ended",
+        _("Seat ended"),
+        {"family": "", "seats": 0, "account_ids": [], "keep_until": 0},
     ),
     EventType(
         "webhook_failing",
-        "Webhook endpoint fails",
+        _("Webhook endpoint fails"),
         {**_ENDPOINT, "failures": 0, "status": 0, "since": 0},
     ),
-    EventType("webhook_recovered", "Webhook endpoint works again", _ENDPOINT),
-    EventType("webhook_stopped", "Webhook endpoint switched off", _ENDPOINT),
+    EventType("webhook_recovered", _("Webhook endpoint works again"), _ENDPOINT),
+    EventType("webhook_stopped", _("Webhook endpoint switched off"), _ENDPOINT),
 )
 EVENTS: Mapping[str, EventType] = {event.type: event for event in _TABLE}
 
 # What an endpoint may choose: what becomes of tasks without a webhook of their own, and the account's events but those
 # about endpoints, so that one that fails is not told of itself.
 TASK_EVENTS: Mapping[str, str] = {
-    "task.created": "Task created",
-    "task.completed": "Task completed",
-    "task.failed": "Task failed",
-    "task.cancelled": "Task cancelled",
+    "task.created": _("Task created"),
+    "task.completed": _("Task completed"),
+    "task.failed": _("Task failed"),
+    "task.cancelled": _("Task cancelled"),
 }
 ENDPOINT_ACCOUNT_EVENTS: Mapping[str, str] = {
     name: event.title for name, event in EVENTS.items() if not name.startswith("webhook_")

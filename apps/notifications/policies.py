@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, timedelta
 from email.utils import parsedate_to_datetime
 
+from apps.core.sentences import sentence
 from apps.notifications.models import Delivery
 
 # After the first attempt, the second, …: the public contract's list, 31 hours in all.
@@ -15,6 +16,7 @@ _LONGEST_AGE = 5 * 24 * 3_600
 _LONGEST_RETRY_AFTER = 24 * 3_600
 _JITTER_FROM, _JITTER = 60, 0.1
 
+NEEDS_DEVELOPER = sentence("Account events by webhook come with the Developer plan.")
 # By rank of the plan: Hobbyist, Developer, Premium and what is above.
 _MOST_ENDPOINTS = (1, 5, 20)
 # An endpoint that fails so often in a row, or for so long, is told of; after days it is switched off.

@@ -15,6 +15,7 @@ from apps.accounts.policies import Role
 from apps.accounts.selectors import Identity, identity_of_member
 from apps.core import throttling
 from apps.core.errors import DomainError, InvalidRequest
+from apps.core.sentences import sentence
 from apps.tasks import selectors
 from apps.tasks.models import Task
 from apps.tasks.services.create import create_task
@@ -52,12 +53,14 @@ def start(*, prompt: str, ip: str) -> str:
     """A token for the new task. Raises InvalidRequest, RateLimited, and what a task is refused for."""
     prompt = " ".join(prompt.split())
     if not prompt:
-        raise InvalidRequest.field("prompt", "Say what to draw.")
+        raise InvalidRequest.field("prompt", sentence("Say what to draw."))
     if len(prompt) > LONGEST_PROMPT:
-        raise InvalidRequest.field("prompt", f"Use at most {LONGEST_PROMPT} characters.")
+        raise InvalidRequest.field(
+            "prompt", sentence("Use at most {most} characters.", most=LONGEST_PROMPT)
+        )
     sponsor = _sponsor()
     if sponsor is None:
-        raise InvalidRequest("This page cannot run anything now.")
+        raise InvalidRequest(sentence("This page cannot run anything now."))
     for caller, limit in ((f"live:{ip}", MOST_OF_ONE), ("live", MOST_OF_ALL)):
         throttling.count_try(caller=caller, limit=limit, window_seconds=_WINDOW_SECONDS).require()
     request = TaskRequest(

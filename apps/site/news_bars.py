@@ -1,10 +1,27 @@
 """Ninety days as bars: one drawing of a few paths, which is far less to send than an element a day."""
 
 from collections.abc import Sequence
+from typing import Any
+
+from apps.site.news_status import DAYS, LEAST_TASKS, Health
 
 _STEP, _BAR, _FULL = 4, 3, 32
 # Lower is worse, so that colour is not alone in saying so.
 _HEIGHTS = {"ok": 32, "warn": 22, "bad": 12}
+
+
+def line(one: Health) -> dict[str, Any]:
+    """What `site/status/_line.html` draws and says of a family."""
+    return {
+        "health": one,
+        "paths": paths([sums.tone for _, sums in one.days]),
+        "width": width(len(one.days)),
+    }
+
+
+def terms() -> dict[str, int]:
+    """What its words name."""
+    return {"DAYS": DAYS, "LEAST_TASKS": LEAST_TASKS}
 
 
 def width(days: int) -> int:

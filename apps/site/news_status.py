@@ -11,12 +11,16 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from math import floor
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from apps.byoa import selectors as byoa
 from apps.catalog import registry
 from apps.core import latency
 from apps.llm.selectors.health import is_lane_available, lane_days
 from apps.notifications.announcements import for_status
 from apps.notifications.models import Announcement
+from apps.site.words import listed
 from apps.tasks.selectors.health import family_days
 
 DAYS = 90
@@ -24,7 +28,7 @@ DAYS = 90
 LEAST_TASKS = 20
 # Language models, beside the families of the catalogue.
 LLM = "llm"
-_LLM_TITLE = "Language models"
+_LLM_TITLE = gettext_noop("Language models")
 # Shares that went well, from which on a day is good, or at least fair.
 _GOOD, _FAIR = 0.99, 0.95
 
@@ -107,11 +111,14 @@ class Health:
 
     @property
     def word(self) -> str:
+        """In English; pages translate it."""
         if not self.is_offered:
-            return "not offered"
+            return gettext_noop("not offered")
         if not self.available:
-            return "unavailable"
-        return "available" if self.available == self.models else "partly available"
+            return gettext_noop("unavailable")
+        if self.available == self.models:
+            return gettext_noop("available")
+        return gettext_noop("partly available")
 
     @property
     def tone(self) -> str:
@@ -158,10 +165,11 @@ class Report:
         if self.incidents:
             return self.incidents[0].title
         if not self.offered:
-            return "No model is offered here yet."
+            return _("No model is offered here yet.")
         if self.down:
-            return f"{_listed([one.title for one in self.down])} cannot take work right now."
-        return "Everything that is offered here takes work."
+            names = listed([one.title for one in self.down])
+            return _("{families} cannot take work right now.").format(families=names)
+        return _("Everything that is offered here takes work.")
 
     @property
     def tone(self) -> str:
@@ -170,10 +178,22 @@ class Report:
         return "warn" if self.incidents else "ok" if self.offered else "idle"
 
 
+def lately(family: str) -> Health:
+    """One family by itself, for the pages of its models."""
+    days = _days(datetime.now(UTC))
+    models, available = _offers()[family]
+    sums = _sums(days[0], family)[family]
+    return Health(family, title_of(family), models, available, _filled(days, sums))
+
+
+def _days(now: datetime) -> list[date]:
+    return [now.date() - timedelta(days=back) for back in reversed(range(DAYS))]
+
+
 def report() -> Report:
     """What the page says, in a handful of queries however many tasks there are."""
     now = datetime.now(UTC)
-    days = [now.date() - timedelta(days=back) for back in reversed(range(DAYS))]
+    days = _days(now)
     of_family = _sums(days[0])
     families = [
         Health(family, title_of(family), models, available, _filled(days, of_family[family]))
@@ -184,15 +204,17 @@ def report() -> Report:
 
 
 def title_of(family: str) -> str:
-    return _LLM_TITLE if family == LLM else byoa.family_title(family)
+    return _(_LLM_TITLE) if family == LLM else byoa.family_title(family)
 
 
-def _sums(first: date) -> Mapping[str, Mapping[date, Sums]]:
+def _sums(first: date, only: str = "") -> Mapping[str, Mapping[date, Sums]]:
     found: dict[str, dict[date, Sums]] = defaultdict(dict)
-    for family, day, completed, failed, counts in family_days(first=first):
-        found[family][day] = Sums(completed, failed, counts)
-    for row in lane_days(first=first):
-        found[LLM][row.day] = Sums(row.completed, row.failed, row.latency)
+    if only != LLM:
+        for family, day, completed, failed, counts in family_days(first=first, family=only):
+            found[family][day] = Sums(completed, failed, counts)
+    if only in ("", LLM):
+        for row in lane_days(first=first):
+            found[LLM][row.day] = Sums(row.completed, row.failed, row.latency)
     return found
 
 
@@ -210,7 +232,3 @@ def _offers() -> dict[str, tuple[int, int]]:
             served[spec.family].add(spec.model)
     found = {family: (len(names), len(served[family])) for family, names in models.items()}
     return found | {LLM: (1, int(is_lane_available()))}
-
-
-def _listed(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

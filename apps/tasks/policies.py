@@ -8,6 +8,7 @@ from apps.accounts import plans
 from apps.accounts import policies as accounts
 from apps.accounts.models import Plan
 from apps.core.errors import PlanRequired
+from apps.core.sentences import sentence
 from apps.tasks.models import Retention, Task
 
 # The pools a task can run in: the operator's accounts, or the workspace's own.
@@ -45,6 +46,6 @@ def check_retention(*, retention: str, plan: str) -> None:
     needed = _NEEDED_PLANS.get(Retention(retention))
     if needed is not None and not accounts.plan_includes(plan, needed):
         raise PlanRequired(
-            f"Keeping results for one year needs the {needed.label} plan.",
+            sentence("Keeping results for one year needs the {plan} plan.", plan=needed.label),
             detail={"needed_plan": str(needed), "field": "config.retention"},
         )

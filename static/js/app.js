@@ -2,12 +2,13 @@
 (function () {
   "use strict";
 
-  function say(text, tone) {
+  // The words stand in the page, which knows the language: `name` is the one of theirs.
+  function say(name, tone, id) {
     var box = document.getElementById("toasts");
     if (!box) return;
     var line = document.createElement("p");
     line.className = "note status-" + (tone || "run");
-    line.textContent = text;
+    line.textContent = box.dataset[name].replace("{id}", id);
     box.appendChild(line);
     window.setTimeout(function () { line.remove(); }, 6000);
   }
@@ -23,8 +24,8 @@
     var source = document.querySelector(button.dataset.copy);
     if (!source) return;
     copy(source).then(
-      function () { say("Copied.", "ok"); },
-      function () { say("The browser does not allow copying: select the text and copy it.", "warn"); }
+      function () { say("copied", "ok"); },
+      function () { say("noCopy", "warn"); }
     );
   });
 
@@ -124,9 +125,9 @@
   document.addEventListener("htmx:afterSettle", function (event) { focusNews(event.target); });
   document.addEventListener("htmx:responseError", function (event) {
     var id = event.detail.xhr.getResponseHeader("X-Request-Id");
-    say("That did not work" + (id ? " (request " + id + ")" : "") + ". Reload the page and try again.", "bad");
+    say(id ? "failedRequest" : "failed", "bad", id);
   });
   document.addEventListener("htmx:sendError", function () {
-    say("No connection. What you see may be old.", "warn");
+    say("offline", "warn");
   });
 })();

@@ -2,6 +2,8 @@
 (function () {
   "use strict";
 
+  // In the language of the page.
+  var words = document.currentScript.dataset;
   var count = 0;
   var INLINE = /(`[^`\n]+`)|(\*\*[^*\n]+\*\*)/;
 
@@ -40,9 +42,9 @@
     var pre = element("pre");
     pre.id = "chat-code-" + (++count);
     pre.tabIndex = 0;
-    pre.setAttribute("aria-label", language ? "Code, " + language : "Code");
+    pre.setAttribute("aria-label", language ? words.codeIn.replace("{language}", language) : words.code);
     pre.appendChild(element("code", "", text));
-    var button = element("button", "btn btn-sm code-copy", "Copy");
+    var button = element("button", "btn btn-sm code-copy", words.copying);
     button.type = "button";
     button.dataset.copy = "#" + pre.id;
     box.append(pre, button);

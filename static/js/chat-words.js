@@ -2,6 +2,8 @@
 (function () {
   "use strict";
 
+  // In the language of the page.
+  var words = document.currentScript.dataset;
   var NOBODY = "00000000-0000-0000-0000-000000000000";
   // A row is written when the gateway has seen us leave: soon, but not at once.
   var COST_WAITS = [200, 500, 1000, 2000, 4000];
@@ -25,10 +27,10 @@
   // What to do about a refusal, beside doing it again.
   function wayOut(root, type) {
     var data = root.dataset;
-    if (type === "insufficient_credits" && data.topup) return link("Top up", data.topup);
-    if (type === "spend_limit_reached" && data.budgets) return link("See budgets", data.budgets);
-    if (type === "plan_required" && data.plans) return link("Compare plans", data.plans);
-    if (type === "invalid_api_key") return link("Sign in", data.signin);
+    if (type === "insufficient_credits" && data.topup) return link(words.topUp, data.topup);
+    if (type === "spend_limit_reached" && data.budgets) return link(words.budgets, data.budgets);
+    if (type === "plan_required" && data.plans) return link(words.plans, data.plans);
+    if (type === "invalid_api_key") return link(words.signIn, data.signin);
     return null;
   }
 
@@ -37,7 +39,7 @@
   }
 
   function cost(found) {
-    return found.cost_points ? usd(found.cost_points) : "not charged";
+    return found.cost_points ? usd(found.cost_points) : words.notCharged;
   }
 
   async function refusalIn(response) {
@@ -45,7 +47,7 @@
       var body = await response.json();
       return { message: body.error.message, type: body.error.type };
     } catch (error) {
-      return { message: "That did not work (HTTP " + response.status + "). Try again in a moment.", type: "unknown" };
+      return { message: words.failed.replace("{status}", response.status), type: "unknown" };
     }
   }
 

@@ -7,7 +7,13 @@
   if (!root) return;
   var element = window.chatText.element;
   var words = window.chatWords;
+  var says = document.currentScript.dataset;
   var MANY_LETTERS = 20000;
+
+  // Words come from the page, in its language; {name} stands for a value.
+  function filled(text, values) {
+    return text.replace(/\{(\w+)\}/g, function (all, name) { return values[name]; });
+  }
 
   function byId(id) { return document.getElementById(id); }
   var form = byId("chat-form");
@@ -64,7 +70,7 @@
     this.model = select.value;
     this.title = titleOf(select);
     this.box = element("article", "card card-body chat-answer");
-    this.box.setAttribute("aria-label", "Answer of " + this.title);
+    this.box.setAttribute("aria-label", filled(says.answerOf, { model: this.title }));
     turn.row.appendChild(this.box);
   }
 
@@ -80,7 +86,7 @@
     this.foot = element("footer", "chat-foot");
     this.box.replaceChildren(element("h2", "chat-who", this.title), this.body, this.foot);
     this.box.setAttribute("aria-busy", "true");
-    this.foot.textContent = "Waiting for the first word…";
+    this.foot.textContent = says.waiting;
   };
 
   Answer.prototype.run = async function () {
@@ -93,7 +99,7 @@
       await this.ask();
     } catch (error) {
       if (error.name === "AbortError") this.isStopped = true;
-      else this.error = { message: "The connection broke off.", type: "connection" };
+      else this.error = { message: says.cutOff, type: "connection" };
     }
     this.totalMs = performance.now() - this.startedAt;
     running.delete(this);
@@ -136,7 +142,7 @@
       rest = events.pop();
       events.forEach(this.take, this);
     }
-    if (!this.usage && !this.error) this.error = { message: "The answer broke off.", type: "connection" };
+    if (!this.usage && !this.error) this.error = { message: says.brokeOff, type: "connection" };
   };
 
   Answer.prototype.take = function (event) {
@@ -166,7 +172,7 @@
     var isDown = window.innerHeight + window.scrollY >= document.documentElement.scrollHeight - 200;
     if (this.thinking) this.drawThinking();
     window.chatText.render(this.answer, this.text);
-    if (running.has(this)) this.foot.textContent = "Answering…";
+    if (running.has(this)) this.foot.textContent = says.answering;
     if (isDown && running.has(this)) window.scrollTo(0, document.documentElement.scrollHeight);
   };
 
@@ -174,7 +180,7 @@
     if (!this.thoughts) {
       var folded = element("details", "chat-thoughts");
       this.thoughts = element("p", "chat-text text-secondary");
-      folded.append(element("summary", "", "Thoughts"), this.thoughts);
+      folded.append(element("summary", "", says.thoughts), this.thoughts);
       this.body.prepend(folded);
     }
     this.thoughts.textContent = this.thinking;
@@ -183,17 +189,18 @@
   // ------------------------------------------------------------------ its end
   Answer.prototype.conclude = async function () {
     if (this.error) this.showError();
-    if (this.isStopped && !this.text) this.note("Stopped before the answer began.");
-    else if (this.isStopped) this.note("You stopped it here.");
-    else if (!this.error && !this.text && !this.thinking) this.note("The model answered with nothing.");
+    if (this.isStopped && !this.text) this.note(says.stoppedBefore);
+    else if (this.isStopped) this.note(says.stoppedHere);
+    else if (!this.error && !this.text && !this.thinking) this.note(says.nothing);
     var found = this.usage;
     if (!found && this.call) {
-      this.foot.textContent = "Looking up what it cost…";
+      this.foot.textContent = says.lookingUp;
       found = await words.costOf(root, this.call);
     }
     this.showFoot(found);
-    var end = this.error ? "no whole answer" : this.isStopped ? "stopped" : "answer complete";
-    say(this.title + ": " + end + (found ? ", " + words.cost(found) : "") + ".");
+    var end = this.error ? says.endBroken : this.isStopped ? says.endStopped : says.endComplete;
+    var values = { model: this.title, end: end, cost: found && words.cost(found) };
+    say(filled(found ? says.endWithCost : says.end, values));
   };
 
   Answer.prototype.note = function (text) {
@@ -204,7 +211,7 @@
     var note = element("section", "note status-bad");
     note.setAttribute("role", "alert");
     var message = element("div", "", this.error.message);
-    var again = element("button", "btn btn-sm", "Try again");
+    var again = element("button", "btn btn-sm", says.tryAgain);
     again.type = "button";
     again.addEventListener("click", this.run.bind(this));
     var way = words.wayOut(root, this.error.type);
@@ -216,18 +223,18 @@
 
   Answer.prototype.showFoot = function (found) {
     var facts = [];
-    if (found) facts.push(found.prompt_tokens + " tokens in, " + found.completion_tokens + " out");
-    if (this.firstMs) facts.push("first word after " + words.seconds(this.firstMs));
-    if (this.text) facts.push(words.seconds(this.totalMs) + " in all");
-    if (this.isStandIn) facts.push("by a stand-in, a small model of this machine");
+    if (found) facts.push(filled(says.tokens, { read: found.prompt_tokens, written: found.completion_tokens }));
+    if (this.firstMs) facts.push(filled(says.firstWord, { time: words.seconds(this.firstMs) }));
+    if (this.text) facts.push(filled(says.inAll, { time: words.seconds(this.totalMs) }));
+    if (this.isStandIn) facts.push(says.standIn);
     this.foot.replaceChildren();
     if (found) this.foot.appendChild(element("strong", "", words.cost(found)));
-    else if (this.error && !this.call) this.foot.appendChild(element("strong", "", "Nothing was charged."));
+    else if (this.error && !this.call) this.foot.appendChild(element("strong", "", says.notCharged));
     facts.forEach(function (fact) { this.foot.appendChild(element("span", "", fact)); }, this);
     if (!found || !this.call) return;
-    var more = element("a", "", "Details");
+    var more = element("a", "", says.details);
     more.href = words.pageOf(root, this.call);
-    more.setAttribute("aria-label", "Details of the call to " + this.title);
+    more.setAttribute("aria-label", filled(says.detailsOf, { model: this.title }));
     this.foot.appendChild(more);
   };
 
@@ -268,8 +275,10 @@
     byId("chat-model-price").textContent = model.selectedOptions[0].dataset.price;
     byId("chat-other-price").textContent = other.value
       ? other.selectedOptions[0].dataset.price
-      : "A second model gets the same messages; both are charged.";
-    byId("chat-chosen").textContent = chosen().map(titleOf).join(" and ");
+      : says.second;
+    byId("chat-chosen").textContent = other.value
+      ? filled(says.both, { first: titleOf(model), second: titleOf(other) })
+      : titleOf(model);
     showCode();
   }
 

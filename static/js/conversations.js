@@ -2,6 +2,8 @@
 (function () {
   "use strict";
 
+  // In the language of the page.
+  var words = document.currentScript.dataset;
   var form = document.querySelector("form[data-say]");
   if (!form) return;
   var box = form.querySelector("textarea");
@@ -73,11 +75,11 @@
     if (data.message.content.parts[0]) {
       var text = one.querySelector(".said-text");
       text.textContent = data.message.content.parts[0];
-      if (under) note(one, "Being written…");
+      if (under) note(one, words.writing);
     }
     if (data.error) note(one, data.error.message, true);
     else if (data.message.end_turn) {
-      note(one, data.message.metadata.usage.consume ? usd(data.message.metadata.usage.consume) : "Not charged");
+      note(one, data.message.metadata.usage.consume ? usd(data.message.metadata.usage.consume) : words.notCharged);
     }
   }
 
@@ -102,7 +104,7 @@
   function refused(one, response) {
     return response.json().then(
       function (data) { note(one, data.message, true); },
-      function () { note(one, "That did not work. Reload the page and ask again.", true); }
+      function () { note(one, words.failed, true); }
     );
   }
 
@@ -110,9 +112,9 @@
   function ask(text) {
     under = new AbortController();
     name(text);
-    add("user", "You", text);
+    add("user", words.you, text);
     var one = add("assistant", form.dataset.name, "");
-    note(one, "Asking…");
+    note(one, words.asking);
     busy(true);
     fetch(form.dataset.say, {
       method: "POST",
@@ -126,7 +128,7 @@
     }).then(function (response) {
       return response.ok ? read(one, response) : refused(one, response);
     }).catch(function (error) {
-      note(one, error.name === "AbortError" ? "Stopped." : "The connection broke off. Reload to see what came.", error.name !== "AbortError");
+      note(one, error.name === "AbortError" ? words.stopped : words.cutOff, error.name !== "AbortError");
     }).then(function () { busy(false); });
   }
 

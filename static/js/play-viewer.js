@@ -3,8 +3,14 @@
 (function () {
   "use strict";
 
+  var words = document.currentScript.dataset;
   var MOST_BYTES = 32 * 1024 * 1024;
   var still = window.matchMedia("(prefers-reduced-motion: reduce)");
+
+  // Words come from the page, in its language; {name} stands for a value.
+  function filled(text, values) {
+    return text.replace(/\{(\w+)\}/g, function (all, name) { return values[name]; });
+  }
 
   function element(name, className, text) {
     var made = document.createElement(name);
@@ -53,7 +59,7 @@
   function zoom(grid, first) {
     var pictures = picturesOf(grid);
     var at = first;
-    var dialog = opened("Picture", "viewer-zoom");
+    var dialog = opened(words.enlarged, "viewer-zoom");
     var image = element("img");
     var place = element("span", "viewer-place");
     var bar = element("div", "viewer-bar");
@@ -61,17 +67,19 @@
       at = (at + step + pictures.length) % pictures.length;
       image.src = pictures[at].url;
       image.alt = pictures[at].alt;
-      place.textContent = pictures[at].label + (pictures.length > 1 ? ", " + (at + 1) + " of " + pictures.length : "");
+      place.textContent = pictures.length > 1
+        ? filled(words.place, { label: pictures[at].label, number: at + 1, total: pictures.length })
+        : pictures[at].label;
       image.classList.remove("is-full");
     }
     place.setAttribute("aria-live", "polite");
     if (pictures.length > 1) {
-      bar.append(button("Previous", function () { show(-1); }), button("Next", function () { show(1); }));
+      bar.append(button(words.previous, function () { show(-1); }), button(words.next, function () { show(1); }));
     }
     bar.append(
       place,
-      button("Full size", function () { image.classList.toggle("is-full"); }),
-      button("Close", function () { dialog.close(); })
+      button(words.fullSize, function () { image.classList.toggle("is-full"); }),
+      button(words.close, function () { dialog.close(); })
     );
     dialog.addEventListener("keydown", function (event) {
       if (event.key === "ArrowLeft") show(-1);
@@ -81,7 +89,7 @@
     });
     var frame = element("div", "viewer-frame");
     frame.tabIndex = 0;
-    frame.setAttribute("aria-label", "Picture; the arrow keys go on");
+    frame.setAttribute("aria-label", words.arrows);
     frame.setAttribute("role", "group");
     frame.append(image);
     dialog.append(bar, frame);
@@ -115,7 +123,7 @@
 
   function compare(root) {
     var pictures = comparable(root);
-    var dialog = opened("Compare two pictures", "viewer-compare");
+    var dialog = opened(words.comparing, "viewer-compare");
     var left = element("img");
     var right = element("img", "viewer-over");
     var slider = element("input", "form-range");
@@ -129,13 +137,13 @@
     slider.min = 0;
     slider.max = 100;
     slider.value = 50;
-    slider.setAttribute("aria-label", "How much of the left picture is shown, in percent");
+    slider.setAttribute("aria-label", words.share);
     slider.addEventListener("input", move);
     move();
     bar.append(
-      choice(pictures, "Left", 0, put(left)),
-      choice(pictures, "Right", pictures.length - 1, put(right)),
-      button("Close", function () { dialog.close(); })
+      choice(pictures, words.left, 0, put(left)),
+      choice(pictures, words.right, pictures.length - 1, put(right)),
+      button(words.close, function () { dialog.close(); })
     );
     frame.append(left, right);
     dialog.append(bar, frame, slider);
@@ -242,8 +250,11 @@
     var size = high.map(function (value, axis) { return (value - low[axis]).toPrecision(3); }).join(" × ");
     // A node may turn or stretch what is in it; then the mesh's own size says nothing.
     var isMoved = (head.nodes || []).some(function (node) { return node.matrix || node.scale || node.rotation; });
-    return (isMoved ? "" : size + " units, ") + corners.toLocaleString("en") + " corners, " +
-      Math.round(triangles).toLocaleString("en") + " triangles. ";
+    return filled(isMoved ? words.shape : words.sizedShape, {
+      size: size,
+      corners: corners.toLocaleString("en"),
+      triangles: Math.round(triangles).toLocaleString("en"),
+    }) + " ";
   }
 
   function model(line) {

@@ -3,6 +3,13 @@
 (function () {
   "use strict";
 
+  var words = document.currentScript.dataset;
+
+  // Words come from the page, in its language; {name} stands for a value.
+  function filled(text, values) {
+    return text.replace(/\{(\w+)\}/g, function (all, name) { return values[name]; });
+  }
+
   // ------------------------------------------------------------------- sliders
   // The box is what is sent; the slider only follows it and moves it.
   document.addEventListener("input", function (event) {
@@ -31,15 +38,18 @@
   function fault(input, file, kind) {
     var most = Number(input.dataset.maxBytes);
     // Some systems know no type of a file; what it is, its bytes tell the server.
-    if (file.type && file.type.split("/")[0] !== kind) return file.name + " is no " + kind + " file.";
-    if (file.size > most) return file.name + " has " + size(file.size) + "; at most " + size(most) + " can be sent. Give a URL instead.";
+    if (file.type && file.type.split("/")[0] !== kind) {
+      var wrong = { image: words.noImage, audio: words.noAudio, video: words.noVideo }[kind];
+      return filled(wrong, { name: file.name });
+    }
+    if (file.size > most) return filled(words.tooLarge, { name: file.name, size: size(file.size), most: size(most) });
     return "";
   }
 
   function drawn(kind, url) {
     var shown = element(kind === "image" ? "img" : kind);
     shown.src = url;
-    if (kind === "image") shown.alt = "What you have chosen";
+    if (kind === "image") shown.alt = words.chosen;
     else shown.controls = true;
     return shown;
   }
@@ -65,7 +75,7 @@
     }
     var figure = element("figure");
     var line = element("figcaption", "drop-line");
-    var drop = element("button", "btn btn-sm", "Take out");
+    var drop = element("button", "btn btn-sm", words.takeOut);
     drop.type = "button";
     drop.dataset.dropClear = "";
     line.append(element("span", "", file.name + ", " + size(file.size)), drop);

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from apps.accounts import selectors as accounts
-from apps.accounts.models import AuditEvent, Membership, Workspace
+from apps.accounts.models import AuditEvent, Membership, User, Workspace
 from apps.billing import policies
 from apps.billing.models import CapSpend, CreditEntry
 from apps.billing.selectors import budgets as reading
@@ -179,6 +179,23 @@ def test_warn_of_a_members_limit_writes_to_them_too() -> None:
 
     subject = f"{user.email} has used 100 % of $1.00 a day (UTC)"
     assert _subjects(workspace) == [(owner_of(workspace).email, subject), (user.email, subject)]
+
+
+def test_warn_says_whose_budget_it_is_in_the_language_of_each_reader() -> None:
+    workspace = WorkspaceFactory.create(points=10 * USD)
+    reader = owner_of(workspace)
+    User.objects.filter(pk=reader.pk).update(language="zh-hans")
+    english = member(workspace, "billing")
+    _set(workspace, cap_daily_points=USD)
+    _spend(workspace, USD, "task:a")
+
+    budgets.warn()
+    budgets.warn()
+
+    assert _subjects(workspace) == [
+        (reader.email, f"工作区 {workspace.name} 已使用每天（UTC）$1.00 预算的 100%"),
+        (english.email, f"Workspace {workspace.name} has used 100 % of $1.00 a day (UTC)"),
+    ]
 
 
 def test_warn_says_nothing_of_days_gone_by_and_of_limits_taken_away() -> None:

@@ -124,6 +124,17 @@ def test_what_cannot_be_comes_back_with_the_input(
     assert not Endpoint.objects.of(workspace.pk).exists()
 
 
+def test_refusals_are_said_in_the_language_of_the_page(
+    workspace: Workspace, owner: Client, shop: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("apps.core.sentences.gettext", lambda text: f"«{text}»")
+
+    response = owner.post(_path(workspace, f"/{shop.pk}/edit"), {"url": URL, "description": ""})
+
+    assert response.status_code == 422
+    assert "«Choose at least one event.»" in response.content.decode()
+
+
 def test_plan_is_named_where_it_ends(workspace: Workspace, owner: Client) -> None:
     Workspace.objects.filter(pk=workspace.pk).update(plan="hobbyist")
     given = {"url": URL, "task_events": ["task.failed"]}

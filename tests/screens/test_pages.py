@@ -1,6 +1,7 @@
 """Every page, light, dark and on a phone: nothing too wide, nothing that axe or the policy minds, no dead link.
 
-With `SCREENSHOTS=FOLDER` (`./run screenshots FOLDER`) it writes a picture of each look, dark included, and reports.
+With `SCREENSHOTS=FOLDER` (`./run screenshots FOLDER`) it writes a picture of each look, dark included, and reports;
+with `SCREENSHOTS_LANGUAGE=zh-hans` of the Chinese pages.
 """
 
 import os
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from apps.accounts.models import User
 from tests.e2e.conftest import Visitor
 from tests.factories import owner_of
 from tests.screens import places, world
@@ -25,6 +27,13 @@ def folder() -> Path | None:
     return made
 
 
+def spoken(visitor: Visitor) -> None:
+    """From here on pages are in the language that was asked for."""
+    language = os.environ.get("SCREENSHOTS_LANGUAGE", "en")
+    User.objects.update(language=language)
+    visitor.context.set_extra_http_headers({"Accept-Language": language})
+
+
 def concluded(walk: Walk, part: str) -> None:
     walk.check_links()
     if walk.folder is not None:
@@ -34,6 +43,7 @@ def concluded(walk: Walk, part: str) -> None:
 
 def test_public_pages(visitor: Visitor) -> None:
     world.lively()
+    spoken(visitor)
     walk = Walk(visitor, folder())
 
     walk.through(places.PUBLIC)
@@ -44,6 +54,7 @@ def test_public_pages(visitor: Visitor) -> None:
 def test_pages_of_a_person_and_a_new_workspace(visitor: Visitor) -> None:
     workspace = world.quiet()
     visitor.sign_in(owner_of(workspace), "correct horse")
+    spoken(visitor)
     walk = Walk(visitor, folder())
 
     walk.through({**places.OWN, **places.of_empty(workspace)})
@@ -54,6 +65,7 @@ def test_pages_of_a_person_and_a_new_workspace(visitor: Visitor) -> None:
 def test_pages_of_a_workspace(visitor: Visitor) -> None:
     workspace = world.lively()
     visitor.sign_in(owner_of(workspace), "correct horse")
+    spoken(visitor)
     walk = Walk(visitor, folder())
 
     walk.through(places.of_workspace(workspace))

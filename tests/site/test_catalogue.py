@@ -12,6 +12,7 @@ from apps.site.catalogue.entries import State
 from tests.factories import WorkspaceFactory, owner_of
 from tests.factories.byoa import account, own_account
 from tests.site.catalogue import set_price
+from tests.site.test_status import sums
 
 pytestmark = pytest.mark.django_db
 
@@ -382,3 +383,19 @@ def test_member_comes_to_the_chat_with_a_model(client: Client, workspace: Worksp
 @pytest.mark.parametrize("name", ["nothing", "tts-1", "dall-e-2", "gpt-4-gizmo-*"])
 def test_what_has_no_playground_cannot_be_tried(name: str, client: Client) -> None:
     assert client.get(f"/try/{name}").status_code == 404
+
+
+def test_model_page_says_how_its_family_worked_lately(client: Client) -> None:
+    sums(family="kling", completed=38, failed=2)
+    sums(family="flux", completed=0, failed=40)
+
+    page = client.get("/models/kling/video_generation").content.decode()
+
+    assert "<strong>95.0 %</strong> went well on 1 day of 90." in " ".join(page.split())
+    assert 'href="/status/kling"' in page
+
+
+def test_page_of_a_chat_model_shows_the_language_lane(client: Client) -> None:
+    page = client.get("/models/gpt-4o").content.decode()
+
+    assert 'href="/status/llm"' in page

@@ -14,6 +14,7 @@ from apps.accounts import keys, selectors
 from apps.accounts.models import ApiKey, Scope, User, Workspace
 from apps.accounts.services.auditing import audit
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 MAX_KEYS_PER_WORKSPACE = 200
 # How long a rotated key's old secret goes on working, as people choose it.
@@ -52,7 +53,10 @@ def create_key(
     live = ApiKey.objects.of(workspace_id).filter(revoked_at__isnull=True).count()
     if live >= MAX_KEYS_PER_WORKSPACE:
         raise InvalidRequest(
-            f"A workspace has at most {MAX_KEYS_PER_WORKSPACE} keys. Revoke one that is not used."
+            sentence(
+                "A workspace has at most {count} keys. Revoke one that is not used.",
+                count=MAX_KEYS_PER_WORKSPACE,
+            )
         )
     secret = keys.new_key()
     key = ApiKey.objects.create(
@@ -126,11 +130,13 @@ def rotate_key(
     InvalidRequest.
     """
     if overlap not in OVERLAPS:
-        raise InvalidRequest.field("overlap", "Choose how long the old secret goes on working.")
+        raise InvalidRequest.field(
+            "overlap", sentence("Choose how long the old secret goes on working.")
+        )
     key = _locked(workspace_id, key_id)
     if seen != key.last_four:
         raise InvalidRequest(
-            "This key has a newer secret already. Rotate again only if that is lost."
+            sentence("This key has a newer secret already. Rotate again only if that is lost.")
         )
     secret, lives = keys.new_key(), OVERLAPS[overlap]
     before = key.masked
@@ -167,7 +173,9 @@ def _locked(workspace_id: int, key_id: int) -> ApiKey:
     selectors.api_key(workspace_id=workspace_id, key_id=key_id)
     key = ApiKey.objects.of(workspace_id).select_for_update().get(pk=key_id)
     if key.revoked_at is not None:
-        raise InvalidRequest("This key is revoked, and that is for good. Create another one.")
+        raise InvalidRequest(
+            sentence("This key is revoked, and that is for good. Create another one.")
+        )
     return key
 
 
@@ -197,12 +205,13 @@ def note_key_use(*, key_id: int, ip: str | None) -> None:
 def _checked(terms: KeyTerms) -> dict[str, Any]:
     name = terms.name.strip()
     if not 1 <= len(name) <= 100:
-        raise InvalidRequest.field("name", "Give the key a name of 1 to 100 characters.")
+        raise InvalidRequest.field("name", sentence("Give the key a name of 1 to 100 characters."))
     scopes = [scope for scope in Scope.values if scope in terms.scopes]
     if not scopes or len(scopes) != len(set(terms.scopes)):
-        raise InvalidRequest.field("scopes", f"Choose at least one of {', '.join(Scope.values)}.")
+        words = sentence("Choose at least one of {scopes}.", scopes=", ".join(Scope.values))
+        raise InvalidRequest.field("scopes", words)
     if terms.expires_at is not None and terms.expires_at <= timezone.now():
-        raise InvalidRequest.field("expires_at", "The expiry must lie in the future.")
+        raise InvalidRequest.field("expires_at", sentence("The expiry must lie in the future."))
     caps = {
         "cap_total_points": terms.cap_total_points,
         "cap_daily_points": terms.cap_daily_points,
@@ -225,15 +234,17 @@ def _check_limits(limits: dict[str, int | None]) -> None:
     highest = {"rate_limit_per_minute": 1_000_000, "tokens_per_minute": 2_000_000_000}
     for name, value in limits.items():
         if value is not None and not 0 <= value <= highest.get(name, 10**17):
-            raise InvalidRequest.field(name, "The limit must not be negative or that large.")
+            raise InvalidRequest.field(
+                name, sentence("The limit must not be negative or that large.")
+            )
     for name, words in _AT_LEAST_ONE.items():
         if limits[name] == 0:
             raise InvalidRequest.field(name, words)
 
 
 _AT_LEAST_ONE = {
-    "rate_limit_per_minute": "A key needs at least 1 request a minute.",
-    "tokens_per_minute": "A key needs at least 1 token a minute.",
+    "rate_limit_per_minute": sentence("A key needs at least 1 request a minute."),
+    "tokens_per_minute": sentence("A key needs at least 1 token a minute."),
 }
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 
@@ -242,14 +253,14 @@ def _models(names: Sequence[str]) -> list[str]:
     found = list(dict.fromkeys(name.strip() for name in names if name.strip()))
     if len(found) > 100 or not all(_MODEL_NAME.fullmatch(name) for name in found):
         raise InvalidRequest.field(
-            "allowed_models", "Name at most 100 models by their ids, such as gpt-4o-mini."
+            "allowed_models", sentence("Name at most 100 models by their ids, such as gpt-4o-mini.")
         )
     return found
 
 
 def _networks(texts: Sequence[str]) -> list[str]:
     if len(texts) > 50:
-        raise InvalidRequest.field("allowed_networks", "At most 50 addresses or ranges.")
+        raise InvalidRequest.field("allowed_networks", sentence("At most 50 addresses or ranges."))
     try:
         # A zone ("%eth0") means something on one machine only, and Python takes any text as one.
         return [
@@ -258,5 +269,6 @@ def _networks(texts: Sequence[str]) -> list[str]:
         ]
     except ValueError:
         raise InvalidRequest.field(
-            "allowed_networks", "Each line must be an address or a range such as 203.0.113.0/24."
+            "allowed_networks",
+            sentence("Each line must be an address or a range such as 203.0.113.0/24."),
         ) from None

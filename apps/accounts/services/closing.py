@@ -12,6 +12,7 @@ from apps.accounts import selectors
 from apps.accounts.models import ApiKey, Invitation, Membership, User, Workspace
 from apps.accounts.services.auditing import audit
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 GRACE = timedelta(days=7)
 CLOSED_NAME = "Deleted workspace"
@@ -33,7 +34,9 @@ def close(
     """
     workspace = _locked(workspace_id)
     if name.strip() != workspace.name:
-        raise InvalidRequest.field("name", f"Type {workspace.name} to delete it.")
+        raise InvalidRequest.field(
+            "name", sentence("Type {name} to delete it.", name=workspace.name)
+        )
     at = timezone.now() + grace
     if workspace.closes_at is None or at < workspace.closes_at:
         workspace.closes_at = at
@@ -48,7 +51,9 @@ def reopen(*, workspace_id: int, actor: User, ip: str | None = None) -> Workspac
     """Take it back, keys and all. Raises InvalidRequest when the week is over. Safe to repeat."""
     workspace = _locked(workspace_id)
     if workspace.closes_at is not None and workspace.closes_at <= timezone.now():
-        raise InvalidRequest("The seven days are over: this workspace cannot be had back.")
+        raise InvalidRequest(
+            sentence("The seven days are over: this workspace cannot be had back.")
+        )
     if workspace.closes_at is not None:
         workspace.closes_at = None
         workspace.save(update_fields=["closes_at", "updated_at"])

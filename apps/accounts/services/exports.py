@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from apps.accounts.models import DataExport, User
 from apps.core.errors import RateLimited
+from apps.core.sentences import sentence
 
 LIVES = timedelta(days=7)
 MOST_A_DAY = 3
@@ -25,7 +26,10 @@ def ask(*, user: User) -> DataExport:
         return waiting
     if mine.filter(asked_at__gt=timezone.now() - timedelta(days=1)).count() >= MOST_A_DAY:
         raise RateLimited(
-            f"You get at most {MOST_A_DAY} exports in 24 hours. Those that are ready are below.",
+            sentence(
+                "You get at most {count} exports in 24 hours. Those that are ready are below.",
+                count=MOST_A_DAY,
+            ),
             retry_after=3600,
         )
     return DataExport.objects.create(user=user)

@@ -18,6 +18,7 @@ from apps.accounts.models import AuditEvent, Invitation, Membership, User, Works
 from apps.accounts.services.auditing import audit
 from apps.accounts.services.members import GIVEN_ROLES
 from apps.core.errors import DomainError, InvalidRequest, NotFound, RateLimited
+from apps.core.sentences import sentence
 
 LIVES = timedelta(days=7)
 # Mails that a workspace may have us send in 24 hours: a team's worth, and no spammer's.
@@ -49,12 +50,16 @@ def invite(
     workspace = _locked(workspace_id)
     members = Membership.objects.filter(workspace=workspace)
     if members.filter(user__email__iexact=email).exists():
-        raise InvalidRequest.field("email", "This person is a member already.")
+        raise InvalidRequest.field("email", sentence("This person is a member already."))
     if members.count() >= MOST_MEMBERS:
-        raise InvalidRequest(f"A workspace has at most {MOST_MEMBERS} members.")
+        raise InvalidRequest(
+            sentence("A workspace has at most {count} members.", count=MOST_MEMBERS)
+        )
     opened = _open(workspace_id).filter(email__iexact=email).first()
     if opened is not None and opened.state == "open":
-        raise InvalidRequest.field("email", "This address is invited already. Send it again below.")
+        raise InvalidRequest.field(
+            "email", sentence("This address is invited already. Send it again below.")
+        )
     _check_pace(workspace_id)
     invitation = opened or Invitation(workspace=workspace, email=email)
     invitation.role, invitation.invited_by = role, actor
@@ -117,7 +122,7 @@ def accept(
     if invitation.state != "open":
         raise InvitationEnded(_WORDS[invitation.state])
     if not is_for(invitation, addresses=addresses):
-        raise WrongPerson("This invitation is for another address than yours.")
+        raise WrongPerson(sentence("This invitation is for another address than yours."))
     if mine is None:
         mine = Membership.objects.create(
             workspace=invitation.workspace, user=user, role=invitation.role
@@ -147,9 +152,9 @@ def is_for(invitation: Invitation, *, addresses: Collection[str]) -> bool:
 
 
 _WORDS = {
-    "accepted": "This invitation was accepted before. Each works once.",
-    "revoked": "This invitation was withdrawn.",
-    "expired": "This invitation has expired. Ask for another one.",
+    "accepted": sentence("This invitation was accepted before. Each works once."),
+    "revoked": sentence("This invitation was withdrawn."),
+    "expired": sentence("This invitation has expired. Ask for another one."),
 }
 
 
@@ -158,9 +163,10 @@ def _check(email: str, role: str) -> None:
         validate_email(email)
         MaxLengthValidator(_LONGEST_ADDRESS)(email)
     except ValidationError:
-        raise InvalidRequest.field("email", "This is no e-mail address.") from None
+        raise InvalidRequest.field("email", sentence("This is no e-mail address.")) from None
     if role not in GIVEN_ROLES:
-        raise InvalidRequest.field("role", f"Choose one of {', '.join(GIVEN_ROLES)}.")
+        words = sentence("Choose one of {roles}.", roles=", ".join(GIVEN_ROLES))
+        raise InvalidRequest.field("role", words)
 
 
 def _check_pace(workspace_id: int) -> None:
@@ -168,7 +174,10 @@ def _check_pace(workspace_id: int) -> None:
     sent = AuditEvent.objects.of(workspace_id).filter(action__in=_SENT, created_at__gt=since)
     if sent.count() >= MOST_A_DAY:
         raise RateLimited(
-            f"A workspace sends at most {MOST_A_DAY} invitations in 24 hours. Try again tomorrow.",
+            sentence(
+                "A workspace sends at most {count} invitations in 24 hours. Try again tomorrow.",
+                count=MOST_A_DAY,
+            ),
             retry_after=3600,
         )
 

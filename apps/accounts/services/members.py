@@ -13,6 +13,7 @@ from apps.accounts import selectors
 from apps.accounts.models import ApiKey, Membership, User, Workspace
 from apps.accounts.services.auditing import audit
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import sentence
 
 Role = Membership.Role
 # What becomes of the keys that a person made and who go.
@@ -27,9 +28,10 @@ def change_role(
     """Raises NotFound for a member of another workspace, InvalidRequest for the owner. Safe to repeat."""
     member = _locked(workspace_id, member_id)
     if role not in GIVEN_ROLES:
-        raise InvalidRequest.field("role", f"Choose one of {', '.join(GIVEN_ROLES)}.")
+        words = sentence("Choose one of {roles}.", roles=", ".join(GIVEN_ROLES))
+        raise InvalidRequest.field("role", words)
     if member.role == Role.OWNER:
-        raise InvalidRequest("The owner stays owner until somebody else is made owner.")
+        raise InvalidRequest(sentence("The owner stays owner until somebody else is made owner."))
     if member.role == role:
         return member
     before, member.role = member.role, role
@@ -61,10 +63,10 @@ def remove(
     """
     member = _locked(workspace_id, member_id)
     if member.role == Role.OWNER:
-        raise InvalidRequest("The owner cannot go. Make somebody else owner first.")
+        raise InvalidRequest(sentence("The owner cannot go. Make somebody else owner first."))
     is_leaving = member.user_id == actor.pk
     if keys not in get_args(KeysOfLeaver) or (is_leaving and keys != "revoke"):
-        raise InvalidRequest.field("keys", "Choose what becomes of their keys.")
+        raise InvalidRequest.field("keys", sentence("Choose what becomes of their keys."))
     count = _end_keys(workspace_id, member.user_id, keys, actor)
     detail = {"role": member.role, "keys": count, "keys_were": keys}
     action = "member.left" if is_leaving else "member.removed"
@@ -86,11 +88,11 @@ def transfer(*, workspace_id: int, member_id: int, actor: User, ip: str | None =
     members = Membership.objects.filter(workspace_id=workspace_id)
     owner = members.filter(role=Role.OWNER, user=actor).first()
     if owner is None:
-        raise InvalidRequest("Only the owner makes somebody else owner.")
+        raise InvalidRequest(sentence("Only the owner makes somebody else owner."))
     if heir.pk == owner.pk:
-        raise InvalidRequest("You own this workspace already.")
+        raise InvalidRequest(sentence("You own this workspace already."))
     if not heir.user.is_active:
-        raise InvalidRequest("This person is switched off and cannot own a workspace.")
+        raise InvalidRequest(sentence("This person is switched off and cannot own a workspace."))
     owner.role, heir.role = Role.ADMIN, Role.OWNER
     owner.save(update_fields=["role"])
     heir.save(update_fields=["role"])

@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from apps.accounts.models import Language, User
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 
 @lru_cache(maxsize=1)
@@ -17,11 +18,11 @@ def set_profile(*, user: User, name: str, language: str, time_zone: str) -> User
     """Raises InvalidRequest. Safe to repeat."""
     name = name.strip()
     if len(name) > 100:
-        raise InvalidRequest.field("name", "Use at most 100 characters.")
+        raise InvalidRequest.field("name", sentence("Use at most 100 characters."))
     if language not in Language.values:
-        raise InvalidRequest.field("language", "Choose a language of the list.")
+        raise InvalidRequest.field("language", sentence("Choose a language of the list."))
     if time_zone and time_zone not in time_zones():
-        raise InvalidRequest.field("time_zone", "Choose a time zone of the list.")
+        raise InvalidRequest.field("time_zone", sentence("Choose a time zone of the list."))
     user.name, user.language, user.time_zone = name, language, time_zone
     user.save(update_fields=["name", "language", "time_zone"])
     return user

@@ -10,6 +10,7 @@ from apps.accounts import selectors
 from apps.accounts.models import Membership, User, Workspace
 from apps.accounts.services.auditing import audit
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 MOST_CONTENT_DAYS = 90
 # Words that URLs or people could take for something of ours.
@@ -46,7 +47,8 @@ def set_llm_content(
 ) -> Workspace:
     """Whether what is said in LLM calls from now on is kept, and for how many days. Raises InvalidRequest."""
     if not 1 <= days <= MOST_CONTENT_DAYS:
-        raise InvalidRequest.field("days", f"Choose 1 to {MOST_CONTENT_DAYS} days.")
+        words = sentence("Choose 1 to {most} days.", most=MOST_CONTENT_DAYS)
+        raise InvalidRequest.field("days", words)
     workspace = Workspace.objects.select_for_update().get(pk=workspace_id)
     before = {"is_on": workspace.keeps_llm_content, "days": workspace.llm_content_days}
     after = {"is_on": is_on, "days": days}
@@ -77,10 +79,10 @@ def rename(
     """
     name, slug = name.strip(), slug.strip().lower()
     if not 1 <= len(name) <= 100:
-        raise InvalidRequest.field("name", "Give it a name of 1 to 100 characters.")
+        raise InvalidRequest.field("name", sentence("Give it a name of 1 to 100 characters."))
     if not _SLUG.fullmatch(slug) or slug in _RESERVED_SLUGS:
         raise InvalidRequest.field(
-            "slug", "Use 1 to 50 small letters, digits and dashes, and no word of ours."
+            "slug", sentence("Use 1 to 50 small letters, digits and dashes, and no word of ours.")
         )
     workspace = Workspace.objects.select_for_update().get(pk=workspace_id)
     before = {"name": workspace.name, "slug": workspace.slug}
@@ -92,7 +94,9 @@ def rename(
         with transaction.atomic():
             workspace.save(update_fields=["name", "slug", "updated_at"])
     except IntegrityError:
-        raise InvalidRequest.field("slug", "Another workspace has this address.") from None
+        raise InvalidRequest.field(
+            "slug", sentence("Another workspace has this address.")
+        ) from None
     detail = {"before": before, "after": after}
     audit(
         workspace_id=workspace_id,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from apps.billing import words
 from apps.billing.gateways.stripe_wire import CENT, ref_of
 
 _SUCCEEDED = "succeeded"
@@ -25,7 +26,7 @@ class Card:
 
     @property
     def words(self) -> str:
-        return f"{self.brand.title() or 'Card'} ending in {self.last4}"
+        return words.by_card(brand=self.brand.title() or "Card", last4=self.last4)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import stripe
 from django.conf import settings
 
 from apps.core import egress
+from apps.core.sentences import sentence
 from apps.core.wire import NoAnswer, Request
 
 _SECONDS = 20
@@ -106,7 +107,7 @@ def is_live() -> bool:
 def client() -> stripe.StripeClient:
     """Stripe with our key. Use it inside `calling`. Raises NotConfigured."""
     if not is_configured():
-        raise NotConfigured("Cards are not taken here.")
+        raise NotConfigured(sentence("Cards are not taken here."))
     return _client(settings.STRIPE_SECRET_KEY, settings.STRIPE_API_BASE)
 
 
@@ -134,9 +135,9 @@ def calling() -> Iterator[None]:
     except stripe.InvalidRequestError as error:
         raise Refused(_said(error), code=str(error.code or "")) from None
     except (stripe.AuthenticationError, stripe.PermissionError):
-        raise Unavailable("Stripe does not accept our key.", code="key_refused") from None
+        raise Unavailable(sentence("Stripe does not accept our key."), code="key_refused") from None
     except stripe.StripeError:
-        raise Unavailable("Stripe does not answer now.") from None
+        raise Unavailable(sentence("Stripe does not answer now.")) from None
 
 
 def _card_error(error: stripe.CardError) -> StripeError:
@@ -150,7 +151,7 @@ def _card_error(error: stripe.CardError) -> StripeError:
 
 
 def _said(error: stripe.StripeError) -> str:
-    return str(error.user_message or "Stripe refused it.")[:300]
+    return str(error.user_message or sentence("Stripe refused it."))[:300]
 
 
 def key(name: str) -> stripe.RequestOptions:

@@ -6,6 +6,7 @@ from django.db import connection, transaction
 from apps.billing.models import BalanceAlert, Wallet
 from apps.billing.selectors.people import recipients
 from apps.core.money import display_credits, format_balance
+from apps.core.sentences import sentence
 from apps.notifications.events import Channel
 from apps.notifications.services import account_events, mail
 
@@ -103,7 +104,7 @@ def _notify(wallet: Wallet, alert: int) -> None:
     account_events.tell(
         workspace_id=wallet.workspace_id,
         type=_EXHAUSTED,
-        message="The workspace has used up its credits.",
+        message=sentence("The workspace has used up its credits."),
         detail={"credis_remain": left, "credits_remain": left},
         key=f"{_EXHAUSTED}:{alert}",
         url=f"/w/{wallet.workspace.slug}/billing",

@@ -10,6 +10,7 @@ from apps.billing import tax_ids
 from apps.billing.documents.words import countries
 from apps.billing.models import BillingProfile
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def save(*, workspace_id: int, details: Details, actor: User, ip: str | None = N
     """Keep them for the invoices to come. Raises InvalidRequest, naming the field, for what cannot be right."""
     values = asdict(details) | {"tax_id": _tax_id(details)}
     if details.country and details.country not in countries():
-        raise InvalidRequest.field("country", "Choose a country of the list.")
+        raise InvalidRequest.field("country", sentence("Choose a country of the list."))
     BillingProfile.objects.across_workspaces().update_or_create(
         workspace_id=workspace_id, defaults=values
     )
@@ -45,5 +46,5 @@ def save(*, workspace_id: int, details: Details, actor: User, ip: str | None = N
 def _tax_id(details: Details) -> str:
     text = " ".join(details.tax_id.split())
     if text and not tax_ids.is_plausible(text, country=details.country):
-        raise InvalidRequest.field("tax_id", "This is no tax number of that country.")
+        raise InvalidRequest.field("tax_id", sentence("This is no tax number of that country."))
     return text

@@ -14,12 +14,14 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts.models import User
+from apps.billing import words
 from apps.billing.gateways import btcpay as gateway
 from apps.billing.models import Payment, Provider, Reversal, TopUp
 from apps.billing.services import lots, payments
 from apps.billing.services.inbox.registry import Later, Unmatched, handles
 from apps.core.errors import DomainError, InvalidRequest
 from apps.core.money import format_usd
+from apps.core.sentences import sentence
 
 State = TopUp.State
 
@@ -29,6 +31,9 @@ CENT = 100_000
 _WATCHED = timedelta(hours=26)
 _LOOK_EVERY = timedelta(minutes=5)
 _BATCH = 20
+_NO_ANSWER = sentence(
+    "The payment server does not answer now. Nothing was charged; try again in a moment."
+)
 _CLIENT_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -44,27 +49,25 @@ def start(
 ) -> TopUp:
     """A top-up with a page to pay it at. The same `client_key` is the same top-up, however often it is sent."""
     if not gateway.is_configured():
-        raise BtcpayUnavailable("Other coins are not taken here.")
+        raise BtcpayUnavailable(sentence("Other coins are not taken here."))
     _check(amount_points, client_key)
     top_up = _row(workspace_id, user, amount_points, client_key)
     if not top_up.ref:
         try:
             _give_page(top_up, return_url)
         except gateway.BtcpayError:
-            raise BtcpayUnavailable(
-                "The payment server does not answer now. Nothing was charged; try again in a moment."
-            ) from None
+            raise BtcpayUnavailable(_NO_ANSWER) from None
     return top_up
 
 
 def _check(points: int, client_key: str) -> None:
     least, most = settings.TOPUP_MIN_POINTS, settings.TOPUP_MAX_POINTS
     if points % CENT or not least <= points <= most:
-        raise InvalidRequest.field(
-            "amount", f"From {format_usd(least)} to {format_usd(most)}, in whole cents."
-        )
+        bounds = {"least": format_usd(least), "most": format_usd(most)}
+        refused = sentence("From {least} to {most}, in whole cents.", **bounds)
+        raise InvalidRequest.field("amount", refused)
     if not _CLIENT_KEY.fullmatch(client_key):
-        raise InvalidRequest.field("client_key", "Reload the page and try again.")
+        raise InvalidRequest.field("client_key", sentence("Reload the page and try again."))
 
 
 def _row(workspace_id: int, user: User | None, amount_points: int, client_key: str) -> TopUp:
@@ -81,7 +84,9 @@ def _row(workspace_id: int, user: User | None, amount_points: int, client_key: s
         },
     )
     if top_up.amount_points != amount_points or top_up.provider != Provider.BTCPAY:
-        raise InvalidRequest("This form was used for another payment. Reload it and try again.")
+        raise InvalidRequest(
+            sentence("This form was used for another payment. Reload it and try again.")
+        )
     return top_up
 
 
@@ -143,7 +148,7 @@ def _take(top_up: TopUp, paid: gateway.InvoicePayment) -> None:
             credit_points=paid.points,
             paid_at=paid.received_at,
             lines=[{"text": "Credits", "quantity": 1, "amount_points": paid.points}],
-            method=f"{paid.method} through BTCPay Server",
+            method=words.through_btcpay(method=paid.method),
             top_up_id=top_up.pk,
             credits_expire_at=lots.purchase_expiry(now=timezone.now()),
             is_test=settings.TEST_PAYMENTS,
@@ -191,11 +196,9 @@ def _note(top_up: TopUp, invoice: gateway.Invoice) -> None:
     held.state = _state(invoice, received, held.amount_points)
     held.failure = ""
     if 0 < received < held.amount_points:
-        held.failure = (
-            f"Received {format_usd(received)} of {format_usd(held.amount_points)}; it is credited."
-        )
+        held.failure = words.received_part(received=received, wanted=held.amount_points)
     elif held.state == State.FAILED:
-        held.failure = "The payment was not confirmed in time."
+        held.failure = sentence("The payment was not confirmed in time.")
     held.pay_url = invoice.pay_url if invoice.status == "New" else ""
     is_watched = timezone.now() < held.created_at + _WATCHED
     held.next_at = timezone.now() + _LOOK_EVERY if is_watched else None

@@ -21,6 +21,7 @@ from apps.billing.selectors.people import recipients
 from apps.billing.services import caps
 from apps.core.errors import InvalidRequest, NotFound
 from apps.core.money import format_usd
+from apps.core.sentences import sentence
 from apps.notifications.services import mail
 
 _MOST_POINTS = 10**17
@@ -93,7 +94,9 @@ def _set(
     wanted = asdict(limits)
     for name, value in wanted.items():
         if value is not None and not 0 <= value <= _MOST_POINTS:
-            raise InvalidRequest.field(name, "The limit must not be negative or that large.")
+            raise InvalidRequest.field(
+                name, sentence("The limit must not be negative or that large.")
+            )
     changed = {name: value for name, value in wanted.items() if getattr(row, name) != value}
     if not changed:
         return
@@ -207,7 +210,7 @@ def _person(subject: Workspace | Membership | ApiKey) -> User | None:
 
 def _words(subject: Workspace | Membership | ApiKey) -> str:
     if isinstance(subject, Workspace):
-        return f"Workspace {subject.name}"
+        return sentence("Workspace {name}", name=subject.name)
     if isinstance(subject, Membership):
         return subject.user.email
-    return f"Key {subject.name} ({subject.masked})"
+    return sentence("Key {name} ({key})", name=subject.name, key=subject.masked)

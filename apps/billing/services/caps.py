@@ -17,6 +17,7 @@ from apps.billing.models import CapSpend
 from apps.billing.policies import Caps, Counter, counters
 from apps.core.errors import DomainError
 from apps.core.money import format_usd
+from apps.core.sentences import Sentence, sentence
 
 Scope = CapSpend.Scope
 
@@ -123,16 +124,15 @@ def room(*, identity: Identity) -> int:
 
 
 _SUBJECTS = {
-    Scope.KEY.value: "This API key",
-    Scope.MEMBER.value: "This member",
-    Scope.WORKSPACE.value: "This workspace",
+    Scope.KEY.value: sentence("This API key"),
+    Scope.MEMBER.value: sentence("This member"),
+    Scope.WORKSPACE.value: sentence("This workspace"),
 }
 
 
 def _refusal(one: Counter, *, points: int, spent: int) -> SpendLimitReached:
-    opens = f" It opens again on {one.resets_at:%Y-%m-%d} at 00:00 UTC." if one.resets_at else ""
     return SpendLimitReached(
-        f"{_SUBJECTS[one.scope]} may spend {format_usd(one.cap)} {one.words}, and this would pass it.{opens}",
+        _words(one),
         detail={
             "budget": one.scope,
             "period": one.period,
@@ -141,6 +141,22 @@ def _refusal(one: Counter, *, points: int, spent: int) -> SpendLimitReached:
             "needed_points": points,
             "resets_at": f"{one.resets_at:%Y-%m-%dT%H:%M:%SZ}" if one.resets_at else None,
         },
+    )
+
+
+def _words(one: Counter) -> Sentence:
+    refused = sentence(
+        "{subject} may spend {limit} {period}, and this would pass it.",
+        subject=_SUBJECTS[one.scope],
+        limit=format_usd(one.cap),
+        period=one.words,
+    )
+    if one.resets_at is None:
+        return refused
+    return sentence(
+        "{refused} It opens again on {day} at 00:00 UTC.",
+        refused=refused,
+        day=f"{one.resets_at:%Y-%m-%d}",
     )
 
 

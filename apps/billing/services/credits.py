@@ -18,6 +18,7 @@ from apps.billing.models import CreditEntry, Wallet
 from apps.billing.services import alerts, caps
 from apps.core.errors import DomainError, NotFound
 from apps.core.money import format_credits
+from apps.core.sentences import sentence
 
 Kind = CreditEntry.Kind
 
@@ -104,8 +105,11 @@ def insufficient(*, workspace_id: int, points: int) -> InsufficientCredits:
     alerts.tell_exhausted(workspace_id=workspace_id)
     wallet = Wallet.objects.of(workspace_id).get()
     return InsufficientCredits(
-        f"Insufficient credits: this task needs {format_credits(points)}, "
-        f"{format_credits(wallet.available)} are available.",
+        sentence(
+            "Insufficient credits: this task needs {needed}, {available} are available.",
+            needed=format_credits(points),
+            available=format_credits(wallet.available),
+        ),
         detail={
             "needed_points": points,
             "available_points": wallet.available,

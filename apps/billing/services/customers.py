@@ -9,6 +9,7 @@ from apps.billing import selectors
 from apps.billing.gateways import stripe as gateway
 from apps.billing.models import PaymentCustomer
 from apps.billing.services.auto_topup import stopping
+from apps.core.sentences import sentence
 
 
 def ref(*, workspace_id: int) -> str:
@@ -38,7 +39,9 @@ def forget(*, workspace_id: int, ref: str) -> None:
     with transaction.atomic():
         if PaymentCustomer.objects.of(workspace_id).filter(ref=ref).delete()[0]:
             row = stopping.locked(workspace_id=workspace_id)
-            stopping.stop(row=row, reason="The payment provider no longer knows the saved card.")
+            stopping.stop(
+                row=row, reason=sentence("The payment provider no longer knows the saved card.")
+            )
 
 
 def remember_card(*, workspace_id: int, customer: str, card: gateway.Card) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from apps.accounts.models import User
-from apps.billing import chains
+from apps.billing import chains, words
 from apps.billing.gateways import btcpay as btcpay_wire
 from apps.billing.models import Provider, TopUp
 from apps.billing.services import btcpay
 from apps.billing.services.crypto import topups
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 
 @dataclass(frozen=True)
@@ -73,20 +74,20 @@ class Btcpay:
 
 def choices() -> list[tuple[str, str]]:
     """What can be chosen: value and words."""
-    found = [
-        (f"{chain.name}:{token.symbol}", f"{token.symbol} on {chain.words}")
+    found: list[tuple[str, str]] = [
+        (f"{chain.name}:{token.symbol}", words.on_network(token=token.symbol, network=chain.words))
         for chain in chains.configured().values()
         for token in chain.tokens
     ]
     if btcpay_wire.is_configured():
-        found.append((Provider.BTCPAY.value, "Bitcoin and other coins (BTCPay Server)"))
+        found.append((Provider.BTCPAY.value, sentence("Bitcoin and other coins (BTCPay Server)")))
     return found
 
 
 def by_choice(choice: str) -> Processor:
     """Raises InvalidRequest for what was not offered."""
     if choice not in dict(choices()):
-        raise InvalidRequest.field("coin", "Choose one of these.")
+        raise InvalidRequest.field("coin", sentence("Choose one of these."))
     if choice == Provider.BTCPAY:
         return Btcpay()
     chain, _, token = choice.partition(":")

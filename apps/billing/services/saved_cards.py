@@ -15,9 +15,12 @@ from apps.billing.services import customers
 from apps.billing.services.auto_topup import stopping
 from apps.billing.services.topups import CardsUnavailable
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import sentence
 
-_NO_ANSWER = "The payment provider does not answer now. Nothing changed; try again in a moment."
-REMOVED = "The saved card was removed at the payment provider."
+_NO_ANSWER = sentence(
+    "The payment provider does not answer now. Nothing changed; try again in a moment."
+)
+REMOVED = sentence("The saved card was removed at the payment provider.")
 
 
 def start(*, workspace_id: int, client_key: str, done_url: str, left_url: str) -> str:
@@ -117,7 +120,7 @@ def saved(*, workspace_id: int) -> PaymentCustomer:
     """The customer with its card. Raises InvalidRequest when there is none."""
     row = PaymentCustomer.objects.of(workspace_id).exclude(card_ref="").first()
     if row is None:
-        raise InvalidRequest("Save a card first.")
+        raise InvalidRequest(sentence("Save a card first."))
     return row
 
 

@@ -25,6 +25,7 @@ from apps.billing.services.inbox import receive
 from apps.billing.services.inbox.registry import NotOurs, Unmatched
 from apps.core.errors import DomainError, InvalidRequest, RateLimited
 from apps.core.money import format_usd
+from apps.core.sentences import sentence
 
 log = logging.getLogger(__name__)
 State = TopUp.State
@@ -39,6 +40,10 @@ _BATCH = 20
 # Payment pages a workspace may have open at once.
 MAX_OPEN = 20
 _CLIENT_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
+_NO_ANSWER = sentence(
+    "The payment provider does not answer now. Nothing was charged; try again in a moment."
+)
+_NO_PAGE = sentence("The payment provider refused to open a payment page.")
 _FINAL_INTENTS = frozenset({"canceled", "requires_payment_method"})
 
 
@@ -63,10 +68,10 @@ def start(
     The customer comes back to the top-up's `status_url`. Raises InvalidRequest, RateLimited or CardsUnavailable.
     """
     if not gateway.is_configured():
-        raise CardsUnavailable("Cards are not taken here.")
+        raise CardsUnavailable(sentence("Cards are not taken here."))
     check_amount(amount_points)
     if not _CLIENT_KEY.fullmatch(client_key):
-        raise InvalidRequest.field("client_key", "Reload the page and try again.")
+        raise InvalidRequest.field("client_key", sentence("Reload the page and try again."))
     top_up = _row(workspace_id, user, amount_points, client_key)
     if top_up.ref or top_up.state != State.CREATED:
         return top_up
@@ -76,11 +81,12 @@ def start(
 def check_amount(points: int) -> None:
     """Raises InvalidRequest for what cannot be paid by card."""
     if points % gateway.CENT:
-        raise InvalidRequest.field("amount", "The smallest step is one cent.")
-    if points < settings.TOPUP_MIN_POINTS:
-        raise InvalidRequest.field("amount", f"From {format_usd(settings.TOPUP_MIN_POINTS)}.")
-    if points > settings.TOPUP_MAX_POINTS:
-        raise InvalidRequest.field("amount", f"At most {format_usd(settings.TOPUP_MAX_POINTS)}.")
+        raise InvalidRequest.field("amount", sentence("The smallest step is one cent."))
+    least, most = settings.TOPUP_MIN_POINTS, settings.TOPUP_MAX_POINTS
+    if points < least:
+        raise InvalidRequest.field("amount", sentence("From {amount}.", amount=format_usd(least)))
+    if points > most:
+        raise InvalidRequest.field("amount", sentence("At most {amount}.", amount=format_usd(most)))
 
 
 def _row(workspace_id: int, user: User | None, amount_points: int, client_key: str) -> TopUp:
@@ -101,7 +107,9 @@ def _row(workspace_id: int, user: User | None, amount_points: int, client_key: s
         },
     )
     if top_up.amount_points != amount_points or top_up.provider != Provider.STRIPE:
-        raise InvalidRequest("This form was used for another payment. Reload it and try again.")
+        raise InvalidRequest(
+            sentence("This form was used for another payment. Reload it and try again.")
+        )
     return top_up
 
 
@@ -109,7 +117,8 @@ def _check_room(workspace_id: int) -> None:
     unpaid = TopUp.objects.of(workspace_id).filter(provider=Provider.STRIPE, state=State.CREATED)
     if unpaid.count() >= MAX_OPEN:
         raise RateLimited(
-            "Too many payment pages are open. Pay or cancel one of them first.", retry_after=600
+            sentence("Too many payment pages are open. Pay or cancel one of them first."),
+            retry_after=600,
         )
 
 
@@ -117,15 +126,11 @@ def _with_page(top_up: TopUp, return_url: str, *, saves_card: bool) -> TopUp:
     try:
         session = _made(top_up, return_url, saves_card=saves_card)
     except gateway.Unavailable:
-        raise CardsUnavailable(
-            "The payment provider does not answer now. Nothing was charged; try again in a moment."
-        ) from None
+        raise CardsUnavailable(_NO_ANSWER) from None
     except gateway.StripeError as error:
         log.exception("payment page refused", extra={"provider": "stripe", "reason": error.code})
-        _set(top_up, State.FAILED, failure="The payment provider refused to open a payment page.")
-        raise CardsUnavailable(
-            "The payment provider refused to open a payment page. Nothing was charged."
-        ) from None
+        _set(top_up, State.FAILED, failure=_NO_PAGE)
+        raise CardsUnavailable(sentence("{reason} Nothing was charged.", reason=_NO_PAGE)) from None
     return _keep_page(top_up, session)
 
 
@@ -256,7 +261,7 @@ def _note(top_up: TopUp, session: gateway.Session) -> None:
     elif session.status == "open":
         _set(top_up, State.CREATED, failure=failure, look_in=_LOOK_EVERY, pay_url=session.url)
     elif paid is not None and paid.status in _FINAL_INTENTS:
-        _set(top_up, State.FAILED, failure=failure or "The bank did not carry it out.")
+        _set(top_up, State.FAILED, failure=failure or sentence("The bank did not carry it out."))
     else:
         _set(top_up, State.PROCESSING, look_in=_LOOK_AT_PROCESSING)
 
@@ -319,7 +324,9 @@ def cancel(*, top_up: TopUp) -> TopUp:
     except gateway.Refused:
         return confirm(top_up=top_up)  # paid or over by now
     except gateway.StripeError:
-        raise CardsUnavailable("The payment provider does not answer. Try again.") from None
+        raise CardsUnavailable(
+            sentence("The payment provider does not answer. Try again.")
+        ) from None
     _set(top_up, State.CANCELLED)
     top_up.refresh_from_db()
     return top_up

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 
 from django.db import models
+from django.utils.translation import gettext_noop
 
 from apps.byoa.models import Account, Mode, Status
 from apps.byoa.policies.turns import is_within
@@ -21,20 +22,20 @@ _PATIENCE = timedelta(hours=24)
 class State(models.TextChoices):
     """The words of the public contract, and three of ours (the last)."""
 
-    ACTIVE = "active", "Active"
-    OUTSIDE_PERIOD = "outside_active_period", "Outside its active period"
-    BACKUP = "backup", "Backup"
-    PAUSED = "paused", "Paused"
-    NO_FAST_HOURS = "no_fast_hours", "No fast hours"
-    RATE_LIMITED = "rate_limited", "Rate limited"
-    CAPTCHA_REQUIRED = "captcha_required", "Captcha required"
-    BANNED = "banned", "Banned"
-    SUBSCRIPTION_EXPIRED = "subscription_expired", "Subscription expired"
-    INVALID_CREDENTIALS = "invalid_credentials", "Invalid credentials"
-    CHECKING = "checking", "Checking"
-    NO_BALANCE = "no_balance", "No balance"
-    SETUP_REQUIRED = "setup_required", "Setup required"
-    SEAT_ENDED = "seat_ended", "Seat ended"
+    ACTIVE = "active", gettext_noop("Active")
+    OUTSIDE_PERIOD = "outside_active_period", gettext_noop("Outside its active period")
+    BACKUP = "backup", gettext_noop("Backup")
+    PAUSED = "paused", gettext_noop("Paused")
+    NO_FAST_HOURS = "no_fast_hours", gettext_noop("No fast hours")
+    RATE_LIMITED = "rate_limited", gettext_noop("Rate limited")
+    CAPTCHA_REQUIRED = "captcha_required", gettext_noop("Captcha required")
+    BANNED = "banned", gettext_noop("Banned")
+    SUBSCRIPTION_EXPIRED = "subscription_expired", gettext_noop("Subscription expired")
+    INVALID_CREDENTIALS = "invalid_credentials", gettext_noop("Invalid credentials")
+    CHECKING = "checking", gettext_noop("Checking")
+    NO_BALANCE = "no_balance", gettext_noop("No balance")
+    SETUP_REQUIRED = "setup_required", gettext_noop("Setup required")
+    SEAT_ENDED = "seat_ended", gettext_noop("Seat ended")
 
 
 # Of the stored statuses these need somebody; the word is the same.

@@ -14,6 +14,7 @@ from apps.byoa.policies import Prospect
 from apps.byoa.selectors.routes import routes
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import sentence
 
 
 class NoSeat(DomainError):
@@ -37,7 +38,7 @@ def own_account(*, workspace_id: int, account_id: int) -> Account:
     """One of them, as above. Raises NotFound."""
     found = own_accounts(workspace_id=workspace_id).filter(pk=account_id).first()
     if found is None:
-        raise NotFound(f"There is no account {account_id}.")
+        raise NotFound(sentence("There is no account {id}.", id=account_id))
     return found
 
 
@@ -63,7 +64,10 @@ def require_seat(*, workspace_id: int, family: str) -> None:
     rows = Account.objects.of(workspace_id).filter(families=[family], seat_ended_at=None)
     if not rows.exists() and not seats_of(workspace_id=workspace_id).get(family):
         raise NoSeat(
-            f"There is no seat for {family} in this workspace. Use public, or rent a seat and connect an account."
+            sentence(
+                "There is no seat for {family} in this workspace. Use public, or rent a seat and connect an account.",
+                family=family,
+            )
         )
 
 

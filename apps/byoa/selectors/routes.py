@@ -9,6 +9,7 @@ from apps.byoa import policies
 from apps.byoa.models import Account, Status
 from apps.catalog.spec import Route, TaskSpec
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.providers.local import registry as local_engine
 
 # Any server that speaks our contract serves every spec, after the ways that the spec names itself.
@@ -65,7 +66,13 @@ def required_route(spec: TaskSpec, mode: str = "") -> Route:
 def no_route(spec: TaskSpec, why: str = "") -> NoRoute:
     """The refusal; `why` is a sentence more."""
     name = f"{spec.model} {spec.task_type}"
-    words = f"No account can serve {name} now.{why and ' '}{why} Nothing was created or charged."
+    words = sentence("No account can serve {name} now. Nothing was created or charged.", name=name)
+    if why:
+        words = sentence(
+            "No account can serve {name} now. {why} Nothing was created or charged.",
+            name=name,
+            why=why,
+        )
     return NoRoute(words, retry_after=60)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from django.db import transaction
 
-from apps.byoa import selectors
+from apps.byoa import selectors, stored
 from apps.byoa.models import Account, AccountEvent, Status
 from apps.byoa.services import checks, credentials, statuses
 from apps.byoa.services import terms as settings
 from apps.byoa.services.terms import Terms
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import sentence
 from apps.providers.base import Access
 
 __all__ = [
@@ -51,7 +52,7 @@ def add_account(*, provider: str, terms: Terms, credential: str) -> Account:
     fields: Any = settings.values_of(terms)
     account = Account.objects.create(provider=provider, **fields)
     credentials.put(account, access.credential)
-    statuses.note(account, "Added.")
+    statuses.note(account, stored.ADDED)
     transaction.on_commit(selectors.forget_pool)
     return account
 
@@ -77,12 +78,13 @@ def check_change(*, account: Account, terms: Terms, credential: str | None) -> N
     settings.check(terms)
     if terms.is_backup != account.is_backup:
         raise InvalidRequest.field(
-            "is_backup", "That is said when it is connected: delete it and connect it again."
+            "is_backup",
+            sentence("That is said when it is connected: delete it and connect it again."),
         )
     moves = settings.origin(terms.base_url) != settings.origin(account.base_url)
     if moves and account.credential and credential is None:
         raise InvalidRequest.field(
-            "base_url", "Another server needs the credential to be given again."
+            "base_url", sentence("Another server needs the credential to be given again.")
         )
     if credential is not None:
         settings.checked_credential(credential)
@@ -106,7 +108,7 @@ def resume(*, account_id: int) -> None:
 def check_now(*, account_id: int) -> str:
     """Ask its provider now, as `checks.check_now` does."""
     if not Account.objects.across_workspaces().filter(pk=account_id, workspace=None).exists():
-        raise NotFound(f"There is no account {account_id}.")
+        raise NotFound(sentence("There is no account {id}.", id=account_id))
     return checks.check_now(account_id=account_id)
 
 
@@ -134,7 +136,7 @@ def write_terms(account: Account, terms: Terms) -> None:
 def replace_credential(account: Account, credential: str, now: datetime) -> None:
     """Put another credential in the place of the old one."""
     credentials.put(account, credential)
-    statuses.note(account, "It was given another credential.")
+    statuses.note(account, stored.OTHER_CREDENTIAL)
     if account.status not in IN_USE:
         # Somebody has acted: look again soon, whatever it was parked for.
         account.resume_at, account.failures = now, 0
@@ -154,13 +156,13 @@ def put_paused(account: Account, *, is_paused: bool) -> AccountEvent | None:
         return None
     account.is_paused = is_paused
     account.save(update_fields=["is_paused", "updated_at"])
-    return statuses.note(account, "Paused." if is_paused else "Resumed.")
+    return statuses.note(account, stored.PAUSED if is_paused else stored.RESUMED)
 
 
 def _locked(account_id: int) -> tuple[Account, datetime]:
     found = statuses.locked(account_id=account_id)
     if found is None or found[0].workspace_id is not None:
-        raise NotFound(f"There is no account {account_id}.")
+        raise NotFound(sentence("There is no account {id}.", id=account_id))
     return found
 
 

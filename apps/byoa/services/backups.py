@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.db.models.functions import Now
 
-from apps.byoa import policies, selectors
+from apps.byoa import policies, selectors, stored
 from apps.byoa.models import Account
 from apps.byoa.services import statuses, telling
 
@@ -65,7 +65,7 @@ def _activate(workspace_id: int, family: str) -> int:
     Account.objects.of(workspace_id).filter(pk__in=[one.pk for one in backups]).update(
         backup_activated_at=Now()
     )
-    events = [statuses.note(one, f"Activated as a backup: {reason}") for one in backups]
+    events = [statuses.note(one, stored.BACKUP_ACTIVATED.format(reason=reason)) for one in backups]
     telling.of_backups(backups, reason=reason, event=events[0])
     return len(backups)
 
@@ -74,7 +74,7 @@ def _reason(family: str, others: Sequence[Account]) -> str:
     """Why backups are needed; empty when they are not."""
     there = [one for one in others if policies.is_able(one, now=one.now)]  # type: ignore[attr-defined]
     if not there:
-        return "No other account is active."
+        return stored.NO_OTHER_ACTIVE
     if family in _WITH_FAST_TIME and all(one.is_out_of_fast for one in there):
-        return "No active account has fast hours."
+        return stored.NO_OTHER_FAST
     return ""

@@ -13,6 +13,7 @@ from apps.byoa.policies import Span
 from apps.byoa.services import checks, statuses
 from apps.byoa.services.sentences import Sentence, explain
 from apps.byoa.services.terms import MIDJOURNEY, Terms
+from apps.core.sentences import sentence
 from apps.providers.base import (
     AccountNeedsOwner,
     BadCredentials,
@@ -22,6 +23,7 @@ from apps.providers.base import (
 
 __all__ = ["Line", "Sentence", "explain", "preview_period", "red", "run", "said_lines"]
 
+_UNTOLD = sentence("Cannot be told until then.")
 OK, BAD, UNKNOWN, OFF = "ok", "bad", "unknown", "off"
 
 
@@ -77,34 +79,38 @@ def _error(account_id: int) -> ProviderError | None:
 # -------------------------------------------------------------------- what the provider says
 # Name, title, what is said when all is well; each needs those before it.
 _LIVE = (
-    ("reach", "Provider can be reached", "It answers."),
-    ("credential", "Credential accepted", "The provider knows it."),
-    ("plan", "Provider's plan valid", "The provider lets it work."),
-    ("captcha", "No captcha", "None is asked for."),
-    ("blocked", "Not blocked", "It is not."),
+    ("reach", sentence("Provider can be reached"), sentence("It answers.")),
+    ("credential", sentence("Credential accepted"), sentence("The provider knows it.")),
+    ("plan", sentence("Provider's plan valid"), sentence("The provider lets it work.")),
+    ("captcha", sentence("No captcha"), sentence("None is asked for.")),
+    ("blocked", sentence("Not blocked"), sentence("It is not.")),
 )
 _NEEDS: dict[Need, tuple[str, str]] = {
-    Need.BALANCE: ("plan", "Pay in at the provider, then check again."),
-    Need.SUBSCRIPTION: ("plan", "Renew the plan at the provider, then check again."),
-    Need.SETUP: ("plan", "Put that right there or in the settings here, then check again."),
-    Need.CAPTCHA: ("captcha", "Solve it in your own account there, then check again."),
-    Need.BANNED: ("blocked", "Settle it with the provider, then check again."),
+    Need.BALANCE: ("plan", sentence("Pay in at the provider, then check again.")),
+    Need.SUBSCRIPTION: ("plan", sentence("Renew the plan at the provider, then check again.")),
+    Need.SETUP: (
+        "plan",
+        sentence("Put that right there or in the settings here, then check again."),
+    ),
+    Need.CAPTCHA: ("captcha", sentence("Solve it in your own account there, then check again.")),
+    Need.BANNED: ("blocked", sentence("Settle it with the provider, then check again.")),
 }
 
 
 def red(error: ProviderError) -> tuple[str, str]:
     """The name of the line that an error makes red, and what to do."""
     if isinstance(error, BadCredentials):
-        return "credential", "Replace the credential."
+        return "credential", sentence("Replace the credential.")
     if isinstance(error, AccountNeedsOwner):
         return _NEEDS[error.need]
-    return "reach", "See that its address is right and its server runs, then check again."
+    return "reach", sentence("See that its address is right and its server runs, then check again.")
 
 
 def _live(account: Account, error: ProviderError | None) -> list[Line]:
     if account.seat_ended_at is not None:
         return [
-            Line(name, title, UNKNOWN, "Not asked: it has no seat.") for name, title, _ in _LIVE
+            Line(name, title, UNKNOWN, sentence("Not asked: it has no seat."))
+            for name, title, _ in _LIVE
         ]
     if error is None or _is_fast_hours(error):
         return [Line(name, title, OK, _well(name, says, account)) for name, title, says in _LIVE]
@@ -122,120 +128,177 @@ def said_lines(*, name: str, said: str, do: str) -> list[Line]:
         elif place < names.index(name):
             lines.append(Line(known, title, OK, says))
         else:
-            lines.append(Line(known, title, UNKNOWN, "Cannot be told until then."))
+            lines.append(Line(known, title, UNKNOWN, _UNTOLD))
     return lines
 
 
 def _well(name: str, says: str, account: Account) -> str:
-    return f"Plan {account.plan}." if name == "plan" and account.plan else says
+    is_known = name == "plan" and account.plan
+    return sentence("Plan {plan}.", plan=account.plan) if is_known else says
 
 
 def _is_fast_hours(error: ProviderError | None) -> bool:
     return isinstance(error, AccountNeedsOwner) and error.need == Need.FAST_HOURS
 
 
+# By whether its plan has relax time.
+_SLOW = {
+    True: sentence("It takes relax tasks."),
+    False: sentence("Its plan has no relax time."),
+}
+_USED_UP = {
+    True: sentence("The fast hours are used up. It takes relax tasks."),
+    False: sentence("The fast hours are used up. Its plan has no relax time."),
+}
+_SET_TO_RELAX = {
+    True: sentence("You have set it to relax. It takes relax tasks."),
+    False: sentence("You have set it to relax. Its plan has no relax time."),
+}
+
+
 def _fast(account: Account, error: ProviderError | None) -> Line:
-    name, title = "time", "Fast or relax time left"
+    name, title = "time", sentence("Fast or relax time left")
     if account.family != MIDJOURNEY:
-        return Line(name, title, OFF, "This family knows no fast and relax time.")
-    slow = "It takes relax tasks." if account.has_relax else "Its plan has no relax time."
+        return Line(name, title, OFF, sentence("This family knows no fast and relax time."))
     if account.is_out_of_fast:
-        do = "Buy fast hours at the provider, then check again."
-        return Line(name, title, BAD, f"The fast hours are used up. {slow}", do)
+        do: str = sentence("Buy fast hours at the provider, then check again.")
+        return Line(name, title, BAD, _USED_UP[account.has_relax], do)
     if account.seat_ended_at is not None or error is not None:
-        return Line(name, title, UNKNOWN, "Cannot be told until then.")
+        return Line(name, title, UNKNOWN, _UNTOLD)
     if account.mode == Mode.RELAX:
-        do = "" if account.has_relax else "Set its mode to fast."
+        do = "" if account.has_relax else sentence("Set its mode to fast.")
         state = OK if account.has_relax else BAD
-        return Line(name, title, state, f"You have set it to relax. {slow}", do)
-    left = (
-        ""
-        if account.fast_hours is None
-        else f"{account.fast_hours.normalize():f} fast hours left. "
-    )
-    return Line(name, title, OK, f"{left}{slow}")
+        return Line(name, title, state, _SET_TO_RELAX[account.has_relax], do)
+    return Line(name, title, OK, _time_left(account))
+
+
+def _time_left(account: Account) -> str:
+    if account.fast_hours is None:
+        return _SLOW[account.has_relax]
+    hours = f"{account.fast_hours.normalize():f}"
+    if account.has_relax:
+        return sentence("{hours} fast hours left. It takes relax tasks.", hours=hours)
+    return sentence("{hours} fast hours left. Its plan has no relax time.", hours=hours)
 
 
 # ------------------------------------------------------------------ what is settled here
 def _seat(account: Account) -> Line:
-    name, title = "seat", "Seat paid"
+    name, title = "seat", sentence("Seat paid")
     if account.seat_ended_at is None:
-        return Line(name, title, OK, "It sits on a seat.")
+        return Line(name, title, OK, sentence("It sits on a seat."))
     kept_until = account.seat_ended_at + timedelta(days=settings.SEAT_CREDENTIAL_DAYS)
-    kept = f"Its credential is kept until {kept_until:%Y-%m-%d}."
-    says = kept if account.shredded_at is None else "Its credential was deleted."
-    return Line(name, title, BAD, f"The seat has ended. {says}", "Rent a seat.")
+    says = (
+        sentence(
+            "The seat has ended. Its credential is kept until {day}.", day=f"{kept_until:%Y-%m-%d}"
+        )
+        if account.shredded_at is None
+        else sentence("The seat has ended. Its credential was deleted.")
+    )
+    return Line(name, title, BAD, says, sentence("Rent a seat."))
 
 
 def _started(account: Account) -> Line:
-    name, title = "started", "Started"
+    name, title = "started", sentence("Started")
     if account.is_paused:
         return Line(
-            name, title, BAD, "You paused it. Follow-ups of its tasks still run.", "Start it."
+            name,
+            title,
+            BAD,
+            sentence("You paused it. Follow-ups of its tasks still run."),
+            sentence("Start it."),
         )
     if account.is_backup and account.backup_activated_at is None:
-        return Line(name, title, OFF, "It is a backup, and waits until no other account can serve.")
+        return Line(
+            name,
+            title,
+            OFF,
+            sentence("It is a backup, and waits until no other account can serve."),
+        )
     if account.status == Status.COOLING:
-        return Line(name, title, OFF, "It rests because of failures, and is tried again by itself.")
-    return Line(name, title, OK, "It is in use.")
+        return Line(
+            name,
+            title,
+            OFF,
+            sentence("It rests because of failures, and is tried again by itself."),
+        )
+    return Line(name, title, OK, sentence("It is in use."))
 
 
 def _period(account: Any) -> Line:
-    name, title = "period", "Inside its active period"
+    name, title = "period", sentence("Inside its active period")
     if account.active_from is None or account.active_to is None:
-        return Line(name, title, OFF, "It has none: it takes tasks all day.")
-    hours = f"{account.active_from:%H:%M} to {account.active_to:%H:%M}, {account.time_zone}"
+        return Line(name, title, OFF, sentence("It has none: it takes tasks all day."))
+    says = sentence(
+        "It works {start} to {end}, {zone}.",
+        start=f"{account.active_from:%H:%M}",
+        end=f"{account.active_to:%H:%M}",
+        zone=account.time_zone,
+    )
     is_inside = policies.is_within(
         now=account.now, start=account.active_from, end=account.active_to, zone=account.time_zone
     )
-    do = "" if is_inside else "Wait, or change the period."
-    return Line(name, title, OK if is_inside else BAD, f"It works {hours}.", do)
+    do = "" if is_inside else sentence("Wait, or change the period.")
+    return Line(name, title, OK if is_inside else BAD, says, do)
 
 
 def _cap(account: Any) -> Line:
-    name, title = "cap", "Below its daily cap"
+    name, title = "cap", sentence("Below its daily cap")
     today = account.day_count if account.day == account.now.date() else 0
     if account.daily_cap is None:
-        return Line(name, title, OFF, f"It has none. {today} tasks today (UTC).")
+        says = sentence("It has none. {count} tasks today (UTC).", count=today)
+        return Line(name, title, OFF, says)
     is_below = today < account.daily_cap
-    do = "" if is_below else "Wait for the next day (UTC), or raise the cap."
-    return Line(
-        name, title, OK if is_below else BAD, f"{today} of {account.daily_cap} today (UTC).", do
-    )
+    do = "" if is_below else sentence("Wait for the next day (UTC), or raise the cap.")
+    says = sentence("{count} of {cap} today (UTC).", count=today, cap=account.daily_cap)
+    return Line(name, title, OK if is_below else BAD, says, do)
 
 
 def _slot(account: Any) -> Line:
-    name, title = "slot", "A slot is free"
+    name, title = "slot", sentence("A slot is free")
     is_free = account.in_use < account.slots
-    do = "" if is_free else "Wait, or give it more slots where the provider allows more at once."
-    return Line(
-        name, title, OK if is_free else BAD, f"{account.in_use} of {account.slots} are busy.", do
+    do = (
+        ""
+        if is_free
+        else sentence("Wait, or give it more slots where the provider allows more at once.")
     )
+    says = sentence("{busy} of {slots} are busy.", busy=account.in_use, slots=account.slots)
+    return Line(name, title, OK if is_free else BAD, says, do)
 
 
 def _private(account: Account) -> Line:
-    name, title = "private", "Family is private"
+    name, title = "private", sentence("Family is private")
     workspace = Workspace.objects.get(accounts=account)
     if account.family in workspace.private_families:
-        return Line(name, title, OK, "Tasks run on own accounts unless they ask otherwise.")
+        return Line(
+            name, title, OK, sentence("Tasks run on own accounts unless they ask otherwise.")
+        )
     return Line(
         name,
         title,
         OFF,
-        "Only tasks that ask for the private pool come here.",
-        'Turn the family to private, or send "service_mode": "private" with a task.',
+        sentence("Only tasks that ask for the private pool come here."),
+        sentence('Turn the family to private, or send "service_mode": "private" with a task.'),
     )
 
 
 def _last(account: Any) -> Line:
-    name, title = "last", "Last tasks"
+    name, title = "last", sentence("Last tasks")
     # Tasks sum up what they did here hour by hour; they know accounts, and accounts not them.
     hour = account.hours.order_by("-hour").first()
     if hour is None:
-        return Line(name, title, UNKNOWN, "None has ended here yet.", "Send a task to try it.")
-    when = f"In the hour from {hour.hour:%Y-%m-%d %H:%M} (UTC)"
-    went_well = f"{hour.succeeded} of {hour.attempts} went well."
-    state = OK if hour.succeeded else BAD
-    return Line(
-        name, title, state, f"{when} {went_well}", "" if hour.succeeded else "See why they failed."
+        return Line(
+            name,
+            title,
+            UNKNOWN,
+            sentence("None has ended here yet."),
+            sentence("Send a task to try it."),
+        )
+    says = sentence(
+        "In the hour from {hour} (UTC) {succeeded} of {attempts} went well.",
+        hour=f"{hour.hour:%Y-%m-%d %H:%M}",
+        succeeded=hour.succeeded,
+        attempts=hour.attempts,
     )
+    if hour.succeeded:
+        return Line(name, title, OK, says)
+    return Line(name, title, BAD, says, sentence("See why they failed."))

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 from django.db.models.functions import Now
 
-from apps.byoa import policies, selectors
+from apps.byoa import policies, selectors, stored
 from apps.byoa.models import Account, Status
 from apps.byoa.services import statuses
 from apps.core import egress
 from apps.core.errors import NotFound
 from apps.core.sealing import CannotOpen
+from apps.core.sentences import sentence
 from apps.providers import flow, registry
 from apps.providers.base import (
     Access,
@@ -45,7 +46,7 @@ def check_now(*, account_id: int) -> str:
     """
     account = Account.objects.across_workspaces().filter(pk=account_id).first()
     if account is None:
-        raise NotFound(f"There is no account {account_id}.")
+        raise NotFound(sentence("There is no account {id}.", id=account_id))
     answer = _answer(account)
     _record(account_id, answer)
     if answer.error is not None:
@@ -67,7 +68,7 @@ def heal(*, limit: int = 20) -> int:
     return limit
 
 
-_WORKS = Standing("It works.")
+_WORKS = Standing(sentence("It works."))
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def _answer(account: Account) -> _Answer:
     except Exception as error:
         # A fault of ours must not keep the other accounts from being checked.
         log.exception("check failed", extra={"account": account.pk, "provider": account.provider})
-        return _Answer(error=ProviderUnavailable(f"The check broke: {type(error).__name__}."))
+        words = stored.CHECK_BROKE.format(kind=type(error).__name__)
+        return _Answer(error=ProviderUnavailable(words))
 
 
 @transaction.atomic

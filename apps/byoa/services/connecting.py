@@ -9,7 +9,7 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import User, Workspace
 from apps.accounts.services import audit
-from apps.byoa import policies, selectors
+from apps.byoa import policies, selectors, stored
 from apps.byoa.models import Account, Mode
 from apps.byoa.selectors import NoSeat
 from apps.byoa.services import checklist, checks, credentials, statuses
@@ -18,6 +18,7 @@ from apps.byoa.services.terms import MIDJOURNEY, Terms
 from apps.core import webhook_urls
 from apps.core.errors import InvalidRequest
 from apps.core.logs import scrub
+from apps.core.sentences import sentence
 from apps.providers.base import (
     Access,
     AccountNeedsOwner,
@@ -54,7 +55,9 @@ def connect(
     Raises NoSeat, and InvalidRequest naming the field; nothing is stored then.
     """
     if not confirmed:
-        raise InvalidRequest.field("confirmed", "Confirm that the account is yours to use so.")
+        raise InvalidRequest.field(
+            "confirmed", sentence("Confirm that the account is yours to use so.")
+        )
     wanted = _wanted(workspace, family, provider, terms, credential)
     standing = _asked(wanted)
     return _connected(wanted, standing, actor, ip)
@@ -85,7 +88,9 @@ def _wanted(
     providers = selectors.providers_for(family)
     if provider not in providers:
         known = ", ".join(providers) or "none"
-        raise InvalidRequest.field("provider", f"It must be one of these: {known}.")
+        raise InvalidRequest.field(
+            "provider", sentence("It must be one of these: {known}.", known=known)
+        )
     mode = terms.mode or (Mode.FAST if family == MIDJOURNEY else Mode.ANY)
     terms = settings.with_address(terms, provider=provider)
     terms = replace(terms, families=(family,), mode=mode)
@@ -98,14 +103,19 @@ def _wanted(
 
 def _require_seat(workspace_id: int, family: str) -> None:
     if not selectors.seats_left(workspace_id=workspace_id, family=family):
-        raise NoSeat(f"There is no free seat for {family[:50]} in this workspace. Rent one first.")
+        raise NoSeat(
+            sentence(
+                "There is no free seat for {family} in this workspace. Rent one first.",
+                family=family[:50],
+            )
+        )
 
 
 def checked_key(credential: str) -> str:
     """A credential that could be one. Raises InvalidRequest."""
     key = settings.checked_credential(credential)
     if not key:
-        raise InvalidRequest.field("credential", "It is needed.")
+        raise InvalidRequest.field("credential", sentence("It is needed."))
     return key
 
 
@@ -118,7 +128,8 @@ def _require_no_other_seat(provider: str, base_url: str, credential: str) -> Non
 def taken() -> InvalidRequest:
     """The refusal of an account that has a seat; whose that is stays untold."""
     return InvalidRequest.field(
-        "credential", "This account is connected on another seat already. An account has one seat."
+        "credential",
+        sentence("This account is connected on another seat already. An account has one seat."),
     )
 
 
@@ -136,7 +147,8 @@ def standing_of(provider: str, access: Access) -> Standing:
     except AccountNeedsOwner as error:
         if error.need != Need.FAST_HOURS:
             raise
-        return Standing("It works, but has no fast hours left.", fast_hours=0)
+        words = sentence("It works, but has no fast hours left.")
+        return Standing(words, fast_hours=0)
 
 
 def refusal(error: ProviderError, credential: str) -> InvalidRequest:
@@ -146,15 +158,16 @@ def refusal(error: ProviderError, credential: str) -> InvalidRequest:
     """
     is_about_key = isinstance(error, BadCredentials | AccountNeedsOwner)
     field = "credential" if is_about_key else "base_url"
-    said = f"The provider says: {_words(error, credential)}"
+    said = sentence("The provider says: {said}", said=_words(error, credential))
     line, do = checklist.red(error)
-    detail = {"field": field, "line": line, "do": do, "said": said}
-    return InvalidRequest(f"{field}: {said}", detail=detail)
+    refused = InvalidRequest.field(field, said)
+    refused.detail = {"field": field, "line": line, "do": do, "said": said}
+    return refused
 
 
 def _words(error: ProviderError, credential: str) -> str:
     said = scrub(policies.without(str(error), secret=credential))
-    return said[:_LONGEST_WORDS] or "nothing."
+    return said[:_LONGEST_WORDS] or sentence("nothing.")
 
 
 @transaction.atomic
@@ -171,7 +184,7 @@ def _connected(wanted: _Wanted, standing: Standing, actor: User | None, ip: str 
         **fields,
     )
     _put(account, wanted.credential)
-    statuses.note(account, "Connected.")
+    statuses.note(account, stored.CONNECTED)
     statuses.learn(account, standing)
     audited(
         account, actor, ip, "account.connected", {"host": webhook_urls.host_of(account.base_url)}

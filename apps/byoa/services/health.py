@@ -11,7 +11,7 @@ from collections.abc import Collection
 
 from django.db import connection, transaction
 
-from apps.byoa import policies
+from apps.byoa import policies, stored
 from apps.byoa.models import Status
 from apps.byoa.services import statuses
 from apps.providers.base import (
@@ -36,7 +36,7 @@ healed AS (
       FROM locked WHERE a.id = locked.id
  RETURNING a.id, locked.status AS was)
 INSERT INTO byoa_accountevent (account_id, status, reason, created_at)
-SELECT id, 'active', 'It works again.', statement_timestamp() FROM healed WHERE was <> 'active'
+SELECT id, 'active', %s, statement_timestamp() FROM healed WHERE was <> 'active'
 """
 _IN_USE = (Status.ACTIVE, Status.COOLING)
 
@@ -49,7 +49,7 @@ def worked(*, account_ids: Collection[int]) -> None:
     if not account_ids:
         return
     with connection.cursor() as cursor:
-        cursor.execute(_WORKED, [sorted(set(account_ids))])
+        cursor.execute(_WORKED, [sorted(set(account_ids)), stored.WORKS_AGAIN])
 
 
 @transaction.atomic

@@ -4,7 +4,7 @@ from django.db import transaction
 
 from apps.accounts.models import User
 from apps.accounts.services import audit
-from apps.byoa import policies
+from apps.byoa import policies, stored
 from apps.byoa.models import Account
 from apps.byoa.services import backups, statuses
 from apps.core.errors import InvalidRequest, NotFound
@@ -35,7 +35,7 @@ def _paused(account_id: int, actor: User | None, reason: str) -> tuple[Account, 
     was_able = policies.is_able(account, now=now)
     account.is_paused = True
     account.save(update_fields=["is_paused", "updated_at"])
-    event = statuses.note(account, f"Paused by the operator: {reason}")
+    event = statuses.note(account, stored.PAUSED_BY_OPERATOR.format(said=reason))
     audit(
         workspace_id=account.workspace_id or 0,
         actor=actor,

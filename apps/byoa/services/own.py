@@ -13,7 +13,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from apps.accounts.models import User, Workspace
-from apps.byoa import policies, selectors
+from apps.byoa import policies, selectors, stored
 from apps.byoa.models import Account, Mode, Status
 from apps.byoa.services import accounts, backups, checks, statuses
 from apps.byoa.services import terms as settings
@@ -29,6 +29,7 @@ from apps.byoa.services.connecting import (
 from apps.byoa.services.terms import Terms
 from apps.core import webhook_urls
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import sentence
 from apps.providers.base import Access, BadCredentials, ProviderError, Standing
 
 __all__ = [
@@ -42,6 +43,8 @@ __all__ = [
     "replace_credential",
     "start",
 ]
+
+_RENT_FIRST = sentence("Its seat has ended. Rent a seat first.")
 
 
 def change(
@@ -92,7 +95,9 @@ def _changed_terms(account: Account, values: Mapping[str, Any]) -> Terms:
     before = settings.terms_of(account)
     terms = replace(before, **values)
     if terms.families != before.families:
-        raise InvalidRequest.field("families", "An account stays with the family of its seat.")
+        raise InvalidRequest.field(
+            "families", sentence("An account stays with the family of its seat.")
+        )
     if terms.base_url != before.base_url:
         webhook_urls.check(terms.base_url, field="base_url")
     return terms
@@ -101,7 +106,7 @@ def _changed_terms(account: Account, values: Mapping[str, Any]) -> Terms:
 def _asked_again(account: Account, access: Access) -> Standing | None:
     """What the provider says to another credential; None where it says nothing of it. Raises InvalidRequest."""
     if account.seat_ended_at is not None:
-        raise InvalidRequest.field("credential", "Its seat has ended. Rent a seat first.")
+        raise InvalidRequest.field("credential", _RENT_FIRST)
     try:
         return standing_of(account.provider, access)
     except BadCredentials as error:
@@ -130,7 +135,7 @@ def _says_fast(account: Account, values: Mapping[str, Any]) -> None:
     if values.get("mode") == Mode.FAST and account.is_out_of_fast:
         account.is_out_of_fast, account.fast_hours = False, None
         account.save(update_fields=["is_out_of_fast", "fast_hours"])
-        statuses.note(account, "Its owner says that it has fast hours again.")
+        statuses.note(account, stored.OWNER_SAYS_FAST)
 
 
 # What an audit event may repeat; of an address the host, of the other options that they changed.
@@ -193,12 +198,13 @@ def recheck(*, workspace: Workspace, actor: User | None, ip: str | None, account
     """
     account = selectors.own_account(workspace_id=workspace.pk, account_id=account_id)
     if account.seat_ended_at is not None:
-        raise InvalidRequest("Its seat has ended. Rent a seat first.")
+        raise InvalidRequest(_RENT_FIRST)
     audited(account, actor, ip, "account.checked", {})
     try:
         return checks.check_now(account_id=account_id)
     except ProviderError as error:
-        raise InvalidRequest(f"The provider says: {statuses.reason(account, error)}") from None
+        said = statuses.reason(account, error)
+        raise InvalidRequest(sentence("The provider says: {said}", said=said)) from None
 
 
 def delete(*, workspace: Workspace, actor: User | None, ip: str | None, account_id: int) -> int:
@@ -227,5 +233,5 @@ def mine(*, workspace_id: int) -> list[Account]:
 def _locked(workspace_id: int, account_id: int) -> tuple[Account, datetime]:
     found = statuses.locked(account_id=account_id)
     if found is None or found[0].workspace_id != workspace_id:
-        raise NotFound(f"There is no account {account_id}.")
+        raise NotFound(sentence("There is no account {id}.", id=account_id))
     return found

@@ -11,6 +11,7 @@ from apps.accounts.services import audit
 from apps.byoa.selectors import FAILOVER_FAMILIES, SeatFamily, family_title, seat_families
 from apps.catalog import registry as catalog
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 __all__ = [
     "SeatFamily",
@@ -27,7 +28,9 @@ def set_private(
 ) -> None:
     """Run the family's tasks on own accounts unless a request says otherwise. Needs no seat: then they are refused."""
     if family not in settings.SEAT_PRICES and family not in catalog.families():
-        raise InvalidRequest.field("family", f"There are no seats for {family[:30]!r}.")
+        raise InvalidRequest.field(
+            "family", sentence("There are no seats for {family}.", family=repr(family[:30]))
+        )
     _switch("private_families", "pool.private", workspace, actor, ip, family=family, is_on=is_on)
 
 
@@ -36,9 +39,9 @@ def set_failover(
 ) -> None:
     """Let the family's private tasks go to the public pool, at its price, when no own account can serve."""
     if family not in FAILOVER_FAMILIES:
-        raise InvalidRequest.field(
-            "family", f"Only these fail over: {', '.join(sorted(FAILOVER_FAMILIES))}."
-        )
+        known = ", ".join(sorted(FAILOVER_FAMILIES))
+        words = sentence("Only these fail over: {families}.", families=known)
+        raise InvalidRequest.field("family", words)
     _switch("failover_families", "pool.failover", workspace, actor, ip, family=family, is_on=is_on)
 
 

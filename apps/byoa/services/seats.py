@@ -13,11 +13,9 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import Workspace
 from apps.billing.selectors.subscriptions import seats_of
-from apps.byoa import policies, selectors
+from apps.byoa import policies, selectors, stored
 from apps.byoa.models import Account, Status
 from apps.byoa.services import backups, credentials, statuses, telling
-
-_SHREDDED = "Its credential was deleted while it had no seat. Give it again."
 
 
 def sync(*, workspace_id: int) -> int:
@@ -72,7 +70,7 @@ def _park(accounts: Sequence[Account], *, seats: int) -> list[_Gone]:
     for one in accounts:
         one.seat_ended_at = now
         one.save(update_fields=["seat_ended_at", "updated_at"])
-    events = [statuses.note(one, "Its seat has ended.") for one in accounts]
+    events = [statuses.note(one, stored.SEAT_ENDED) for one in accounts]
     keep_until = now + timedelta(days=settings.SEAT_CREDENTIAL_DAYS)
     telling.of_seats(accounts, seats=seats, keep_until=keep_until, event=events[0])
     return [_Gone(able[0], events[0].pk)] if able else []
@@ -84,10 +82,10 @@ def _bring_back(waiting: Sequence[Account], seats: int) -> int:
     for one in ready:
         one.seat_ended_at = None
         one.save(update_fields=["seat_ended_at", "updated_at"])
-        statuses.note(one, "The seat is back.")
+        statuses.note(one, stored.SEAT_BACK)
         if one.shredded_at is not None:
             # No check could find anything else, so none is due.
-            statuses.write(one, status=Status.SETUP_REQUIRED, reason=_SHREDDED)
+            statuses.write(one, status=Status.SETUP_REQUIRED, reason=stored.GIVE_AGAIN)
     return len(ready)
 
 
@@ -114,5 +112,5 @@ def _shred_one() -> bool:
     credentials.shred(account)
     account.shredded_at, account.resume_at = Now(), None
     account.save(update_fields=["shredded_at", "resume_at", "updated_at"])
-    statuses.note(account, "Its credential was deleted: it was too long without a seat.")
+    statuses.note(account, stored.SHREDDED)
     return True

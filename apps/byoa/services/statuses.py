@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Max
 from django.db.models.functions import Now
 
-from apps.byoa import policies, selectors
+from apps.byoa import policies, selectors, stored
 from apps.byoa.models import Account, AccountEvent, Mode, Status
 from apps.byoa.services import telling
 from apps.core.logs import scrub
@@ -94,7 +94,7 @@ def learn(account: Account, standing: Standing) -> None:
         account.fast_hours = min(Decimal(str(round(standing.fast_hours, 2))), _MOST_HOURS)
         if account.is_out_of_fast:
             account.is_out_of_fast = False
-            note(account, "It has fast hours again.")
+            note(account, stored.FAST_AGAIN)
     account.checked_at = Now()
     account.save(
         update_fields=[
@@ -102,7 +102,7 @@ def learn(account: Account, standing: Standing) -> None:
         ]
     )  # fmt: skip
     if standing.fast_hours is not None and standing.fast_hours <= 0:
-        out_of_fast(account, reason="The provider says that no fast hours are left.")
+        out_of_fast(account, reason=stored.NO_FAST_LEFT)
 
 
 def park(

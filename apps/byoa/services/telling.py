@@ -10,20 +10,21 @@ from typing import Any
 from django.db import connection
 
 from apps.accounts.models import Workspace
+from apps.byoa import stored
 from apps.byoa.models import Account, AccountEvent, Status
 from apps.byoa.policies import is_able
 from apps.notifications.services import account_events
 
 _MIDJOURNEY, _GPTS = "midjourney", "gpts"
 _OF_MIDJOURNEY: dict[str, tuple[str, str]] = {
-    Status.BANNED: ("mj_bot_banned", "The provider has blocked {name}."),
+    Status.BANNED: ("mj_bot_banned", stored.BANNED),
     Status.SUBSCRIPTION_EXPIRED: (
         "mj_bot_subscription_expired",
-        "The provider's subscription of {name} has ended.",
+        stored.SUBSCRIPTION_EXPIRED,
     ),
     Status.CAPTCHA_REQUIRED: (
         "mj_bot_captcha_required",
-        "The provider wants to see a person behind {name}: solve the captcha there, then say so here.",
+        stored.CAPTCHA_REQUIRED,
     ),
 }
 # It takes no tasks in any of these, and somebody has to do something.
@@ -44,12 +45,12 @@ def of_status(account: Account, *, event: AccountEvent) -> None:
         _tell(account, key, *_bad_news(account))
         of_none_left(account, key=key)
     elif account.status == Status.ACTIVE and _was_parked(account, event):
-        message = f"{account.label} works again."
+        message = stored.RECOVERED.format(name=account.label)
         _tell(account, key, "account_recovered", message, _account(account))
     elif account.status == Status.COOLING and account.family == _GPTS:
         until = int(account.resume_at.timestamp()) if account.resume_at else 0
         detail = _named_gpt(account) | {"limit_until": until}
-        message = f"{account.label} has reached its usage limit."
+        message = stored.AT_ITS_LIMIT.format(name=account.label)
         _tell(account, key, "gpt_usage_limit_reached", message, detail)
 
 
@@ -62,7 +63,8 @@ def _bad_news(account: Account) -> tuple[str, str, Mapping[str, Any]]:
             until = int(account.block_until.timestamp()) if account.block_until else 0
             detail |= {"reason": account.status_reason, "block_until": until}
         return kind, message.format(name=account.label), detail
-    message = f"{account.label} takes no tasks: {account.get_status_display().lower()}."
+    reason = account.get_status_display().lower()
+    message = stored.TAKES_NO_TASKS.format(name=account.label, reason=reason)
     if account.family == _GPTS:
         return (
             "gpt_account_unavailable",
@@ -83,7 +85,7 @@ def of_fast_hours(account: Account, *, event: AccountEvent) -> None:
     if account.workspace_id is None:
         return
     detail = _named(account) | {"subscription_plan": account.plan}
-    message = f"{account.label} has no fast hours left and takes relax tasks only."
+    message = stored.OUT_OF_FAST.format(name=account.label)
     _tell(account, f"account-event:{event.pk}", "mj_bot_no_fasthour", message, detail)
 
 
@@ -95,7 +97,7 @@ def of_backups(accounts: Sequence[Account], *, reason: str, event: AccountEvent)
         "account_ids": [account.pk for account in accounts],
         "reason": reason,
     }
-    message = f"Backup accounts take tasks from now on: {names}."
+    message = stored.BACKUPS_START.format(names=names)
     _tell(accounts[0], f"account-event:{event.pk}", "account_backup_activated", message, detail)
 
 
@@ -104,10 +106,7 @@ def of_seats(
 ) -> None:
     """The seats of these accounts of one family have ended; `seats` are left."""
     names = ", ".join(account.label for account in accounts)
-    message = (
-        f"There is no seat any more for: {names}. They take no tasks; their credentials are kept until"
-        f" {keep_until:%Y-%m-%d}, in case you rent the seats again."
-    )
+    message = stored.NO_SEAT.format(names=names, day=f"{keep_until:%Y-%m-%d}")
     detail = {
         "family": accounts[0].family,
         "seats": seats,
@@ -125,8 +124,7 @@ def of_none_left(account: Account, *, key: str) -> None:
     now = _database_now()
     if any(is_able(one, now=now) for one in others):
         return
-    message = "No Midjourney account of this workspace takes tasks now."
-    _tell(account, f"none-left:{key}", "no_active_mj_bot", message, {})
+    _tell(account, f"none-left:{key}", "no_active_mj_bot", stored.NONE_LEFT, {})
 
 
 def _database_now() -> datetime:

@@ -18,6 +18,7 @@ from apps.catalog.llm.model import UNITS_PRICED, LlmKind, LlmModel
 from apps.catalog.llm.rates import is_complete
 from apps.core.errors import DomainError
 from apps.core.money import POINTS_PER_USD, points_rounded_up
+from apps.core.sentences import sentence
 from apps.providers.llm.base import Usage
 
 _MS_PER_MINUTE = 60_000
@@ -204,7 +205,10 @@ def _price(model: LlmModel, workspace_id: int | None, plan: str) -> LlmPrice:
     rates = _listed(model) | found
     if not is_complete(model.kind, rates):
         raise NotPriced(
-            f"No price is set for {model.name}, so it cannot be called. Nothing was charged.",
+            sentence(
+                "No price is set for {model}, so it cannot be called. Nothing was charged.",
+                model=model.name,
+            ),
             detail={"field": "model"},
         )
     return LlmPrice.of(

@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from apps.catalog.llm.model import WILDCARD, LlmKind, LlmModel
 from apps.catalog.llm.rates import strange_rates
 from apps.catalog.registry import InvalidModel
+from apps.core.sentences import sentence
 
 BUILT_IN = Path(__file__).parent / "models.toml"
 _GIZMO = re.compile(r"g-[A-Za-z0-9]{1,64}")
@@ -53,12 +54,20 @@ def llm_model(name: object) -> LlmModel:
 
 def retirement(model: LlmModel) -> str:
     """The sentence for customers."""
-    words = f"The model {model.name} was retired on {model.retired_on}"
-    return f"{words}; use {model.replaced_by} instead." if model.replaced_by else f"{words}."
+    if not model.replaced_by:
+        return sentence(
+            "The model {model} was retired on {date}.", model=model.name, date=model.retired_on
+        )
+    return sentence(
+        "The model {model} was retired on {date}; use {other} instead.",
+        model=model.name,
+        date=model.retired_on,
+        other=model.replaced_by,
+    )
 
 
 def _unknown() -> InvalidModel:
-    return InvalidModel("invalid model", detail={"field": "model"})
+    return InvalidModel(sentence("invalid model"), detail={"field": "model"})
 
 
 def _gizmo(catalog: _Catalog, name: str) -> LlmModel | None:
@@ -128,13 +137,13 @@ def _read_entry(path: Path, number: int, entry: Any) -> LlmModel:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(step) for step in first["loc"]) or "entry"
-        raise BadCatalog(f"{where}: {field}: {_sentence(first['type'], first['msg'])}") from None
+        raise BadCatalog(f"{where}: {field}: {_words(first['type'], first['msg'])}") from None
     if problem := _problem(model):
         raise BadCatalog(f"{where}: {problem}")
     return model
 
 
-def _sentence(kind: str, message: str) -> str:
+def _words(kind: str, message: str) -> str:
     if kind == "unexpected_keyword_argument":
         return "There is no such field."
     if kind == "dataclass_type":

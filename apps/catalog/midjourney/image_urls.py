@@ -5,12 +5,19 @@ from itertools import takewhile
 
 from apps.catalog.midjourney.parameters import parameters_in
 from apps.catalog.midjourney.words import holds_url, is_url, url_and_weight, words_of
+from apps.core.sentences import sentence
 
-_MORE = " You can get more details at https://docs.midjourney.com/docs/image-prompts"
-POSITION = f"Invalid image prompt position, image prompt should go at the front of a prompt.{_MORE}"
-ALONE = f"Invalid prompt parts, prompts must have two images or one image and text to work.{_MORE}"
-CONTENT_TYPE = (
-    f"Invalid image content type, file should end in .png, .gif, .webp, .jpg, or .jpeg.{_MORE}"
+POSITION = sentence(
+    "Invalid image prompt position, image prompt should go at the front of a prompt."
+    " You can get more details at https://docs.midjourney.com/docs/image-prompts"
+)
+ALONE = sentence(
+    "Invalid prompt parts, prompts must have two images or one image and text to work."
+    " You can get more details at https://docs.midjourney.com/docs/image-prompts"
+)
+CONTENT_TYPE = sentence(
+    "Invalid image content type, file should end in .png, .gif, .webp, .jpg, or .jpeg."
+    " You can get more details at https://docs.midjourney.com/docs/image-prompts"
 )
 _ENDINGS = (".png", ".gif", ".webp", ".jpg", ".jpeg")
 
@@ -32,7 +39,7 @@ def error_in(words: list[str]) -> str:
     if front == 1 and len(owned) == len(words) - 1:
         return ALONE
     bad = next((url for url in _addresses(words) if not url.lower().endswith(_ENDINGS)), "")
-    return f"{CONTENT_TYPE} url: {bad}" if bad else ""
+    return sentence("{problem} url: {url}", problem=CONTENT_TYPE, url=bad) if bad else ""
 
 
 def _addresses(words: Sequence[str]) -> list[str]:
@@ -46,4 +53,6 @@ def urls_to_head(prompt: str) -> list[str]:
 
 def head_error(*, url: str, code: int) -> str:
     """What a prompt is refused with when HEAD of the address answered so; "" where it is there."""
-    return "" if 200 <= code < 300 else f"Invalid image url. url: {url}, head code: {code}"
+    if 200 <= code < 300:
+        return ""
+    return sentence("Invalid image url. url: {url}, head code: {code}", url=url, code=code)

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Annotated, Any, Literal
 
+from django.utils.translation import gettext_noop
 from pydantic import BeforeValidator, Field, model_validator
 
 from apps.catalog.inputs import (
@@ -18,6 +19,7 @@ from apps.catalog.inputs import (
 from apps.catalog.midjourney import parameters
 from apps.catalog.spec import Parent
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 MODES = ("relax", "fast", "turbo")
 SLOWEST = "relax"
@@ -36,32 +38,39 @@ Prompt = Annotated[str, Field(max_length=LONGEST_PROMPT, json_schema_extra=MULTI
 AspectRatio = Annotated[
     str,
     Field(max_length=9),
-    shaped("[0-9]{1,4}:[0-9]{1,4}", "Give two whole numbers with a colon between, e.g. 16:9."),
+    shaped(
+        "[0-9]{1,4}:[0-9]{1,4}", sentence("Give two whole numbers with a colon between, e.g. 16:9.")
+    ),
 ]
 BotId = Annotated[int, Field(ge=0, le=9_007_199_254_740_991)]
 
 
 class WithMode(TaskInput):
     process_mode: ProcessMode = Field(
-        None, title="Mode", description="Relax is cheap and slow, turbo dear and quick."
+        None,
+        title=gettext_noop("Mode"),
+        description=gettext_noop("Relax is cheap and slow, turbo dear and quick."),
     )
 
 
 class WithBot(TaskInput):
     bot_id: BotId = Field(
         0,
-        title="Account",
-        description="One of your own connected accounts; 0 is any.",
+        title=gettext_noop("Account"),
+        description=gettext_noop("One of your own connected accounts; 0 is any."),
         json_schema_extra=ADVANCED,
     )
 
 
 class Asked(TaskInput):
     prompt: Prompt = Field(
-        title="Prompt", description="Parameters such as --v 6 may follow the words."
+        title=gettext_noop("Prompt"),
+        description=gettext_noop("Parameters such as --v 6 may follow the words."),
     )
     aspect_ratio: AspectRatio | None = Field(
-        None, title="Aspect ratio", description="Width:height, e.g. 16:9"
+        None,
+        title=gettext_noop("Aspect ratio"),
+        description=gettext_noop("Width:height, e.g. 16:9"),
     )
 
     @model_validator(mode="before")
@@ -79,14 +88,16 @@ class Asked(TaskInput):
 
 class Imagine(WithBot, WithMode, Asked):
     skip_prompt_check: bool = Field(
-        False, title="Skip the prompt check", json_schema_extra=ADVANCED
+        False, title=gettext_noop("Skip the prompt check"), json_schema_extra=ADVANCED
     )
 
 
 class FollowUp(Continuing):
     """It runs at the speed and in the version of its parent."""
 
-    origin_task_id: TaskId = Field(title="Task to continue", description="Its task_id.")
+    origin_task_id: TaskId = Field(
+        title=gettext_noop("Task to continue"), description=gettext_noop("Its task_id.")
+    )
 
     @property
     def parent(self) -> Parent:
@@ -104,8 +115,8 @@ class Upscale(FollowUp):
     index: Annotated[
         Literal["1", "2", "3", "4", "light", "beta", "2x", "4x", "subtle", "creative"], NumberAsText
     ] = Field(
-        title="What to upscale",
-        description="Picture 1 to 4 of a grid, or how to enlarge a single picture.",
+        title=gettext_noop("What to upscale"),
+        description=gettext_noop("Picture 1 to 4 of a grid, or how to enlarge a single picture."),
     )
 
     def of(self, parent: Parent) -> None:
@@ -113,17 +124,26 @@ class Upscale(FollowUp):
         if self.index.isdecimal():
             if parent.task_type == "upscale":
                 raise InvalidRequest.field(
-                    "input.index", "The task to continue is one picture already, not a grid."
+                    "input.index",
+                    sentence("The task to continue is one picture already, not a grid."),
                 )
             return
         generation = _generation(parent.model_version)
         if _UPSCALERS[self.index] != generation:
             able = [name for name, number in _UPSCALERS.items() if number == generation]
-            known = f"Give one of {', '.join(able)}." if able else "There is none for this version."
-            raise InvalidRequest.field(
-                "input.index",
-                f"{self.index} does not fit a picture of version {generation}. {known}",
-            )
+            raise InvalidRequest.field("input.index", _unfit(self.index, generation, able))
+
+
+def _unfit(index: str, generation: str, able: list[str]) -> str:
+    known = sentence("There is none for this version.")
+    if able:
+        known = sentence("Give one of {names}.", names=", ".join(able))
+    return sentence(
+        "{name} does not fit a picture of version {version}. {known}",
+        name=index,
+        version=generation,
+        known=known,
+    )
 
 
 def _generation(version: str) -> str:
@@ -134,48 +154,67 @@ def _generation(version: str) -> str:
 
 
 class Remix(FollowUp):
-    prompt: Prompt = Field("", title="New prompt", description="Empty keeps the parent's.")
+    prompt: Prompt = Field(
+        "", title=gettext_noop("New prompt"), description=gettext_noop("Empty keeps the parent's.")
+    )
 
 
 class Variation(Remix):
     index: Annotated[
         Literal["1", "2", "3", "4", "high_variation", "low_variation"], NumberAsText
-    ] = Field(title="What to vary", description="Picture 1 to 4 of a grid, or how much to vary.")
+    ] = Field(
+        title=gettext_noop("What to vary"),
+        description=gettext_noop("Picture 1 to 4 of a grid, or how much to vary."),
+    )
 
 
 class Reroll(Remix):
-    aspect_ratio: AspectRatio | None = Field(None, title="Aspect ratio", description="e.g. 16:9")
+    aspect_ratio: AspectRatio | None = Field(
+        None, title=gettext_noop("Aspect ratio"), description=gettext_noop("e.g. 16:9")
+    )
 
 
 class Inpaint(Remix):
-    mask: Image = Field(title="Mask", description="White where the picture is to change.")
+    mask: Image = Field(
+        title=gettext_noop("Mask"),
+        description=gettext_noop("White where the picture is to change."),
+    )
     skip_prompt_check: bool = Field(
-        False, title="Skip the prompt check", json_schema_extra=ADVANCED
+        False, title=gettext_noop("Skip the prompt check"), json_schema_extra=ADVANCED
     )
 
 
 class Outpaint(Remix):
     zoom_ratio: float = Field(
-        ge=1, le=2, title="Zoom out by", description="1 makes the picture square."
+        ge=1,
+        le=2,
+        title=gettext_noop("Zoom out by"),
+        description=gettext_noop("1 makes the picture square."),
     )
-    aspect_ratio: AspectRatio | None = Field(None, title="Aspect ratio", description="e.g. 16:9")
+    aspect_ratio: AspectRatio | None = Field(
+        None, title=gettext_noop("Aspect ratio"), description=gettext_noop("e.g. 16:9")
+    )
 
 
 class Pan(Remix):
-    direction: Literal["up", "down", "left", "right"] = Field(title="Direction")
+    direction: Literal["up", "down", "left", "right"] = Field(title=gettext_noop("Direction"))
 
 
 class Describe(WithBot, WithMode):
-    image_url: Image = Field(title="Image")
+    image_url: Image = Field(title=gettext_noop("Image"))
 
 
 class Blend(WithBot, WithMode):
-    image_urls: list[Image] = Field(min_length=2, max_length=5, title="Images, two to five")
-    dimension: Literal["square", "portrait", "landscape"] = Field("square", title="Shape")
+    image_urls: list[Image] = Field(
+        min_length=2, max_length=5, title=gettext_noop("Images, two to five")
+    )
+    dimension: Literal["square", "portrait", "landscape"] = Field(
+        "square", title=gettext_noop("Shape")
+    )
 
 
 class Seed(Continuing):
-    task_id: TaskId = Field(title="Task whose seed to read")
+    task_id: TaskId = Field(title=gettext_noop("Task whose seed to read"))
 
     @property
     def parent(self) -> Parent:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from apps.catalog.midjourney.words import is_parameter, is_url, url_and_weight, words_of
+from apps.core.sentences import sentence
 
 MODES = ("relax", "fast", "turbo")
 
-SPACE_BEFORE = "Invalid Param Format: there should be space before --"
-SPACE_AFTER = "Invalid Param Format: there should be no space after --"
+SPACE_BEFORE = sentence("Invalid Param Format: there should be space before --")
+SPACE_AFTER = sentence("Invalid Param Format: there should be no space after --")
 
 # Only ASCII digits, no sign, no exponent: what Python takes for a number is more than Midjourney does.
 _WHOLE = re.compile("[0-9]+")
@@ -56,12 +57,12 @@ def _is_image_weight(text: str) -> bool:
     return number is not None and number <= 2
 
 
-_AR = _Rule(lambda text: bool(_RATIO.fullmatch(text)), ". Default: 1:1")
-_CHAOS = _Rule(_whole(0, 100), ". Default: 0, Range: 0-100")
-_QUALITY = _Rule(lambda text: text in (".25", ".5", "1"), ". Default: 1, Range: .25/.5/1")
-_REPEAT = _Rule(_whole(1, 40), ". Range: 1-40")
-_STYLIZE = _Rule(_whole(0, 1000), ". Default: 100, Range: 0-1000")
-_WEIRD = _Rule(_whole(0, 3000), ". Default: 0, Range: 0-3000")
+_AR = _Rule(lambda text: bool(_RATIO.fullmatch(text)), sentence(". Default: 1:1"))
+_CHAOS = _Rule(_whole(0, 100), sentence(". Default: 0, Range: 0-100"))
+_QUALITY = _Rule(lambda text: text in (".25", ".5", "1"), sentence(". Default: 1, Range: .25/.5/1"))
+_REPEAT = _Rule(_whole(1, 40), sentence(". Range: 1-40"))
+_STYLIZE = _Rule(_whole(0, 1000), sentence(". Default: 100, Range: 0-1000"))
+_WEIRD = _Rule(_whole(0, 3000), sentence(". Default: 0, Range: 0-3000"))
 _VERSION = _Rule(lambda text: decimal_of(text) is not None, "")
 
 _RULES = {
@@ -69,13 +70,13 @@ _RULES = {
     "ar": _AR,
     "chaos": _CHAOS,
     "c": _CHAOS,
-    "iw": _Rule(_is_image_weight, ". Default: 1, Range: 0-2"),
+    "iw": _Rule(_is_image_weight, sentence(". Default: 1, Range: 0-2")),
     "quality": _QUALITY,
     "q": _QUALITY,
     "repeat": _REPEAT,
     "r": _REPEAT,
-    "seed": _Rule(_whole(0, 2**32 - 1), ". Default: Random, Range: 0-4294967295"),
-    "stop": _Rule(_whole(10, 100), ". Default: 100, Range: 10-100"),
+    "seed": _Rule(_whole(0, 2**32 - 1), sentence(". Default: Random, Range: 0-4294967295")),
+    "stop": _Rule(_whole(10, 100), sentence(". Default: 100, Range: 10-100")),
     "stylize": _STYLIZE,
     "s": _STYLIZE,
     "sw": _STYLIZE,
@@ -84,8 +85,8 @@ _RULES = {
     "version": _VERSION,
     "v": _VERSION,
 }
-_NEED_URL = "Invalid Param Value: --sref. At least one url is required after --sref"
-_NEED_WEIGHTS = (
+_NEED_URL = sentence("Invalid Param Value: --sref. At least one url is required after --sref")
+_NEED_WEIGHTS = sentence(
     "Invalid Param Value: --sref. Relative weights should be integers, "
     "such as: '--sref urlA::2 urlB::3 urlC::5'"
 )
@@ -123,7 +124,7 @@ def _format_error(word: str) -> str:
 def _error_at(words: list[str], at: int, known: Collection[str]) -> str:
     name = words[at][2:].lower()
     if name not in known:
-        return f"Unrecognized Param: --{name}"
+        return sentence("Unrecognized Param: --{name}", name=name)
     if name == "sref":
         return _style_error(_addresses(words, at))
     rule = _RULES.get(name)
@@ -135,7 +136,11 @@ def _value_error(name: str, rule: _Rule, value: str) -> str:
     if "--" in value and not is_parameter(value) and not is_url(value):
         return SPACE_BEFORE
     shown = value if is_url(value) else value.lower()
-    return "" if rule.is_good(shown) else f"Invalid Param Value: --{name} {shown}{rule.suffix}"
+    if rule.is_good(shown):
+        return ""
+    return sentence(
+        "Invalid Param Value: --{name} {value}{known}", name=name, value=shown, known=rule.suffix
+    )
 
 
 def _style_error(addresses: tuple[str, ...]) -> str:

@@ -37,12 +37,13 @@ from dataclasses import dataclass
 from apps.catalog.midjourney import image_urls, parameters
 from apps.catalog.midjourney.banned_words import BannedWords
 from apps.catalog.midjourney.words import is_parameter, words_of
+from apps.core.sentences import sentence
 
 MAX_BYTES = 6000
-EMPTY = "Prompt is empty, please enter a prompt"
-ONLY_PARAMETERS = "Prompt is empty, not allowed to start with -- params"
-TOO_LONG = "Prompt is too long, limited to 6000 characters"
-PERMUTATION = "Permutation Not Supported"
+EMPTY = sentence("Prompt is empty, please enter a prompt")
+ONLY_PARAMETERS = sentence("Prompt is empty, not allowed to start with -- params")
+TOO_LONG = sentence("Prompt is too long, limited to 6000 characters")
+PERMUTATION = sentence("Permutation Not Supported")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def check(
     if error or skip:
         return Checked(text, error)
     if word := banned.first_in(text):
-        return Checked("", f"Banned Prompt: {word}")
+        return Checked("", sentence("Banned Prompt: {word}", word=word))
     error = _parameter_error(words, text, extra_parameters)
     wrong_url = image_urls.error_in(words)
     if error:

@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
+from django.utils.translation import gettext_noop
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from apps.catalog.inputs import ADVANCED, MULTILINE, Image, Part, Seed, TaskInput, broken_rule
 from apps.catalog.spec import Charge, OutputKind, Rate, TaskSpec
+from apps.core.sentences import sentence
 
 SCHNELL, DEV, PLUS = "Qubico/flux1-schnell", "Qubico/flux1-dev", "Qubico/flux1-dev-advanced"
 FAMILY = "flux"
@@ -61,13 +63,13 @@ Steps = Annotated[int, Field(ge=1, le=40), _zero_is(25)]
 
 
 class Words(TaskInput):
-    prompt: Prompt = Field(min_length=1, title="Prompt")
-    negative_prompt: Prompt = Field("", title="What to leave out")
+    prompt: Prompt = Field(min_length=1, title=gettext_noop("Prompt"))
+    negative_prompt: Prompt = Field("", title=gettext_noop("What to leave out"))
 
 
 class OptionalWords(TaskInput):
-    prompt: Prompt = Field("", title="Prompt")
-    negative_prompt: Prompt = Field("", title="What to leave out")
+    prompt: Prompt = Field("", title=gettext_noop("Prompt"))
+    negative_prompt: Prompt = Field("", title=gettext_noop("What to leave out"))
 
 
 class Guided(TaskInput):
@@ -75,59 +77,74 @@ class Guided(TaskInput):
         None,
         ge=1.5,
         le=5,
-        title="Guidance",
-        description="How closely to follow the prompt; empty leaves it to the model.",
+        title=gettext_noop("Guidance"),
+        description=gettext_noop("How closely to follow the prompt; empty leaves it to the model."),
         json_schema_extra=ADVANCED,
     )
 
 
 class DevSettings(Guided):
-    steps: Steps = Field(25, title="Steps", json_schema_extra=ADVANCED)
+    steps: Steps = Field(25, title=gettext_noop("Steps"), json_schema_extra=ADVANCED)
 
 
 class SchnellSettings(Guided):
-    steps: FastSteps = Field(4, title="Steps", json_schema_extra=ADVANCED)
+    steps: FastSteps = Field(4, title=gettext_noop("Steps"), json_schema_extra=ADVANCED)
     batch_size: int = Field(
-        1, ge=1, le=4, title="Number of pictures", description="Each is charged."
+        1,
+        ge=1,
+        le=4,
+        title=gettext_noop("Number of pictures"),
+        description=gettext_noop("Each is charged."),
     )
 
 
 class Sized(TaskInput):
     """Both sides at their most are exactly MAX_PIXELS, so the product needs no check."""
 
-    width: Side = Field(1024, title="Width in pixels")
-    height: Side = Field(1024, title="Height in pixels")
+    width: Side = Field(1024, title=gettext_noop("Width in pixels"))
+    height: Side = Field(1024, title=gettext_noop("Height in pixels"))
 
 
 class Changed(TaskInput):
-    image: Image = Field(title="Image")
+    image: Image = Field(title=gettext_noop("Image"))
     denoise: float = Field(
-        0.7, gt=0, le=1, title="Change", description="How far from the image: near 0 little, 1 all."
+        0.7,
+        gt=0,
+        le=1,
+        title=gettext_noop("Change"),
+        description=gettext_noop("How far from the image: near 0 little, 1 all."),
     )
 
 
 class Lora(Part):
-    lora_type: LoraType = Field(title="Style")
-    lora_image: Image | None = Field(None, title="Style image")
-    lora_strength: float = Field(1, ge=0, le=2, title="Strength")
+    lora_type: LoraType = Field(title=gettext_noop("Style"))
+    lora_image: Image | None = Field(None, title=gettext_noop("Style image"))
+    lora_strength: float = Field(1, ge=0, le=2, title=gettext_noop("Strength"))
 
 
 class ControlNet(Part):
-    control_type: ControlType = Field(title="What to keep", description="hed is soft_edge.")
-    control_image: Image | None = Field(None, title="Image to follow")
-    control_strength: float = Field(1, ge=0, le=2, title="Strength")
-    return_preprocessed_image: bool = Field(False, title="Also return what the image was read as")
+    control_type: ControlType = Field(
+        title=gettext_noop("What to keep"), description=gettext_noop("hed is soft_edge.")
+    )
+    control_image: Image | None = Field(None, title=gettext_noop("Image to follow"))
+    control_strength: float = Field(1, ge=0, le=2, title=gettext_noop("Strength"))
+    return_preprocessed_image: bool = Field(
+        False, title=gettext_noop("Also return what the image was read as")
+    )
 
 
 class OneLora(TaskInput):
-    lora_settings: list[Lora] = Field(min_length=1, max_length=1, title="Style (LoRA)")
+    lora_settings: list[Lora] = Field(
+        min_length=1, max_length=1, title=gettext_noop("Style (LoRA)")
+    )
 
     @model_validator(mode="before")
     @classmethod
     def _no_control_net(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("control_net_settings"):
             raise broken_rule(
-                "control_net_settings", "This task type takes no ControlNet; use controlnet-lora."
+                "control_net_settings",
+                sentence("This task type takes no ControlNet; use controlnet-lora."),
             )
         return data
 
@@ -157,20 +174,27 @@ class LoraImage(DevSettings, Changed, OneLora, Words):
 
 
 class ControlNetLora(DevSettings, Sized, Words):
-    control_net_settings: list[ControlNet] = Field(min_length=1, max_length=1, title="ControlNet")
-    lora_settings: list[Lora] = Field([], max_length=1, title="Style (LoRA)")
+    control_net_settings: list[ControlNet] = Field(
+        min_length=1, max_length=1, title=gettext_noop("ControlNet")
+    )
+    lora_settings: list[Lora] = Field([], max_length=1, title=gettext_noop("Style (LoRA)"))
 
 
 class FillInpaint(DevSettings, Words):
-    image: Image = Field(title="Image", description="What is pure white in it is painted anew.")
+    image: Image = Field(
+        title=gettext_noop("Image"),
+        description=gettext_noop("What is pure white in it is painted anew."),
+    )
 
 
 class Outpaint(Part):
-    setting_type: Literal["outpaint"] = Field("outpaint", title="Setting")
-    outpaint_left: int = Field(0, ge=0, le=4096, title="Pixels to add at the left")
-    outpaint_right: int = Field(0, ge=0, le=4096, title="Pixels to add at the right")
-    outpaint_top: int = Field(0, ge=0, le=4096, title="Pixels to add at the top")
-    outpaint_bottom: int = Field(0, ge=0, le=4096, title="Pixels to add at the bottom")
+    setting_type: Literal["outpaint"] = Field("outpaint", title=gettext_noop("Setting"))
+    outpaint_left: int = Field(0, ge=0, le=4096, title=gettext_noop("Pixels to add at the left"))
+    outpaint_right: int = Field(0, ge=0, le=4096, title=gettext_noop("Pixels to add at the right"))
+    outpaint_top: int = Field(0, ge=0, le=4096, title=gettext_noop("Pixels to add at the top"))
+    outpaint_bottom: int = Field(
+        0, ge=0, le=4096, title=gettext_noop("Pixels to add at the bottom")
+    )
 
     @model_validator(mode="after")
     def _added_area_fits(self) -> Self:
@@ -179,36 +203,51 @@ class Outpaint(Part):
         if across + down == 0:
             raise broken_rule(
                 "outpaint_left",
-                "outpaint_left, outpaint_right, outpaint_top and outpaint_bottom are all 0: "
-                "set at least one.",
+                sentence(
+                    "outpaint_left, outpaint_right, outpaint_top and outpaint_bottom are all 0: "
+                    "set at least one."
+                ),
             )
         # The least it can be, around an image of one pixel: whoever sees the image checks the rest.
         if (across + 1) * (down + 1) - 1 >= MAX_PIXELS:
             raise broken_rule(
                 "outpaint_left",
-                "outpaint_left, outpaint_right, outpaint_top and outpaint_bottom add an area of "
-                "1024x1024 pixels or more; make them smaller.",
+                sentence(
+                    "outpaint_left, outpaint_right, outpaint_top and outpaint_bottom add an area of "
+                    "1024x1024 pixels or more; make them smaller."
+                ),
             )
         return self
 
 
 class FillOutpaint(DevSettings, OptionalWords):
-    image: Image = Field(title="Image")
-    custom_settings: list[Outpaint] = Field(min_length=1, max_length=1, title="What to add")
+    image: Image = Field(title=gettext_noop("Image"))
+    custom_settings: list[Outpaint] = Field(
+        min_length=1, max_length=1, title=gettext_noop("What to add")
+    )
 
 
 class Redux(DevSettings, OptionalWords):
-    image: Image = Field(title="Image to vary")
+    image: Image = Field(title=gettext_noop("Image to vary"))
 
 
 class Kontext(TaskInput):
-    prompt: Prompt = Field(min_length=1, title="What to change")
-    image: Image = Field(title="Image")
-    width: Annotated[int, _zero_is(1024)] = Field(1024, ge=128, le=2048, title="Width in pixels")
-    height: Annotated[int, _zero_is(1024)] = Field(1024, ge=128, le=2048, title="Height in pixels")
-    seed: Seed = Field(-1, title="Seed", description="-1 is random.", json_schema_extra=ADVANCED)
+    prompt: Prompt = Field(min_length=1, title=gettext_noop("What to change"))
+    image: Image = Field(title=gettext_noop("Image"))
+    width: Annotated[int, _zero_is(1024)] = Field(
+        1024, ge=128, le=2048, title=gettext_noop("Width in pixels")
+    )
+    height: Annotated[int, _zero_is(1024)] = Field(
+        1024, ge=128, le=2048, title=gettext_noop("Height in pixels")
+    )
+    seed: Seed = Field(
+        -1,
+        title=gettext_noop("Seed"),
+        description=gettext_noop("-1 is random."),
+        json_schema_extra=ADVANCED,
+    )
     steps: Annotated[int, _zero_is(28)] = Field(
-        28, ge=1, le=40, title="Steps", json_schema_extra=ADVANCED
+        28, ge=1, le=40, title=gettext_noop("Steps"), json_schema_extra=ADVANCED
     )
 
     @model_validator(mode="after")
@@ -216,8 +255,11 @@ class Kontext(TaskInput):
         if self.width * self.height > MAX_PIXELS:
             raise broken_rule(
                 "width",
-                f"width times height must be at most {MAX_PIXELS}, e.g. 1024 by 1024; "
-                "make one of them smaller.",
+                sentence(
+                    "width times height must be at most {most}, e.g. 1024 by 1024;"
+                    " make one of them smaller.",
+                    most=MAX_PIXELS,
+                ),
             )
         return self
 
@@ -266,7 +308,7 @@ SPECS = [
         "0.002",
         SchnellText,
         title="Flux schnell",
-        summary="A picture from words in a few steps; the cheapest Flux.",
+        summary=gettext_noop("A picture from words in a few steps; the cheapest Flux."),
         charges=_per_picture,
         example=_FOX,
     ),
@@ -275,8 +317,8 @@ SPECS = [
         "img2img",
         "0.002",
         SchnellImage,
-        title="Flux schnell from an image",
-        summary="Redraws a picture after a prompt, in a few steps.",
+        title=gettext_noop("Flux schnell from an image"),
+        summary=gettext_noop("Redraws a picture after a prompt, in a few steps."),
         charges=_per_picture,
         example="the same scene in winter",
     ),
@@ -286,7 +328,7 @@ SPECS = [
         "0.015",
         DevText,
         title="Flux dev",
-        summary="A picture from words, with more steps and detail than schnell.",
+        summary=gettext_noop("A picture from words, with more steps and detail than schnell."),
         example=_FOX,
     ),
     _spec(
@@ -294,8 +336,8 @@ SPECS = [
         "img2img",
         "0.015",
         DevImage,
-        title="Flux dev from an image",
-        summary="Redraws a picture after a prompt.",
+        title=gettext_noop("Flux dev from an image"),
+        summary=gettext_noop("Redraws a picture after a prompt."),
         example="the same scene in winter",
     ),
     _spec(
@@ -303,8 +345,8 @@ SPECS = [
         "txt2img-lora",
         "0.02",
         LoraText,
-        title="Flux with a style",
-        summary="A picture from words in the style of a LoRA.",
+        title=gettext_noop("Flux with a style"),
+        summary=gettext_noop("A picture from words in the style of a LoRA."),
         example=_FOX,
     ),
     _spec(
@@ -312,8 +354,8 @@ SPECS = [
         "img2img-lora",
         "0.02",
         LoraImage,
-        title="Flux with a style, from an image",
-        summary="Redraws a picture in the style of a LoRA.",
+        title=gettext_noop("Flux with a style, from an image"),
+        summary=gettext_noop("Redraws a picture in the style of a LoRA."),
         example="the same scene in winter",
     ),
     _spec(
@@ -321,8 +363,8 @@ SPECS = [
         "controlnet-lora",
         "0.02",
         ControlNetLora,
-        title="Flux with a ControlNet",
-        summary="A picture that follows the depth, edges or pose of another one.",
+        title=gettext_noop("Flux with a ControlNet"),
+        summary=gettext_noop("A picture that follows the depth, edges or pose of another one."),
         example="a marble statue in a garden",
     ),
     _spec(
@@ -330,8 +372,8 @@ SPECS = [
         "fill-inpaint",
         "0.02",
         FillInpaint,
-        title="Flux fill",
-        summary="Paints the white area of a picture anew.",
+        title=gettext_noop("Flux fill"),
+        summary=gettext_noop("Paints the white area of a picture anew."),
         example="a red wooden door",
     ),
     _spec(
@@ -339,8 +381,8 @@ SPECS = [
         "fill-outpaint",
         "0.02",
         FillOutpaint,
-        title="Flux outpaint",
-        summary="Continues a picture beyond its edges.",
+        title=gettext_noop("Flux outpaint"),
+        summary=gettext_noop("Continues a picture beyond its edges."),
     ),
     _spec(
         PLUS,
@@ -348,7 +390,7 @@ SPECS = [
         "0.02",
         Redux,
         title="Flux redux",
-        summary="Makes a variation of a picture.",
+        summary=gettext_noop("Makes a variation of a picture."),
     ),
     _spec(
         PLUS,
@@ -356,7 +398,7 @@ SPECS = [
         "0.02",
         Kontext,
         title="Flux kontext",
-        summary="Edits a picture as the prompt says and keeps the rest.",
+        summary=gettext_noop("Edits a picture as the prompt says and keeps the rest."),
         example="make it night and light the windows",
     ),
 ]

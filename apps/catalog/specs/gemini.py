@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+from django.utils.translation import gettext_noop
 from pydantic import Field
 
 from apps.catalog.inputs import ADVANCED, MULTILINE, Image, TaskInput
@@ -17,39 +18,41 @@ class Painted(TaskInput):
     prompt: str = Field(
         min_length=1,
         max_length=20_000,
-        title="Prompt",
-        description="What to paint, or what to change in the images.",
+        title=gettext_noop("Prompt"),
+        description=gettext_noop("What to paint, or what to change in the images."),
         json_schema_extra=MULTILINE,
     )
     image_urls: list[Image] = Field(
-        default_factory=list, max_length=_MOST_IMAGES, title="Images to start from"
+        default_factory=list, max_length=_MOST_IMAGES, title=gettext_noop("Images to start from")
     )
     aspect_ratio: Ratio | None = Field(
-        None, title="Aspect ratio", description="Empty: square, or that of the images."
+        None,
+        title=gettext_noop("Aspect ratio"),
+        description=gettext_noop("Empty: square, or that of the images."),
     )
 
 
 class FlashImage(Painted):
     output_format: Literal["jpeg", "png"] = Field(
         "jpeg",
-        title="File format",
-        description="A wish; the file is what the model gives.",
+        title=gettext_noop("File format"),
+        description=gettext_noop("A wish; the file is what the model gives."),
         json_schema_extra=ADVANCED,
     )
 
 
 class NanoBananaPro(Painted):
-    resolution: Literal["1K", "2K", "4K"] = Field("1K", title="Resolution")
+    resolution: Literal["1K", "2K", "4K"] = Field("1K", title=gettext_noop("Resolution"))
     output_format: Literal["png", "jpg"] = Field(
         "png",
-        title="File format",
-        description="A wish; the file is what the model gives.",
+        title=gettext_noop("File format"),
+        description=gettext_noop("A wish; the file is what the model gives."),
         json_schema_extra=ADVANCED,
     )
     safety_level: Literal["low", "high"] | None = Field(
         None,
-        title="Safety filter",
-        description="A wish; not every account may change it.",
+        title=gettext_noop("Safety filter"),
+        description=gettext_noop("A wish; not every account may change it."),
         json_schema_extra=ADVANCED,
     )
 
@@ -57,8 +60,8 @@ class NanoBananaPro(Painted):
 class NanoBanana2(NanoBananaPro):
     enable_web_search: bool = Field(
         False,
-        title="Search the web",
-        description="For pictures of what is known today.",
+        title=gettext_noop("Search the web"),
+        description=gettext_noop("For pictures of what is known today."),
         json_schema_extra=ADVANCED,
     )
 
@@ -97,14 +100,14 @@ SPECS = [
     _spec(
         "gemini-2.5-flash-image",
         "Gemini 2.5 Flash Image",
-        "Paints, and changes pictures by what you say.",
+        gettext_noop("Paints, and changes pictures by what you say."),
         FlashImage,
         Rate("task", "0.03", unit="image"),
     ),
     _spec(
         "nano-banana-pro",
         "Nano Banana Pro",
-        "Detailed pictures with legible text, up to 4K.",
+        gettext_noop("Detailed pictures with legible text, up to 4K."),
         NanoBananaPro,
         Rate("image", "0.105", unit="image"),
         Rate("4k", "0.18", unit="image"),
@@ -113,7 +116,7 @@ SPECS = [
     _spec(
         "nano-banana-2",
         "Nano Banana 2",
-        "Quick pictures, up to 4K, of what the web knows today where you wish.",
+        gettext_noop("Quick pictures, up to 4K, of what the web knows today where you wish."),
         NanoBanana2,
         Rate("image", "0.06", unit="image"),
         Rate("4k", "0.12", unit="image"),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
+from django.utils.translation import gettext_noop
 from pydantic import Field, model_validator
 
 from apps.catalog.inputs import (
@@ -23,6 +24,7 @@ from apps.catalog.inputs import (
     inline_limit,
 )
 from apps.catalog.spec import Charge, OutputKind, Rate, TaskSpec
+from apps.core.sentences import sentence
 
 MODEL = FAMILY = "kling"
 TIMEOUT_SECONDS = 3600
@@ -37,68 +39,82 @@ Strength = Annotated[float, Field(ge=-10, le=10)]
 
 
 class Moves(Part):
-    horizontal: Strength = Field(0, title="Sideways")
-    vertical: Strength = Field(0, title="Up and down")
-    pan: Strength = Field(0, title="Pan")
-    tilt: Strength = Field(0, title="Tilt")
-    roll: Strength = Field(0, title="Roll")
-    zoom: Strength = Field(0, title="Zoom")
+    horizontal: Strength = Field(0, title=gettext_noop("Sideways"))
+    vertical: Strength = Field(0, title=gettext_noop("Up and down"))
+    pan: Strength = Field(0, title=gettext_noop("Pan"))
+    tilt: Strength = Field(0, title=gettext_noop("Tilt"))
+    roll: Strength = Field(0, title=gettext_noop("Roll"))
+    zoom: Strength = Field(0, title=gettext_noop("Zoom"))
 
 
 class Camera(Part):
-    type: Literal["simple"] = Field("simple", title="Kind")
-    config: Moves = Field(title="Moves", description="Each from -10 to 10.")
+    type: Literal["simple"] = Field("simple", title=gettext_noop("Kind"))
+    config: Moves = Field(
+        title=gettext_noop("Moves"), description=gettext_noop("Each from -10 to 10.")
+    )
 
 
 class Point(Part):
-    x: Coordinate = Field(title="Pixels from the left")
-    y: Coordinate = Field(title="Pixels from the top")
+    x: Coordinate = Field(title=gettext_noop("Pixels from the left"))
+    y: Coordinate = Field(title=gettext_noop("Pixels from the top"))
 
 
 class Stroke(Part):
-    points: list[Point] = Field([], max_length=100, title="Points")
+    points: list[Point] = Field([], max_length=100, title=gettext_noop("Points"))
 
 
 class MotionBrush(Part):
     mask_url: Picture | None = Field(
-        None, title="Mask", description="A PNG of the image's size, clear where things move."
+        None,
+        title=gettext_noop("Mask"),
+        description=gettext_noop("A PNG of the image's size, clear where things move."),
     )
-    static_masks: list[Stroke] = Field([], max_length=10, title="What stays")
-    dynamic_masks: list[Stroke] = Field([], max_length=10, title="What moves, and where to")
+    static_masks: list[Stroke] = Field([], max_length=10, title=gettext_noop("What stays"))
+    dynamic_masks: list[Stroke] = Field(
+        [], max_length=10, title=gettext_noop("What moves, and where to")
+    )
 
 
 class Element(Part):
-    image_url: Picture = Field(title="Image")
+    image_url: Picture = Field(title=gettext_noop("Image"))
 
 
 class Shot(Part):
-    prompt: Text = Field(min_length=1, title="Prompt")
-    duration: int = Field(3, ge=1, le=14, title="Seconds")
+    prompt: Text = Field(min_length=1, title=gettext_noop("Prompt"))
+    duration: int = Field(3, ge=1, le=14, title=gettext_noop("Seconds"))
 
 
 class Words(TaskInput):
-    prompt: Text = Field("", title="Prompt")
-    negative_prompt: Text = Field("", title="What to leave out", json_schema_extra=ADVANCED)
+    prompt: Text = Field("", title=gettext_noop("Prompt"))
+    negative_prompt: Text = Field(
+        "", title=gettext_noop("What to leave out"), json_schema_extra=ADVANCED
+    )
 
 
 class Look(TaskInput):
-    mode: Mode = Field("std", title="Mode", description="pro is finer and dearer.")
+    mode: Mode = Field(
+        "std", title=gettext_noop("Mode"), description=gettext_noop("pro is finer and dearer.")
+    )
     aspect_ratio: AspectRatio = Field(
-        "16:9", title="Aspect ratio", description="Not used where there is a first frame."
+        "16:9",
+        title=gettext_noop("Aspect ratio"),
+        description=gettext_noop("Not used where there is a first frame."),
     )
 
 
 class Frames(TaskInput):
     image_url: Picture | None = Field(
-        None, title="First frame", description="Up to 10 MB, each side over 300 pixels."
+        None,
+        title=gettext_noop("First frame"),
+        description=gettext_noop("Up to 10 MB, each side over 300 pixels."),
     )
-    image_tail_url: Picture | None = Field(None, title="Last frame")
+    image_tail_url: Picture | None = Field(None, title=gettext_noop("Last frame"))
 
     @model_validator(mode="after")
     def _last_needs_first(self) -> Self:
         if self.image_tail_url and not self.image_url:
             raise broken_rule(
-                "image_url", "image_tail_url needs image_url, the first frame: give both."
+                "image_url", sentence("image_tail_url needs image_url, the first frame: give both.")
             )
         return self
 
@@ -107,17 +123,27 @@ class Shots(TaskInput):
     """What version 3.0 adds. `multi_shots` take the place of prompt and duration."""
 
     duration: int = Field(
-        5, ge=3, le=MAX_SECONDS, title="Seconds", description="5 or 10; 3 to 15 in version 3.0."
+        5,
+        ge=3,
+        le=MAX_SECONDS,
+        title=gettext_noop("Seconds"),
+        description=gettext_noop("5 or 10; 3 to 15 in version 3.0."),
     )
-    enable_audio: bool = Field(False, title="With sound", description="Version 3.0 only.")
+    enable_audio: bool = Field(
+        False, title=gettext_noop("With sound"), description=gettext_noop("Version 3.0 only.")
+    )
     prefer_multi_shots: bool = Field(
-        False, title="Cut into shots", description="Version 3.0 only.", json_schema_extra=ADVANCED
+        False,
+        title=gettext_noop("Cut into shots"),
+        description=gettext_noop("Version 3.0 only."),
+        json_schema_extra=ADVANCED,
     )
     multi_shots: list[Shot] = Field(
         [],
         max_length=6,
-        title="Shots",
-        description=f"Version 3.0 only: up to 6, {MAX_SECONDS} seconds in all.",
+        title=gettext_noop("Shots"),
+        # 15 is MAX_SECONDS; a text that is to be translated must be a literal.
+        description=gettext_noop("Version 3.0 only: up to 6, 15 seconds in all."),
         json_schema_extra=ADVANCED,
     )
 
@@ -129,31 +155,49 @@ class Shots(TaskInput):
         if not 3 <= self.seconds <= MAX_SECONDS:
             raise broken_rule(
                 "multi_shots",
-                f"multi_shots last {self.seconds} seconds in all; it must be 3 to {MAX_SECONDS}.",
+                sentence(
+                    "multi_shots last {seconds} seconds in all; it must be 3 to {most}.",
+                    seconds=self.seconds,
+                    most=MAX_SECONDS,
+                ),
             )
 
 
 class VersionedWords(Words):
     version: Annotated[
         Literal["1.0", "1.5", "1.6", "2.0", "2.1", "2.1-master", "2.5", "2.6", "3.0"], VersionAsText
-    ] = Field("1.6", title="Version", description="2.0 and 2.1-master have mode pro only.")
+    ] = Field(
+        "1.6",
+        title=gettext_noop("Version"),
+        description=gettext_noop("2.0 and 2.1-master have mode pro only."),
+    )
 
 
 class VideoGeneration(Shots, Look, Frames, VersionedWords):
     cfg_scale: float = Field(
-        0.5, ge=0, le=1, title="How closely to follow the prompt", json_schema_extra=ADVANCED
+        0.5,
+        ge=0,
+        le=1,
+        title=gettext_noop("How closely to follow the prompt"),
+        json_schema_extra=ADVANCED,
     )
     camera_control: Camera | None = Field(
-        None, title="Camera", description="Without a first frame.", json_schema_extra=ADVANCED
+        None,
+        title=gettext_noop("Camera"),
+        description=gettext_noop("Without a first frame."),
+        json_schema_extra=ADVANCED,
     )
     motion_brush: MotionBrush | None = Field(
-        None, title="Motion brush", description="With a first frame.", json_schema_extra=ADVANCED
+        None,
+        title=gettext_noop("Motion brush"),
+        description=gettext_noop("With a first frame."),
+        json_schema_extra=ADVANCED,
     )
     elements: list[Element] = Field(
         [],
         max_length=4,
-        title="Pictures of things to show",
-        description="Version 1.6 only.",
+        title=gettext_noop("Pictures of things to show"),
+        description=gettext_noop("Version 1.6 only."),
         json_schema_extra=ADVANCED,
     )
 
@@ -164,7 +208,9 @@ class VideoGeneration(Shots, Look, Frames, VersionedWords):
         else:
             self._check_classic()
         if self.elements and self.version != "1.6":
-            raise broken_rule("version", "elements work with version 1.6 only: set version to 1.6.")
+            raise broken_rule(
+                "version", sentence("elements work with version 1.6 only: set version to 1.6.")
+            )
         return self
 
     @model_validator(mode="after")
@@ -172,49 +218,57 @@ class VideoGeneration(Shots, Look, Frames, VersionedWords):
         if self.camera_control and self.image_url:
             raise broken_rule(
                 "camera_control",
-                "camera_control works without image_url only: leave one of them out.",
+                sentence("camera_control works without image_url only: leave one of them out."),
             )
         if self.motion_brush and not self.image_url:
             raise broken_rule(
-                "image_url", "motion_brush needs image_url, the picture it was drawn on."
+                "image_url", sentence("motion_brush needs image_url, the picture it was drawn on.")
             )
         return self
 
     def _check_version_3(self) -> None:
         if not self.prompt and not self.multi_shots:
             raise broken_rule(
-                "prompt", "prompt is required in version 3.0, unless multi_shots are given."
+                "prompt",
+                sentence("prompt is required in version 3.0, unless multi_shots are given."),
             )
         self.check_shots()
 
     def _check_classic(self) -> None:
         if self.duration not in (5, 10):
-            raise broken_rule("duration", f"duration must be 5 or 10 in version {self.version}.")
+            raise broken_rule(
+                "duration",
+                sentence("duration must be 5 or 10 in version {version}.", version=self.version),
+            )
         if not (self.prompt or self.image_url or self.elements):
             raise broken_rule(
-                "prompt", "prompt or image_url is required: give at least one of them."
+                "prompt", sentence("prompt or image_url is required: give at least one of them.")
             )
         if self.version in PRO_ONLY:
             self._become_pro()
 
     def _become_pro(self) -> None:
         if self.mode == "std" and "mode" in self.model_fields_set:
-            raise broken_rule("mode", f"mode must be pro in version {self.version}.")
+            raise broken_rule(
+                "mode", sentence("mode must be pro in version {version}.", version=self.version)
+            )
         self.mode = "pro"
 
 
 class TurboGeneration(Look, Words):
     image_url: Picture | None = Field(
-        None, title="First frame", description="Up to 10 MB, each side over 300 pixels."
+        None,
+        title=gettext_noop("First frame"),
+        description=gettext_noop("Up to 10 MB, each side over 300 pixels."),
     )
-    duration: Annotated[Literal[5, 10], TextAsNumber] = Field(5, title="Seconds")
-    version: Literal["2.5-turbo"] = Field("2.5-turbo", title="Version")
+    duration: Annotated[Literal[5, 10], TextAsNumber] = Field(5, title=gettext_noop("Seconds"))
+    version: Literal["2.5-turbo"] = Field("2.5-turbo", title=gettext_noop("Version"))
 
     @model_validator(mode="after")
     def _has_something_to_show(self) -> Self:
         if not (self.prompt or self.image_url):
             raise broken_rule(
-                "prompt", "prompt or image_url is required: give at least one of them."
+                "prompt", sentence("prompt or image_url is required: give at least one of them.")
             )
         return self
 
@@ -309,8 +363,8 @@ SPECS = [
         VideoGeneration,
         (*CLASSIC_RATES, Rate("master_pro", "0.96", unit="5 s"), *TURBO_RATES, *V3_RATES),
         _charges,
-        title="Kling video",
-        summary="A film from words, from a picture, or between two pictures.",
+        title=gettext_noop("Kling video"),
+        summary=gettext_noop("A film from words, from a picture, or between two pictures."),
         pending=_pending,
     ),
     _spec(
@@ -318,8 +372,8 @@ SPECS = [
         TurboGeneration,
         TURBO_RATES,
         _turbo_charges,
-        title="Kling turbo video",
-        summary="A film from words or a picture with the quick 2.5 model.",
+        title=gettext_noop("Kling turbo video"),
+        summary=gettext_noop("A film from words or a picture with the quick 2.5 model."),
         pending=no_works_yet,
     ),
 ]

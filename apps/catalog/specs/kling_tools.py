@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
+from django.utils.translation import gettext_noop
 from pydantic import Field, model_validator
 
 from apps.catalog.inputs import Audio, TaskId, TaskInput, VersionAsText, Video, broken_rule
@@ -28,6 +29,7 @@ from apps.catalog.specs.kling import (
     no_works_yet,
     v3_charge,
 )
+from apps.core.sentences import sentence
 
 # Kling's own limits: a film that is followed from a video has at most its 30 s, one that keeps the
 # picture's pose 10 s; an avatar speaks for at most a minute; version o1 makes 3 to 10 s.
@@ -37,20 +39,30 @@ Sound = Annotated[Audio, at_most(20)]
 
 
 class OmniWords(TaskInput):
-    prompt: Text = Field("", title="Prompt", description="Names pictures as @image_1, @image_2 …")
-    images: list[Picture] = Field([], max_length=10, title="Pictures to use")
-    version: Annotated[Literal["3.0", "o1"], VersionAsText] = Field("3.0", title="Version")
+    prompt: Text = Field(
+        "",
+        title=gettext_noop("Prompt"),
+        description=gettext_noop("Names pictures as @image_1, @image_2 …"),
+    )
+    images: list[Picture] = Field([], max_length=10, title=gettext_noop("Pictures to use"))
+    version: Annotated[Literal["3.0", "o1"], VersionAsText] = Field(
+        "3.0", title=gettext_noop("Version")
+    )
 
 
 class Omni(Shots, Look, Frames, OmniWords):
     resolution: Literal["720p", "1080p"] | None = Field(
-        None, title="Resolution", description="Empty: 720p in mode std, 1080p in mode pro."
+        None,
+        title=gettext_noop("Resolution"),
+        description=gettext_noop("Empty: 720p in mode std, 1080p in mode pro."),
     )
 
     @model_validator(mode="after")
     def _is_complete(self) -> Self:
         if not self.prompt and not self.multi_shots:
-            raise broken_rule("prompt", "prompt is required, unless multi_shots are given.")
+            raise broken_rule(
+                "prompt", sentence("prompt is required, unless multi_shots are given.")
+            )
         self.check_shots()
         if self.version == "o1":
             self._check_o1()
@@ -58,11 +70,13 @@ class Omni(Shots, Look, Frames, OmniWords):
 
     def _check_o1(self) -> None:
         if self.definition == "1080p":
-            raise broken_rule("resolution", "resolution must be 720p in version o1.")
+            raise broken_rule("resolution", sentence("resolution must be 720p in version o1."))
         if self.enable_audio:
-            raise broken_rule("enable_audio", "enable_audio works with version 3.0 only.")
+            raise broken_rule("enable_audio", sentence("enable_audio works with version 3.0 only."))
         if self.seconds > LONGEST_O1:
-            raise broken_rule("duration", f"Version o1 makes at most {LONGEST_O1} seconds.")
+            raise broken_rule(
+                "duration", sentence("Version o1 makes at most {most} seconds.", most=LONGEST_O1)
+            )
 
     @property
     def definition(self) -> str:
@@ -70,8 +84,8 @@ class Omni(Shots, Look, Frames, OmniWords):
 
 
 class MotionControl(TaskInput):
-    image_url: Picture = Field(title="Who moves")
-    video_url: Video | None = Field(None, title="Video to copy the motion of")
+    image_url: Picture = Field(title=gettext_noop("Who moves"))
+    video_url: Video | None = Field(None, title=gettext_noop("Video to copy the motion of"))
     preset_motion: (
         Literal[
             "Cute Baby Dance",
@@ -85,57 +99,77 @@ class MotionControl(TaskInput):
             "Poping",
         ]
         | None
-    ) = Field(None, title="Or a known motion", description="Not used where there is a video.")
-    motion_direction: Literal["video", "image"] = Field(
-        "video", title="Looks where", description="As in the video, or as in the image."
+    ) = Field(
+        None,
+        title=gettext_noop("Or a known motion"),
+        description=gettext_noop("Not used where there is a video."),
     )
-    keep_original_sound: bool = Field(False, title="Keep the video's sound")
-    mode: Mode = Field("std", title="Mode")
-    version: Annotated[Literal["2.6"], VersionAsText] = Field("2.6", title="Version")
+    motion_direction: Literal["video", "image"] = Field(
+        "video",
+        title=gettext_noop("Looks where"),
+        description=gettext_noop("As in the video, or as in the image."),
+    )
+    keep_original_sound: bool = Field(False, title=gettext_noop("Keep the video's sound"))
+    mode: Mode = Field("std", title=gettext_noop("Mode"))
+    version: Annotated[Literal["2.6"], VersionAsText] = Field("2.6", title=gettext_noop("Version"))
 
     @model_validator(mode="after")
     def _has_a_motion(self) -> Self:
         if not (self.video_url or self.preset_motion):
-            raise broken_rule("video_url", "video_url or preset_motion is required: give one.")
+            raise broken_rule(
+                "video_url", sentence("video_url or preset_motion is required: give one.")
+            )
         return self
 
 
 class Extend(TaskInput):
-    origin_task_id: TaskId = Field(title="Task to extend", description="Its task_id.")
-    prompt: Text = Field("", title="Prompt")
+    origin_task_id: TaskId = Field(
+        title=gettext_noop("Task to extend"), description=gettext_noop("Its task_id.")
+    )
+    prompt: Text = Field("", title=gettext_noop("Prompt"))
 
 
 class LipSync(TaskInput):
-    origin_task_id: TaskId = Field(title="Task whose film speaks", description="Its task_id.")
-    tts_text: str = Field("", max_length=2500, title="What to say")
-    tts_timbre: str = Field("", max_length=100, title="Voice")
-    tts_speed: float = Field(1, ge=0.8, le=2, title="Speed")
+    origin_task_id: TaskId = Field(
+        title=gettext_noop("Task whose film speaks"), description=gettext_noop("Its task_id.")
+    )
+    tts_text: str = Field("", max_length=2500, title=gettext_noop("What to say"))
+    tts_timbre: str = Field("", max_length=100, title=gettext_noop("Voice"))
+    tts_speed: float = Field(1, ge=0.8, le=2, title=gettext_noop("Speed"))
     local_dubbing_url: Sound | None = Field(
         None,
-        title="Or a recording",
-        description="MP3, WAV, FLAC or OGG, under 20 MB and a minute; takes the place of the text.",
+        title=gettext_noop("Or a recording"),
+        description=gettext_noop(
+            "MP3, WAV, FLAC or OGG, under 20 MB and a minute; takes the place of the text."
+        ),
     )
 
     @model_validator(mode="after")
     def _has_something_to_say(self) -> Self:
         if not (self.tts_text or self.local_dubbing_url):
-            raise broken_rule("tts_text", "tts_text or local_dubbing_url is required: give one.")
+            raise broken_rule(
+                "tts_text", sentence("tts_text or local_dubbing_url is required: give one.")
+            )
         return self
 
 
 class Effects(TaskInput):
-    image_url: Picture = Field(title="Image")
-    effect: Literal["squish", "expansion"] = Field("squish", title="Effect")
-    mode: Mode = Field("std", title="Mode")
+    image_url: Picture = Field(title=gettext_noop("Image"))
+    effect: Literal["squish", "expansion"] = Field("squish", title=gettext_noop("Effect"))
+    mode: Mode = Field("std", title=gettext_noop("Mode"))
 
 
 class TryOn(TaskInput):
-    model_input: Picture = Field(title="Person")
-    dress_input: Picture | None = Field(None, title="Dress")
-    upper_input: Picture | None = Field(None, title="Or an upper part")
-    lower_input: Picture | None = Field(None, title="And a lower part")
+    model_input: Picture = Field(title=gettext_noop("Person"))
+    dress_input: Picture | None = Field(None, title=gettext_noop("Dress"))
+    upper_input: Picture | None = Field(None, title=gettext_noop("Or an upper part"))
+    lower_input: Picture | None = Field(None, title=gettext_noop("And a lower part"))
     batch_size: int = Field(
-        1, ge=1, le=4, title="Number of pictures", description="Each is charged."
+        1,
+        ge=1,
+        le=4,
+        title=gettext_noop("Number of pictures"),
+        description=gettext_noop("Each is charged."),
     )
 
     @model_validator(mode="after")
@@ -143,31 +177,35 @@ class TryOn(TaskInput):
         parts = self.upper_input or self.lower_input
         if not (self.dress_input or parts):
             raise broken_rule(
-                "dress_input", "Give dress_input, or upper_input, or lower_input, or the last two."
+                "dress_input",
+                sentence("Give dress_input, or upper_input, or lower_input, or the last two."),
             )
         if self.dress_input and parts:
             raise broken_rule(
-                "dress_input", "dress_input goes without upper_input and lower_input: leave it out."
+                "dress_input",
+                sentence("dress_input goes without upper_input and lower_input: leave it out."),
             )
         return self
 
 
 class SoundFor(TaskInput):
-    prompt: Text = Field("", title="What is to be heard")
-    video_url: Video | None = Field(None, title="Video")
+    prompt: Text = Field("", title=gettext_noop("What is to be heard"))
+    video_url: Video | None = Field(None, title=gettext_noop("Video"))
 
     @model_validator(mode="after")
     def _has_something_to_hear(self) -> Self:
         if not (self.prompt or self.video_url):
-            raise broken_rule("prompt", "prompt or video_url is required: give at least one.")
+            raise broken_rule(
+                "prompt", sentence("prompt or video_url is required: give at least one.")
+            )
         return self
 
 
 class Avatar(TaskInput):
-    image_url: Picture = Field(title="Who speaks")
-    audio_url: Audio = Field(title="Speech")
-    prompt: Text = Field("", title="Prompt")
-    mode: Mode = Field("std", title="Mode")
+    image_url: Picture = Field(title=gettext_noop("Who speaks"))
+    audio_url: Audio = Field(title=gettext_noop("Speech"))
+    prompt: Text = Field("", title=gettext_noop("Prompt"))
+    mode: Mode = Field("std", title=gettext_noop("Mode"))
 
 
 # ------------------------------------------------------------------------------------------ price
@@ -237,8 +275,8 @@ SPECS = [
         Omni,
         (*V3_RATES, Rate("o1_720p", "0.39", unit="5 s")),
         _omni_charges,
-        title="Kling omni video",
-        summary="A film from words that name pictures.",
+        title=gettext_noop("Kling omni video"),
+        summary=gettext_noop("A film from words that name pictures."),
         pending=no_video_yet,
     ),
     _spec(
@@ -246,24 +284,24 @@ SPECS = [
         MotionControl,
         (Rate("std", "0.065", unit="s"), Rate("pro", "0.104", unit="s")),
         _motion_charges,
-        title="Kling motion control",
-        summary="Makes a person in a picture move as in a video.",
+        title=gettext_noop("Kling motion control"),
+        summary=gettext_noop("Makes a person in a picture move as in a video."),
         pending=no_video_yet,
     ),
     _spec(
         "extend_video",
         Extend,
         (Rate("task", "0.195", unit="5 s"),),
-        title="Kling extend",
-        summary="Continues a film you made.",
+        title=gettext_noop("Kling extend"),
+        summary=gettext_noop("Continues a film you made."),
         pending=no_works_yet,
     ),
     _spec(
         "lip_sync",
         LipSync,
         (Rate("task", "0.10", unit="video"),),
-        title="Kling lip sync",
-        summary="Makes the person in a film you made speak.",
+        title=gettext_noop("Kling lip sync"),
+        summary=gettext_noop("Makes the person in a film you made speak."),
         pending=no_works_yet,
     ),
     _spec(
@@ -271,8 +309,8 @@ SPECS = [
         Effects,
         (Rate("std", "0.26", unit="video"), Rate("pro", "0.46", unit="video")),
         _by_mode,
-        title="Kling effects",
-        summary="A short film of what an effect does to a picture.",
+        title=gettext_noop("Kling effects"),
+        summary=gettext_noop("A short film of what an effect does to a picture."),
         pending=no_works_yet,
     ),
     _spec(
@@ -280,16 +318,16 @@ SPECS = [
         TryOn,
         (Rate("image", "0.07", unit="image"),),
         _per_picture,
-        title="Kling try-on",
-        summary="Shows a person in other clothes.",
+        title=gettext_noop("Kling try-on"),
+        summary=gettext_noop("Shows a person in other clothes."),
         kind=OutputKind.IMAGE,
     ),
     _spec(
         "sound",
         SoundFor,
         (Rate("task", "0.07"),),
-        title="Kling sound",
-        summary="Sound effects for a prompt or a video.",
+        title=gettext_noop("Kling sound"),
+        summary=gettext_noop("Sound effects for a prompt or a video."),
         kind=OutputKind.AUDIO,
     ),
     _spec(
@@ -297,8 +335,8 @@ SPECS = [
         Avatar,
         (Rate("second", "0.08", unit="s"),),
         _longest_avatar,
-        title="Kling avatar",
-        summary="Makes the person in a picture speak a recording.",
+        title=gettext_noop("Kling avatar"),
+        summary=gettext_noop("Makes the person in a picture speak a recording."),
         pending=no_video_yet,
     ),
 ]

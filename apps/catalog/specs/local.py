@@ -4,43 +4,54 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
+from django.utils.translation import gettext_noop
 from pydantic import Field
 
 from apps.catalog.inputs import ADVANCED, MULTILINE, Image, Seed, TaskInput
 from apps.catalog.spec import Charge, OutputKind, Rate, Route, TaskSpec
 
 FAMILY = "local"
-SEED_HELP = "The same seed gives the same result; -1 picks one by chance."
+SEED_HELP = gettext_noop("The same seed gives the same result; -1 picks one by chance.")
 
 
 class Ocr(TaskInput):
-    image: Image = Field(title="Image", description="A page, a sign, a screenshot.")
+    image: Image = Field(
+        title=gettext_noop("Image"), description=gettext_noop("A page, a sign, a screenshot.")
+    )
 
 
 class TextToSpeech(TaskInput):
     text: str = Field(
         min_length=1,
         max_length=5000,
-        title="Text",
-        description="English, up to 5,000 characters.",
+        title=gettext_noop("Text"),
+        description=gettext_noop("English, up to 5,000 characters."),
         json_schema_extra=MULTILINE,
     )
-    speed: float = Field(1, ge=0.5, le=2, title="Speed", description="1 is normal.")
-    format: Literal["wav", "mp3"] = Field("wav", title="File format")
-    seed: Seed = Field(-1, title="Seed", description=SEED_HELP, json_schema_extra=ADVANCED)
+    speed: float = Field(
+        1, ge=0.5, le=2, title=gettext_noop("Speed"), description=gettext_noop("1 is normal.")
+    )
+    format: Literal["wav", "mp3"] = Field("wav", title=gettext_noop("File format"))
+    seed: Seed = Field(
+        -1, title=gettext_noop("Seed"), description=SEED_HELP, json_schema_extra=ADVANCED
+    )
 
 
 class ImageTo3d(TaskInput):
     image: Image = Field(
-        title="Image", description="One subject; its background is removed before it is modelled."
+        title=gettext_noop("Image"),
+        description=gettext_noop("One subject; its background is removed before it is modelled."),
     )
 
 
 class Parallax(TaskInput):
-    image: Image = Field(title="Image", description="A photo with a near and a far part is best.")
-    duration: int = Field(4, ge=2, le=10, title="Seconds")
+    image: Image = Field(
+        title=gettext_noop("Image"),
+        description=gettext_noop("A photo with a near and a far part is best."),
+    )
+    duration: int = Field(4, ge=2, le=10, title=gettext_noop("Seconds"))
     motion: Literal["left", "right", "zoom_in", "orbit"] = Field(
-        "orbit", title="Motion", description="How the camera moves."
+        "orbit", title=gettext_noop("Motion"), description=gettext_noop("How the camera moves.")
     )
 
 
@@ -48,25 +59,31 @@ class Illustration(TaskInput):
     prompt: str = Field(
         min_length=1,
         max_length=1000,
-        title="What to draw",
-        description="Things, a place, a time of day.",
+        title=gettext_noop("What to draw"),
+        description=gettext_noop("Things, a place, a time of day."),
         json_schema_extra=MULTILINE,
     )
-    width: int = Field(768, ge=256, le=1024, multiple_of=8, title="Width in pixels")
-    height: int = Field(768, ge=256, le=1024, multiple_of=8, title="Height in pixels")
-    seed: Seed = Field(-1, title="Seed", description=SEED_HELP, json_schema_extra=ADVANCED)
+    width: int = Field(768, ge=256, le=1024, multiple_of=8, title=gettext_noop("Width in pixels"))
+    height: int = Field(768, ge=256, le=1024, multiple_of=8, title=gettext_noop("Height in pixels"))
+    seed: Seed = Field(
+        -1, title=gettext_noop("Seed"), description=SEED_HELP, json_schema_extra=ADVANCED
+    )
 
 
 class Music(TaskInput):
     prompt: str = Field(
         min_length=1,
         max_length=1000,
-        title="Mood and instruments",
-        description="Words such as calm, happy, sad, epic, fast, slow, piano, strings, jazz.",
+        title=gettext_noop("Mood and instruments"),
+        description=gettext_noop(
+            "Words such as calm, happy, sad, epic, fast, slow, piano, strings, jazz."
+        ),
         json_schema_extra=MULTILINE,
     )
-    duration: int = Field(30, ge=5, le=120, title="Seconds")
-    seed: Seed = Field(-1, title="Seed", description=SEED_HELP, json_schema_extra=ADVANCED)
+    duration: int = Field(30, ge=5, le=120, title=gettext_noop("Seconds"))
+    seed: Seed = Field(
+        -1, title=gettext_noop("Seed"), description=SEED_HELP, json_schema_extra=ADVANCED
+    )
 
 
 def _per_second(values: Any) -> Sequence[Charge]:
@@ -118,8 +135,8 @@ SPECS = [
         OutputKind.TEXT,
         Ocr,
         Rate("task", "0.001", unit="image"),
-        title="Read text",
-        summary="Reads the text in a picture and says where each line stands.",
+        title=gettext_noop("Read text"),
+        summary=gettext_noop("Reads the text in a picture and says where each line stands."),
     ),
     _spec(
         "tts",
@@ -128,8 +145,8 @@ SPECS = [
         OutputKind.AUDIO,
         TextToSpeech,
         Rate("text", "0.002", unit="1000 characters"),
-        title="Text to speech",
-        summary="Reads an English text aloud.",
+        title=gettext_noop("Text to speech"),
+        summary=gettext_noop("Reads an English text aloud."),
         charges=_per_thousand_characters,
         example="The yard opens at seven, and the first model is already waiting at the gate.",
     ),
@@ -140,8 +157,10 @@ SPECS = [
         OutputKind.MODEL_3D,
         ImageTo3d,
         Rate("task", "0.005", unit="model"),
-        title="Image to 3D relief",
-        summary="Turns the subject of a picture into a textured 3D model (GLB) and films it.",
+        title=gettext_noop("Image to 3D relief"),
+        summary=gettext_noop(
+            "Turns the subject of a picture into a textured 3D model (GLB) and films it."
+        ),
     ),
     _spec(
         "parallax",
@@ -150,8 +169,8 @@ SPECS = [
         OutputKind.VIDEO,
         Parallax,
         Rate("second", "0.002", unit="s"),
-        title="Photo with depth",
-        summary="Moves a camera through a photo: a short film, made by hybrid means.",
+        title=gettext_noop("Photo with depth"),
+        summary=gettext_noop("Moves a camera through a photo: a short film, made by hybrid means."),
         charges=_per_second,
     ),
     _spec(
@@ -161,9 +180,11 @@ SPECS = [
         OutputKind.IMAGE,
         Illustration,
         Rate("task", "0.001", unit="image"),
-        title="Procedural illustration",
-        summary="Composes a picture from scenery and figures that fit the words. Not a diffusion "
-        "model: it draws what its collection has.",
+        title=gettext_noop("Procedural illustration"),
+        summary=gettext_noop(
+            "Composes a picture from scenery and figures that fit the words. Not a diffusion "
+            "model: it draws what its collection has."
+        ),
         example="a fox by a lake at sunset, mountains, a small boat",
     ),
     _spec(
@@ -173,8 +194,8 @@ SPECS = [
         OutputKind.AUDIO,
         Music,
         Rate("second", "0.00005", unit="s"),
-        title="Procedural music",
-        summary="Composes an instrumental piece by rule, in the mood of the words.",
+        title=gettext_noop("Procedural music"),
+        summary=gettext_noop("Composes an instrumental piece by rule, in the mood of the words."),
         charges=_per_second,
         example="calm piano with soft strings, slow",
     ),

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
+from django.utils.translation import gettext_noop
 
 from apps.catalog.inputs import TaskInput
 from apps.catalog.midjourney import inputs, outputs, prices
@@ -47,7 +48,7 @@ def _picture(
         model=MODEL,
         task_type=task_type,
         family=FAMILY,
-        title=f"Midjourney {title}",
+        title=title,
         summary=summary,
         kind=OutputKind.IMAGE,
         input=model,
@@ -83,7 +84,7 @@ def _text(
         model=MODEL,
         task_type=task_type,
         family=FAMILY,
-        title=f"Midjourney {title}",
+        title=title,
         summary=summary,
         kind=OutputKind.TEXT,
         input=model,
@@ -105,27 +106,37 @@ SPECS = [
     _picture(
         "imagine",
         inputs.Imagine,
-        "imagine",
-        "A grid of four pictures from a prompt.",
+        gettext_noop("Midjourney imagine"),
+        gettext_noop("A grid of four pictures from a prompt."),
         rates=prices.rates("imagine", prices.IMAGINE),
         example={"prompt": "flying night city, paper lanterns, cinematic --ar 16:9"},
     ),
     _picture(
         "upscale",
         inputs.Upscale,
-        "upscale",
-        "Takes one picture out of a grid, or enlarges a picture.",
+        gettext_noop("Midjourney upscale"),
+        gettext_noop("Takes one picture out of a grid, or enlarges a picture."),
         rates=prices.UPSCALE_RATES,
         charges=prices.upscale_charges,
         is_grid=False,
     ),
-    _picture("variation", inputs.Variation, "variation", "Four pictures like one you have."),
-    _picture("reroll", inputs.Reroll, "reroll", "Runs the same prompt again, or a changed one."),
+    _picture(
+        "variation",
+        inputs.Variation,
+        gettext_noop("Midjourney variation"),
+        gettext_noop("Four pictures like one you have."),
+    ),
+    _picture(
+        "reroll",
+        inputs.Reroll,
+        gettext_noop("Midjourney reroll"),
+        gettext_noop("Runs the same prompt again, or a changed one."),
+    ),
     _text(
         "describe",
         inputs.Describe,
-        "describe",
-        "Four prompts that could have made a picture.",
+        gettext_noop("Midjourney describe"),
+        gettext_noop("Four prompts that could have made a picture."),
         quotas=prices.READ,
         pending=lambda _: {"description": "", "prompts": []},
         shown=outputs.description,
@@ -133,22 +144,35 @@ SPECS = [
     _text(
         "seed",
         inputs.Seed,
-        "seed",
-        "The seed a finished task was made with.",
+        gettext_noop("Midjourney seed"),
+        gettext_noop("The seed a finished task was made with."),
         quotas=prices.READ_SEED,
         pending=lambda _: {"seed": ""},
     ),
     _picture(
         "blend",
         inputs.Blend,
-        "blend",
-        "Merges two to five pictures.",
+        gettext_noop("Midjourney blend"),
+        gettext_noop("Merges two to five pictures."),
         rates=prices.BLEND_RATES,
         charges=prices.blend_charges,
     ),
-    _picture("inpaint", inputs.Inpaint, "inpaint", "Changes the masked part of a picture."),
     _picture(
-        "outpaint", inputs.Outpaint, "outpaint", "Zooms out of a picture, or makes it square."
+        "inpaint",
+        inputs.Inpaint,
+        gettext_noop("Midjourney inpaint"),
+        gettext_noop("Changes the masked part of a picture."),
     ),
-    _picture("pan", inputs.Pan, "pan", "Continues a picture to one side."),
+    _picture(
+        "outpaint",
+        inputs.Outpaint,
+        gettext_noop("Midjourney outpaint"),
+        gettext_noop("Zooms out of a picture, or makes it square."),
+    ),
+    _picture(
+        "pan",
+        inputs.Pan,
+        gettext_noop("Midjourney pan"),
+        gettext_noop("Continues a picture to one side."),
+    ),
 ]

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Annotated, Any
 
+from django.utils.translation import gettext_noop
 from pydantic import AliasChoices, Field, model_validator
 
 from apps.accounts.models import Plan
 from apps.catalog.inputs import ADVANCED, MULTILINE, TaskInput, broken_rule, shaped
 from apps.catalog.spec import Charge, OutputKind, Rate, Route, TaskSpec
+from apps.core.sentences import sentence
 
 MODEL = "music-s"
 FAMILY = "suno"
@@ -17,7 +19,9 @@ ALIAS = "suno"
 ClipId = Annotated[
     str,
     Field(max_length=64),
-    shaped("[0-9A-Za-z_-]{1,64}", "This is not a clip id: give the id of one of the clips."),
+    shaped(
+        "[0-9A-Za-z_-]{1,64}", sentence("This is not a clip id: give the id of one of the clips.")
+    ),
 ]
 _SANDBOX = Route("local", "song", queue="local", is_sandbox=True)
 _WRITERS = tuple(Route(provider, "lyrics") for provider in ("openai", "anthropic", "google"))
@@ -29,18 +33,25 @@ class Described(TaskInput):
         max_length=1000,
         # Some clients call it so.
         validation_alias=AliasChoices("gpt_description_prompt", "prompt"),
-        title="What kind of song",
-        description="Mood, style, instruments, what it is about.",
+        title=gettext_noop("What kind of song"),
+        description=gettext_noop("Mood, style, instruments, what it is about."),
         json_schema_extra=MULTILINE,
     )
-    make_instrumental: bool = Field(False, title="Without singing")
+    make_instrumental: bool = Field(False, title=gettext_noop("Without singing"))
 
 
 class Written(TaskInput):
-    prompt: str = Field("", max_length=3000, title="Lyrics", json_schema_extra=MULTILINE)
-    tags: str = Field("", max_length=200, title="Style", description="For example: folk, slow")
-    title: str = Field("", max_length=80, title="Title")
-    negative_tags: str = Field("", max_length=200, title="Styles to avoid")
+    prompt: str = Field(
+        "", max_length=3000, title=gettext_noop("Lyrics"), json_schema_extra=MULTILINE
+    )
+    tags: str = Field(
+        "",
+        max_length=200,
+        title=gettext_noop("Style"),
+        description=gettext_noop("For example: folk, slow"),
+    )
+    title: str = Field("", max_length=80, title=gettext_noop("Title"))
+    negative_tags: str = Field("", max_length=200, title=gettext_noop("Styles to avoid"))
 
 
 class Continuation(Written):
@@ -48,8 +59,8 @@ class Continuation(Written):
         None,
         ge=0,
         le=3600,
-        title="Continue at",
-        description="Seconds into that clip; empty is its end.",
+        title=gettext_noop("Continue at"),
+        description=gettext_noop("Seconds into that clip; empty is its end."),
         json_schema_extra=ADVANCED,
     )
 
@@ -57,31 +68,37 @@ class Continuation(Written):
 class Custom(Continuation):
     continue_clip_id: ClipId | None = Field(
         None,
-        title="Clip to continue",
-        description="The id of a clip; empty makes a new song.",
+        title=gettext_noop("Clip to continue"),
+        description=gettext_noop("The id of a clip; empty makes a new song."),
         json_schema_extra=ADVANCED,
     )
 
     @model_validator(mode="after")
     def _says_something(self) -> "Custom":
         if not (self.prompt or self.tags or self.title or self.continue_clip_id):
-            raise broken_rule("prompt", "Give lyrics, a style or a title.")
+            raise broken_rule("prompt", sentence("Give lyrics, a style or a title."))
         return self
 
 
 class Extend(Continuation):
-    continue_clip_id: ClipId = Field(title="Clip to continue", description="The id of a clip.")
+    continue_clip_id: ClipId = Field(
+        title=gettext_noop("Clip to continue"), description=gettext_noop("The id of a clip.")
+    )
 
 
 class Concat(TaskInput):
     continue_clip_id: ClipId = Field(
-        title="Last part", description="The clip that ends the song; it is joined with its parts."
+        title=gettext_noop("Last part"),
+        description=gettext_noop("The clip that ends the song; it is joined with its parts."),
     )
 
 
 class Lyrics(TaskInput):
     prompt: str = Field(
-        min_length=1, max_length=1000, title="What to write about", json_schema_extra=MULTILINE
+        min_length=1,
+        max_length=1000,
+        title=gettext_noop("What to write about"),
+        json_schema_extra=MULTILINE,
     )
 
 
@@ -121,8 +138,8 @@ SPECS = [
     _songs(
         "generate_music",
         Described,
-        "Song from a description",
-        "Two songs, with lyrics of their own, from a few words.",
+        gettext_noop("Song from a description"),
+        gettext_noop("Two songs, with lyrics of their own, from a few words."),
         Rate("song", "0.02"),
         routes=(_SANDBOX,),
         aliases=((ALIAS, "music"),),
@@ -131,8 +148,8 @@ SPECS = [
     _songs(
         "generate_music_custom",
         Custom,
-        "Song from lyrics",
-        "Two songs from your lyrics and style, or the continuation of a clip.",
+        gettext_noop("Song from lyrics"),
+        gettext_noop("Two songs from your lyrics and style, or the continuation of a clip."),
         Rate("custom", "0.02"),
         Rate("continue", "0.04"),
         charges=_custom_charges,
@@ -147,8 +164,8 @@ SPECS = [
         model=MODEL,
         task_type="lyrics",
         family=FAMILY,
-        title="Lyrics",
-        summary="The words of a song about what you give.",
+        title=gettext_noop("Lyrics"),
+        summary=gettext_noop("The words of a song about what you give."),
         kind=OutputKind.TEXT,
         input=Lyrics,
         rates=(Rate("lyrics", "0"),),
@@ -159,12 +176,18 @@ SPECS = [
         aliases=((ALIAS, "lyrics"),),
         example={"prompt": "a harbour in winter"},
     ),
-    _songs("extend", Extend, "Extend a song", "Continues a clip.", Rate("extend", "0.04")),
+    _songs(
+        "extend",
+        Extend,
+        gettext_noop("Extend a song"),
+        gettext_noop("Continues a clip."),
+        Rate("extend", "0.04"),
+    ),
     _songs(
         "concat",
         Concat,
-        "Join a song",
-        "Makes one piece of a clip and all that it continues.",
+        gettext_noop("Join a song"),
+        gettext_noop("Makes one piece of a clip and all that it continues."),
         Rate("concat", "0.02"),
     ),
 ]

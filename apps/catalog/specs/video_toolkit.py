@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from django.utils.translation import gettext_noop
 from pydantic import Field
 
 from apps.catalog.inputs import ADVANCED, FaceIndexes, Image, TaskInput, Video, inline_limit
@@ -13,24 +14,26 @@ Film = Annotated[Video, inline_limit(10)]
 
 
 class FaceSwap(TaskInput):
-    target_video: Film = Field(title="Target video", description="MP4, up to 10 MB and 720p.")
-    swap_image: Image = Field(title="Face to put in")
+    target_video: Film = Field(
+        title=gettext_noop("Target video"), description=gettext_noop("MP4, up to 10 MB and 720p.")
+    )
+    swap_image: Image = Field(title=gettext_noop("Face to put in"))
     swap_faces_index: FaceIndexes = Field(
         "0",
-        title="Faces of the swap image",
-        description="Positions from the left, e.g. 0,1",
+        title=gettext_noop("Faces of the swap image"),
+        description=gettext_noop("Positions from the left, e.g. 0,1"),
         json_schema_extra=ADVANCED,
     )
     target_faces_index: FaceIndexes = Field(
         "0",
-        title="Faces of the target video",
-        description="Positions from the left, e.g. 0,1",
+        title=gettext_noop("Faces of the target video"),
+        description=gettext_noop("Positions from the left, e.g. 0,1"),
         json_schema_extra=ADVANCED,
     )
 
 
 class OneVideo(TaskInput):
-    video: Video = Field(title="Video")
+    video: Video = Field(title=gettext_noop("Video"))
 
 
 def _spec(task_type: str, title: str, summary: str, model: type[TaskInput]) -> TaskSpec:
@@ -48,12 +51,22 @@ def _spec(task_type: str, title: str, summary: str, model: type[TaskInput]) -> T
 
 
 SPECS = [
-    _spec("face-swap", "Video face swap", "Puts a face from a picture into a video.", FaceSwap),
-    _spec("upscale", "Video upscale", "Doubles the size of a video.", OneVideo),
+    _spec(
+        "face-swap",
+        gettext_noop("Video face swap"),
+        gettext_noop("Puts a face from a picture into a video."),
+        FaceSwap,
+    ),
+    _spec(
+        "upscale",
+        gettext_noop("Video upscale"),
+        gettext_noop("Doubles the size of a video."),
+        OneVideo,
+    ),
     _spec(
         "background-remove",
-        "Remove video background",
-        "Cuts the subject of a video out of its background.",
+        gettext_noop("Remove video background"),
+        gettext_noop("Cuts the subject of a video out of its background."),
         OneVideo,
     ),
 ]

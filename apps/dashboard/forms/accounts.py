@@ -6,21 +6,24 @@ The credential is typed in and never shown again: no form gives it back, whateve
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from apps.byoa.models import Account, Mode, Weight
 from apps.byoa.services.terms import MIDJOURNEY, Terms
 from apps.core.errors import InvalidRequest
+from apps.dashboard.account_words import told
 from apps.providers.base import Adapter
 
 _TIME = forms.TimeInput(format="%H:%M", attrs={"type": "time"})
 _WEIGHTS = [
-    (Weight.LOW, "Low: 1 share of the tasks"),
-    (Weight.MID, "Mid: 2 shares"),
-    (Weight.HIGH, "High: 4 shares"),
+    (Weight.LOW, _("Low: 1 share of the tasks")),
+    (Weight.MID, _("Mid: 2 shares")),
+    (Weight.HIGH, _("High: 4 shares")),
 ]
 _MODES = [
-    (Mode.FAST, "Fast: as each task asks, slow work when the fast hours are used up"),
-    (Mode.RELAX, "Relax: everything here runs slowly and uses no fast hours"),
+    (Mode.FAST, _("Fast: as each task asks, slow work when the fast hours are used up")),
+    (Mode.RELAX, _("Relax: everything here runs slowly and uses no fast hours")),
 ]
 # What an account has when nothing else was typed in.
 _NEW = Terms(label="", base_url="")
@@ -35,47 +38,57 @@ class _Refusable(forms.Form):
     def refuse(self, error: InvalidRequest) -> None:
         """Show the service's refusal beside the field it is about."""
         field = str((error.detail or {}).get("field", ""))
-        self.add_error(
-            field if field in self.fields else None, error.message.removeprefix(f"{field}: ")
-        )
+        self.add_error(field if field in self.fields else None, told(error.words))
 
 
 class TermsForm(_Refusable):
     """How an account is used. `family` decides which settings there are."""
 
     label = forms.CharField(
-        max_length=100, help_text="Your name for it, such as the mail address that it has there."
+        label=_("Label"),
+        max_length=100,
+        help_text=_("Your name for it, such as the mail address that it has there."),
     )
-    mode = forms.ChoiceField(choices=_MODES, initial=Mode.FAST)
+    mode = forms.ChoiceField(label=_("Mode"), choices=_MODES, initial=Mode.FAST)
     weight = forms.ChoiceField(
-        choices=_WEIGHTS, initial=Weight.MID, help_text="Against your other accounts that can."
+        label=_("Weight"),
+        choices=_WEIGHTS,
+        initial=Weight.MID,
+        help_text=_("Against your other accounts that can."),
     )
-    slots = forms.IntegerField(label="Tasks at once", required=False, min_value=1, max_value=10_000)
+    slots = forms.IntegerField(
+        label=_("Tasks at once"), required=False, min_value=1, max_value=10_000
+    )
     daily_cap = forms.IntegerField(
-        label="Tasks a day",
+        label=_("Tasks a day"),
         required=False,
         min_value=1,
         max_value=1_000_000_000,
-        help_text="Days are UTC. Empty: as many as come.",
+        help_text=_("Days are UTC. Empty: as many as come."),
     )
     active_from = forms.TimeField(
-        label="Active from", required=False, widget=_TIME, help_text="Empty: all day."
+        label=_("Active from"), required=False, widget=_TIME, help_text=_("Empty: all day.")
     )
     active_to = forms.TimeField(
-        label="Active until",
+        label=_("Active until"),
         required=False,
         widget=_TIME,
-        help_text="Before the beginning: on the next day. Eight hours of rest a day are wise.",
+        help_text=_("Before the beginning: on the next day. Eight hours of rest a day are wise."),
     )
     time_zone = forms.CharField(
-        label="Time zone", max_length=64, initial="UTC", help_text="A name such as Europe/Berlin."
+        label=_("Time zone"),
+        max_length=64,
+        initial="UTC",
+        help_text=_("A name such as Europe/Berlin."),
     )
-    tags = forms.CharField(required=False, max_length=700, help_text="Words with commas between.")
+    tags = forms.CharField(
+        label=_("Tags"), required=False, max_length=700, help_text=_("Words with commas between.")
+    )
     config = _Options(
-        label="Options of the connector, JSON",
+        label=_("Options of the connector, JSON"),
         required=False,
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "mono"}),
-        help_text="Nothing secret: it is shown here again.",
+        help_text=_("Nothing secret: it is shown here again."),
     )
 
     period = ("active_from", "active_to", "time_zone")
@@ -133,7 +146,7 @@ def _secret(label: str, hint: str) -> forms.CharField:
 
 def _address(hint: str, *, default: str, initial: str = "") -> forms.CharField:
     return forms.CharField(
-        label="Address of the server",
+        label=_("Address of the server"),
         max_length=2048,
         required=not default,
         initial=initial,
@@ -146,10 +159,10 @@ def _address(hint: str, *, default: str, initial: str = "") -> forms.CharField:
 
 # What the owner says before an account is connected, all four of them.
 CONFIRMATIONS = (
-    ("is_valid_there", "The account and its subscription there are valid and mine to use."),
-    ("may_do_this", "It is set up for this: it can reach what it needs there, such as Midjourney's bot."),
-    ("accepts_terms", "I accept the provider's terms, and I answer for what runs on it."),
-    ("stays_signed_in", "I do not sign it out or change its credential there without replacing it here."),
+    ("is_valid_there", gettext_noop("The account and its subscription there are valid and mine to use.")),
+    ("may_do_this", gettext_noop("It is set up for this: it can reach what it needs there, such as Midjourney's bot.")),
+    ("accepts_terms", gettext_noop("I accept the provider's terms, and I answer for what runs on it.")),
+    ("stays_signed_in", gettext_noop("I do not sign it out or change its credential there without replacing it here.")),
 )  # fmt: skip
 
 
@@ -157,20 +170,27 @@ class ConnectForm(TermsForm):
     """A new account: where it is, its credential, how it is used, and what its owner says of it."""
 
     is_backup = forms.BooleanField(
-        label="Keep it as a backup",
+        label=_("Keep it as a backup"),
         required=False,
-        help_text="It takes nothing until no other account can; then all backups start, and stay. This cannot be"
-        " changed later.",
+        help_text=_(
+            "It takes nothing until no other account can; then all backups start, and stay. This cannot be"
+            " changed later."
+        ),
     )
 
     def __init__(self, *args: Any, family: str, adapter: Adapter, **options: Any) -> None:
         super().__init__(*args, family=family, **options)
-        self.fields["base_url"] = _address(adapter.base_url_help, default=adapter.base_url_default)
-        self.fields["credential"] = _secret(adapter.credential_label, adapter.credential_help)
-        self.fields["slots"].help_text = "Empty: as many as the provider says, or 10."
+        self.fields["base_url"] = _address(
+            gettext(adapter.base_url_help), default=adapter.base_url_default
+        )
+        self.fields["credential"] = _secret(
+            gettext(adapter.credential_label), gettext(adapter.credential_help)
+        )
+        self.fields["slots"].help_text = _("Empty: as many as the provider says, or 10.")
         for name, words in CONFIRMATIONS:
             self.fields[name] = forms.BooleanField(
-                label=words, error_messages={"required": "Needed before it can be connected."}
+                label=gettext(words),
+                error_messages={"required": gettext("Needed before it can be connected.")},
             )
 
     def terms(self) -> Terms:
@@ -209,9 +229,13 @@ class CredentialForm(_Refusable):
         super().__init__(*args, **options)
         default = adapter.base_url_default
         self.fields["base_url"] = _address(
-            adapter.base_url_help, default=default, initial="" if base_url == default else base_url
+            gettext(adapter.base_url_help),
+            default=default,
+            initial="" if base_url == default else base_url,
         )
-        self.fields["credential"] = _secret(adapter.credential_label, adapter.credential_help)
+        self.fields["credential"] = _secret(
+            gettext(adapter.credential_label), gettext(adapter.credential_help)
+        )
 
 
 class PeriodForm(forms.Form):
@@ -232,16 +256,18 @@ class DeleteForm(forms.Form):
     def __init__(self, *args: Any, account: Account, **options: Any) -> None:
         super().__init__(*args, **options)
         self._wanted = account.label
-        self.fields["label"].label = f"Type “{account.label}” to confirm"
+        self.fields["label"].label = gettext("Type “{label}” to confirm").format(
+            label=account.label
+        )
 
     def clean_label(self) -> str:
         typed: str = self.cleaned_data["label"]
         if typed != self._wanted.strip():
-            raise forms.ValidationError("That is another label.")
+            raise forms.ValidationError(gettext("That is another label."))
         return typed
 
 
 class SeatsForm(forms.Form):
     """How many seats there shall be in all."""
 
-    seats = forms.IntegerField(label="Seats in all", min_value=0, max_value=1000)
+    seats = forms.IntegerField(label=_("Seats in all"), min_value=0, max_value=1000)

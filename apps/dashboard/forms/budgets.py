@@ -4,37 +4,32 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext_lazy as _
 
 from apps.accounts.models import ApiKey, Membership, Workspace
 from apps.billing.services.budgets import KeyLimits, Limits, WorkspaceLimits
 from apps.core.money import points_from_usd, usd
+from apps.dashboard.forms.refusing import RefusingForm
 
 
-def _dollars(label: str, hint: str = "") -> forms.DecimalField:
+def _dollars(**words: Any) -> forms.DecimalField:
     return forms.DecimalField(
-        label=label,
-        required=False,
-        min_value=Decimal(0),
-        max_digits=12,
-        decimal_places=7,
-        help_text=hint,
+        required=False, min_value=Decimal(0), max_digits=12, decimal_places=7, **words
     )
 
 
-class LimitForm(forms.Form):
+class LimitForm(RefusingForm):
     """What a member may spend."""
 
-    cap_daily_usd = _dollars("At most per day, US$")
-    cap_monthly_usd = _dollars("At most per month, US$")
+    cap_daily_usd = _dollars(label=_("At most per day, US$"))
+    cap_monthly_usd = _dollars(label=_("At most per month, US$"))
 
     def limits(self) -> Limits:
         """The wish in points. Only after `is_valid`."""
         return Limits(**self._caps())
 
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        name = field.replace("_points", "_usd")
-        self.add_error(name if name in self.fields else None, message)
+    def beside(self, field: str) -> str:
+        return field.replace("_points", "_usd")
 
     def _caps(self) -> dict[str, int | None]:
         return {
@@ -47,7 +42,7 @@ class LimitForm(forms.Form):
 class KeyLimitForm(LimitForm):
     """What a key may spend."""
 
-    cap_total_usd = _dollars("At most in total, US$")
+    cap_total_usd = _dollars(label=_("At most in total, US$"))
 
     def limits(self) -> KeyLimits:
         return KeyLimits(**self._caps())
@@ -56,11 +51,13 @@ class KeyLimitForm(LimitForm):
 class WorkspaceBudgetForm(LimitForm):
     """What the workspace may spend, and when its owners are written to."""
 
-    low_balance_usd = _dollars("Mail owners when the balance falls below, US$")
+    low_balance_usd = _dollars(label=_("Mail owners when the balance falls below, US$"))
     budget_refuses = forms.BooleanField(
-        label="Refuse new work at the limit",
+        label=_("Refuse new work at the limit"),
         required=False,
-        help_text="Off: nothing is refused, you are only told. Limits of members and keys always refuse.",
+        help_text=_(
+            "Off: nothing is refused, you are only told. Limits of members and keys always refuse."
+        ),
     )
 
     def limits(self) -> WorkspaceLimits:

@@ -3,8 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.errors import DomainError
+from apps.core.sentences import said
 from apps.llm.services.conversations.extraction import KINDS
 from apps.llm.services.conversations.preparing import GIZMO, Opening
 
@@ -13,8 +17,8 @@ class FileForm(forms.Form):
     """One file."""
 
     file = forms.FileField(
-        label="File",
-        help_text=f"Up to 20 MB: {KINDS}.",
+        label=_("File"),
+        help_text=format_lazy(_("Up to 20 MB: {kinds}."), kinds=_(KINDS)),
         widget=forms.FileInput(
             attrs={"accept": ".txt,.md,.csv,.tsv,.json,.html,.htm,.pdf,.png,.jpg,.jpeg,.webp,.gif"}
         ),
@@ -22,19 +26,19 @@ class FileForm(forms.Form):
 
     def refuse(self, error: DomainError) -> None:
         """Say beside the field what the service said."""
-        self.add_error("file", _words(error))
+        self.add_error("file", said(error.words))
 
 
 class BeginForm(forms.Form):
     """Whom to talk to."""
 
-    with_whom = forms.ChoiceField(label="Talk to")
+    with_whom = forms.ChoiceField(label=_("Talk to"))
 
     def __init__(
         self, *args: Any, models: list[Any], assistants: list[Any], **options: Any
     ) -> None:
         super().__init__(*args, **options)
-        groups = [("Assistants", assistants), ("Models", models)]
+        groups = [(gettext("Assistants"), assistants), (gettext("Models"), models)]
         self.fields["with_whom"].choices = [one for one in groups if one[1]]  # type: ignore[attr-defined]
         self._assistants = {value for value, _ in assistants}
 
@@ -46,14 +50,17 @@ class BeginForm(forms.Form):
 class AssistantForm(forms.Form):
     """A name, what it is told before every question, and the model that answers."""
 
-    name = forms.CharField(max_length=100)
-    model = forms.ChoiceField(help_text="The model that answers.")
+    name = forms.CharField(label=_("Name"), max_length=100)
+    model = forms.ChoiceField(label=_("Model"), help_text=_("The model that answers."))
     instructions = forms.CharField(
+        label=_("Instructions"),
         required=False,
         max_length=20_000,
         strip=True,
         widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="What it is told before every question: who it is, what it does, how it answers.",
+        help_text=_(
+            "What it is told before every question: who it is, what it does, how it answers."
+        ),
     )
 
     def __init__(self, *args: Any, models: list[Any], **options: Any) -> None:
@@ -63,9 +70,4 @@ class AssistantForm(forms.Form):
     def refuse(self, error: DomainError) -> None:
         """Say beside the field what the service said."""
         field = str((error.detail or {}).get("field", ""))
-        self.add_error(field if field in self.fields else None, _words(error))
-
-
-def _words(error: DomainError) -> str:
-    field = str((error.detail or {}).get("field", ""))
-    return error.message.removeprefix(f"{field}: ")
+        self.add_error(field if field in self.fields else None, said(error.words))

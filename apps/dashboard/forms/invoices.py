@@ -1,44 +1,48 @@
 """The form of whom invoices are made out to."""
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.billing.documents.words import countries
 from apps.billing.models import BillingProfile
 from apps.billing.services.billing_profiles import Details
+from apps.dashboard.forms.refusing import RefusingForm
 
 
 def _countries() -> list[tuple[str, str]]:
-    return [("", "Not said"), *countries().items()]
+    return [("", gettext("Not said")), *countries().items()]
 
 
-class DetailsForm(forms.Form):
+class DetailsForm(RefusingForm):
     company = forms.CharField(
-        required=False, max_length=200, help_text="Empty: the name of the workspace."
+        label=_("Company"),
+        required=False,
+        max_length=200,
+        help_text=_("Empty: the name of the workspace."),
     )
     address = forms.CharField(
-        required=False, max_length=500, widget=forms.Textarea(attrs={"rows": 4})
+        label=_("Address"),
+        required=False,
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 4}),
     )
-    country = forms.ChoiceField(required=False, choices=_countries)
+    country = forms.ChoiceField(label=_("Country"), required=False, choices=_countries)
     tax_id = forms.CharField(
-        label="Tax ID",
+        label=_("Tax ID"),
         required=False,
         max_length=50,
-        help_text="Such as a VAT number. Its form and check digits are looked at, nothing else.",
+        help_text=_("Such as a VAT number. Its form and check digits are looked at, nothing else."),
     )
     email = forms.EmailField(
-        label="Invoices also go to",
+        label=_("Invoices also go to"),
         required=False,
-        help_text="Besides the owners and the members with the billing role.",
+        help_text=_("Besides the owners and the members with the billing role."),
     )
 
     def details(self) -> Details:
         """Only after `is_valid`."""
         return Details(**self.cleaned_data)
-
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        text = message.removeprefix(f"{field}: ")
-        self.add_error(field if field in self.fields else None, text)
 
 
 def initial(profile: BillingProfile) -> dict[str, str]:

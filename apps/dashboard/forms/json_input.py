@@ -5,9 +5,15 @@ from typing import Any
 
 import orjson
 from django import forms
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import Truncator
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import DomainError, InvalidRequest
+from apps.core.sentences import said
 
 
 @dataclass(frozen=True)
@@ -22,7 +28,7 @@ class JsonForm(forms.Form):
     """One text. `problems` are all that the spec finds in it, each with its path."""
 
     input_json = forms.CharField(
-        label="Input as JSON",
+        label=gettext_lazy("Input as JSON"),
         required=False,
         strip=False,
         widget=forms.Textarea(
@@ -53,21 +59,23 @@ class JsonForm(forms.Form):
         if not self.problems:
             self._check()
         if self.problems:
-            raise forms.ValidationError("The input is not complete or not valid.", code="invalid")
+            raise forms.ValidationError(
+                _("The input is not complete or not valid."), code="invalid"
+            )
         return text
 
     def _parsed(self, text: str) -> dict[str, Any]:
         try:
             found = orjson.loads(text.strip() or "{}")
         except orjson.JSONDecodeError as error:
-            where = f"line {error.lineno}, column {error.colno}"
-            self.problems.append(Problem(where, "This is not valid JSON from here on."))
+            where = _("line {line}, column {column}").format(line=error.lineno, column=error.colno)
+            self.problems.append(Problem(where, _("This is not valid JSON from here on.")))
             return {}
         if not isinstance(found, dict):
-            self.problems.append(Problem("", "The input is a JSON object, such as {}."))
+            self.problems.append(Problem("", _("The input is a JSON object, such as {}.")))
             return {}
         if b"\\u0000" in orjson.dumps(found):  # PostgreSQL cannot hold it
-            self.problems.append(Problem("", "Null characters are not allowed."))
+            self.problems.append(Problem("", _("Null characters are not allowed.")))
             return {}
         self.is_readable = True
         return found
@@ -85,12 +93,18 @@ class JsonForm(forms.Form):
     def refuse(self, error: DomainError) -> None:
         """Add what the domain says beyond the spec."""
         self.problems += _of(error)
-        self.add_error("input_json", error.message)
+        self.add_error("input_json", said(error.words))
 
     @property
     def unknown(self) -> list[str]:
         """Names that this model has no field for: they are ignored, so somebody has mistyped them."""
         return sorted(set(self._values) - set(self.spec.input.model_fields))[:20]
+
+    @property
+    def unknown_names(self) -> SafeString:
+        """The same for a sentence."""
+        names = ((Truncator(name).chars(60),) for name in self.unknown)
+        return format_html_join(", ", "<code>{}</code>", names)
 
 
 def written(values: dict[str, Any]) -> str:
@@ -100,8 +114,8 @@ def written(values: dict[str, Any]) -> str:
 
 def _of(error: DomainError) -> list[Problem]:
     detail = error.detail or {}
-    found = detail.get("errors") or [{"field": detail.get("field", ""), "message": error.message}]
-    return [Problem(_path(str(one["field"])), one["message"]) for one in found]
+    found = detail.get("errors") or [{"field": detail.get("field", ""), "message": error.words}]
+    return [Problem(_path(str(one["field"])), said(one["message"])) for one in found]
 
 
 def _path(field: str) -> str:

@@ -2,9 +2,11 @@
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import ApiKey, Scope
 from apps.accounts.services import KeyTerms
@@ -12,66 +14,76 @@ from apps.catalog.llm.registry import llm_model
 from apps.catalog.registry import InvalidModel
 from apps.core.money import points_from_usd
 from apps.dashboard.forms import budgets
+from apps.dashboard.forms.refusing import RefusingForm
+
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 _SCOPE_WORDS = {
-    Scope.TASKS: "Tasks: run models and read results",
-    Scope.LLM: "LLM: chat and text models",
-    Scope.ACCOUNT: "Account: read balance and usage",
-    Scope.FILES: "Files: upload inputs",
+    Scope.TASKS: gettext_lazy("Tasks: run models and read results"),
+    Scope.LLM: gettext_lazy("LLM: chat and text models"),
+    Scope.ACCOUNT: gettext_lazy("Account: read balance and usage"),
+    Scope.FILES: gettext_lazy("Files: upload inputs"),
 }
 
 
 _FIRST_YEAR_TOO_FAR = 2200
 
 
-def _dollars(label: str) -> forms.DecimalField:
+def _dollars(label: "StrOrPromise") -> forms.DecimalField:
     return forms.DecimalField(
         label=label, required=False, min_value=Decimal(0), max_digits=12, decimal_places=7
     )
 
 
-class KeyForm(forms.Form):
+class KeyForm(RefusingForm):
     name = forms.CharField(
-        max_length=100, help_text="One key per app, so that one can be revoked alone."
+        label=gettext_lazy("Name"),
+        max_length=100,
+        help_text=gettext_lazy("One key per app, so that one can be revoked alone."),
     )
     scopes = forms.MultipleChoiceField(
-        label="What it may do",
+        label=gettext_lazy("What it may do"),
         choices=list(_SCOPE_WORDS.items()),
         initial=list(_SCOPE_WORDS),
         widget=forms.CheckboxSelectMultiple,
     )
     allowed_networks = forms.CharField(
-        label="Only from these addresses",
+        label=gettext_lazy("Only from these addresses"),
         required=False,
         max_length=5000,
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
-        help_text="One address or range a line, such as 203.0.113.0/24. Empty: from everywhere.",
+        help_text=gettext_lazy(
+            "One address or range a line, such as 203.0.113.0/24. Empty: from everywhere."
+        ),
     )
-    cap_daily_usd = _dollars("At most per day, US$")
-    cap_monthly_usd = _dollars("At most per month, US$")
-    cap_total_usd = _dollars("At most in total, US$")
+    cap_daily_usd = _dollars(gettext_lazy("At most per day, US$"))
+    cap_monthly_usd = _dollars(gettext_lazy("At most per month, US$"))
+    cap_total_usd = _dollars(gettext_lazy("At most in total, US$"))
     rate_limit_per_minute = forms.IntegerField(
-        label="Requests per minute", required=False, min_value=1, max_value=1_000_000
+        label=gettext_lazy("Requests per minute"), required=False, min_value=1, max_value=1_000_000
     )
     tokens_per_minute = forms.IntegerField(
-        label="Tokens per minute",
+        label=gettext_lazy("Tokens per minute"),
         required=False,
         min_value=1,
         max_value=2_000_000_000,
-        help_text="Of language models, read and written together.",
+        help_text=gettext_lazy("Of language models, read and written together."),
     )
     allowed_models = forms.CharField(
-        label="Models it may call",
+        label=gettext_lazy("Models it may call"),
         required=False,
         max_length=10_000,
         widget=forms.Textarea(attrs={"rows": 2, "spellcheck": "false"}),
-        help_text="Of language models: one id a line, such as gpt-4o-mini. Empty: all of them.",
+        help_text=gettext_lazy(
+            "Of language models: one id a line, such as gpt-4o-mini. Empty: all of them."
+        ),
     )
     expires_on = forms.DateField(
-        label="Last day it works",
+        label=gettext_lazy("Last day it works"),
         required=False,
-        widget=forms.DateInput(attrs={"type": "date"}),
-        help_text="A day in UTC. Empty: it works until it is revoked.",
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
+        help_text=gettext_lazy("A day in UTC. Empty: it works until it is revoked."),
     )
 
     basic = ("name", "scopes")
@@ -79,7 +91,7 @@ class KeyForm(forms.Form):
     def clean_expires_on(self) -> date | None:
         day: date | None = self.cleaned_data["expires_on"]
         if day is not None and day.year >= _FIRST_YEAR_TOO_FAR:
-            raise forms.ValidationError("Choose an earlier day, or leave it empty.")
+            raise forms.ValidationError(_("Choose an earlier day, or leave it empty."))
         return day
 
     def clean_allowed_models(self) -> list[str]:
@@ -88,9 +100,8 @@ class KeyForm(forms.Form):
             try:
                 llm_model(name)
             except InvalidModel:
-                raise forms.ValidationError(
-                    f"There is no language model {name[:100]}. The page Chat lists those there are."
-                ) from None
+                words = _("There is no language model {name}. The page Chat lists those there are.")
+                raise forms.ValidationError(words.format(name=name[:100])) from None
         return names
 
     @property
@@ -114,10 +125,8 @@ class KeyForm(forms.Form):
             expires_at=_end_of(values["expires_on"]),
         )
 
-    def refuse(self, *, field: str, message: str) -> None:
-        """Show the service's refusal beside the field it is about."""
-        name = {"expires_at": "expires_on"}.get(field, field.replace("_points", "_usd"))
-        self.add_error(name if name in self.fields else None, message)
+    def beside(self, field: str) -> str:
+        return "expires_on" if field == "expires_at" else field.replace("_points", "_usd")
 
 
 def _points(usd: Decimal | None) -> int | None:
@@ -144,16 +153,16 @@ def initial_of(key: ApiKey) -> dict[str, Any]:
     }
 
 
-class RotateForm(forms.Form):
+class RotateForm(RefusingForm):
     """`seen` says which secret the person saw, so that a second click rotates nothing."""
 
     overlap = forms.ChoiceField(
-        label="The old secret",
+        label=gettext_lazy("The old secret"),
         choices=[
-            ("24h", "works for 24 hours longer"),
-            ("7d", "works for 7 days longer"),
-            ("1h", "works for an hour longer"),
-            ("0", "stops now: choose this when it has leaked"),
+            ("24h", gettext_lazy("works for 24 hours longer")),
+            ("7d", gettext_lazy("works for 7 days longer")),
+            ("1h", gettext_lazy("works for an hour longer")),
+            ("0", gettext_lazy("stops now: choose this when it has leaked")),
         ],
     )
     seen = forms.CharField(max_length=4, widget=forms.HiddenInput)

@@ -3,22 +3,29 @@
 from typing import Any, cast
 
 from django import forms
+from django.utils.translation import gettext_lazy
 
 from apps.accounts.models import Language
 from apps.accounts.services import people
-from apps.dashboard.forms.team import RefusingForm
+from apps.dashboard.forms.refusing import RefusingForm
 
 
 class ProfileForm(RefusingForm):
     name = forms.CharField(
-        max_length=100, required=False, help_text="Others in your workspaces see it."
+        label=gettext_lazy("Name"),
+        max_length=100,
+        required=False,
+        help_text=gettext_lazy("Others in your workspaces see it."),
     )
     language = forms.ChoiceField(
+        label=gettext_lazy("Language"),
         choices=Language.choices,
-        help_text="Of all pages. What the API and invoices say stays in English.",
+        help_text=gettext_lazy("Of all pages. What the API and invoices say stays in English."),
     )
     time_zone = forms.ChoiceField(
-        required=False, help_text="Pages show times in it. Budgets and reports count UTC days."
+        label=gettext_lazy("Time zone"),
+        required=False,
+        help_text=gettext_lazy("Pages show times in it. Budgets and reports count UTC days."),
     )
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -28,4 +35,4 @@ class ProfileForm(RefusingForm):
 
 
 class DeleteForm(RefusingForm):
-    email = forms.CharField(label="Your e-mail address", max_length=254)
+    email = forms.CharField(label=gettext_lazy("Your e-mail address"), max_length=254)

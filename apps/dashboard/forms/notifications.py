@@ -4,21 +4,27 @@ from collections.abc import Iterable, Iterator
 
 from django import forms
 from django.http import QueryDict
+from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.webhook_urls import MAX_LENGTH
 from apps.notifications.events import EVENTS, Channel, EventType
 from apps.notifications.selectors import Preference
 
-CHANNEL_WORDS = {Channel.WEBHOOK: "Webhook", Channel.EMAIL: "Mail", Channel.BELL: "This page"}
+CHANNEL_WORDS = {
+    Channel.WEBHOOK: gettext_noop("Webhook"),
+    Channel.EMAIL: gettext_noop("Mail"),
+    Channel.BELL: gettext_noop("This page"),
+}
 
 
 class HookForm(forms.Form):
     url = forms.CharField(
-        label="Address",
+        label=_("Address"),
         required=False,
         max_length=MAX_LENGTH,
         widget=forms.URLInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="An http or https address on port 80 or 443. Empty: events go nowhere.",
+        help_text=_("An http or https address on port 80 or 443. Empty: events go nowhere."),
     )
 
 
@@ -27,7 +33,7 @@ class Cell:
 
     def __init__(self, event: EventType, channel: Channel, is_on: bool) -> None:
         self.name = _name(event.type, channel)
-        self.label = CHANNEL_WORDS[channel]
+        self.label = gettext(CHANNEL_WORDS[channel])
         self.is_on = is_on
 
 

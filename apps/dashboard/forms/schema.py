@@ -13,10 +13,13 @@ from typing import Any, cast
 import orjson
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from apps.catalog.spec import TaskSpec
 from apps.core import media
 from apps.core.errors import DomainError
+from apps.core.sentences import said
 
 Schema = dict[str, Any]
 
@@ -46,7 +49,7 @@ class InputForm(forms.Form):
         if plan.media:
             self.fields[name + FILE_SUFFIX] = forms.FileField(
                 required=False,
-                label=f"{plan.label}: choose a file",
+                label=_("{label}: choose a file").format(label=plan.label),
                 widget=forms.FileInput(
                     attrs={
                         "accept": _ACCEPT[plan.media],
@@ -80,7 +83,8 @@ class InputForm(forms.Form):
         file: UploadedFile[Any] | None = self.cleaned_data.get(name + FILE_SUFFIX)
         if file is not None and (file.size or 0) > media.MAX_INLINE_BYTES:
             limit = media.MAX_INLINE_BYTES // 1024 // 1024
-            self.add_error(name, f"The file is larger than {limit} MB; give a URL instead.")
+            words = _("The file is larger than {limit} MB; give a URL instead.")
+            self.add_error(name, words.format(limit=limit))
 
     def raw(self, *, for_price: bool = False) -> dict[str, Any]:
         """The `input` of a task: what was filled in, files as data URIs.
@@ -99,11 +103,11 @@ class InputForm(forms.Form):
     def refuse(self, error: DomainError) -> None:
         """Put each of the domain's sentences beside its field; what has none goes to the top."""
         problems = (error.detail or {}).get("errors") or [
-            {"field": (error.detail or {}).get("field", ""), "message": error.message}
+            {"field": (error.detail or {}).get("field", ""), "message": error.words}
         ]
         for problem in problems:
             name = str(problem["field"]).removeprefix("input.").partition(".")[0]
-            self.add_error(name if name in self._plans else None, problem["message"])
+            self.add_error(name if name in self._plans else None, said(problem["message"]))
 
 
 @dataclass(frozen=True)
@@ -164,12 +168,13 @@ class _Plan:
 
 def _plan(part: Schema, definitions: dict[str, Schema], required: bool) -> _Plan:
     part = _plain(part)
-    label = part.get("title") or ""
+    title, description = part.get("title") or "", part.get("description") or ""
+    label = _(title)
     common: dict[str, Any] = {
         "label": label,
         # The browser marks it; whether it is really needed, the spec says.
         "required": False,
-        "help_text": " ".join(filter(None, [part.get("description", ""), _default(part)])),
+        "help_text": " ".join(filter(None, [_(description), _default(part)])),
         "initial": part.get("default"),
     }
     part = {**part, "x-required": required}
@@ -187,7 +192,8 @@ def _default(part: Schema) -> str:
     """A sentence, where the value in the field may be another one: a form is often filled in."""
     default = part.get("default")
     is_plain = isinstance(default, int | float) and not isinstance(default, bool)
-    return f"Default {default}." if is_plain or ("enum" in part and default) else ""
+    is_worth_it = is_plain or ("enum" in part and default)
+    return _("Default {value}.").format(value=default) if is_worth_it else ""
 
 
 def _plain(part: Schema) -> Schema:
@@ -214,7 +220,7 @@ def _choice(part: Schema, common: dict[str, Any]) -> forms.Field:
     choices = [(str(option), str(option)) for option in options]
     is_few = len(options) <= _MOST_CHIPS and sum(len(text) for text, _ in choices) <= _CHIPS_LENGTH
     if common["initial"] is None and not (is_few and part["x-required"]):
-        choices.insert(0, ("", "Not set" if is_few else "–"))
+        choices.insert(0, ("", _("Not set") if is_few else "–"))
     by_text = {str(option): option for option in options}
     return forms.TypedChoiceField(
         choices=choices,
@@ -265,17 +271,19 @@ def _number(part: Schema, common: dict[str, Any]) -> forms.Field:
 def _bounds(low: float | None, high: float | None) -> str:
     if low is None or high is None or low == -1:
         return ""
-    return f"{low:g} to {high:g}." if high < 1_000_000 else ""
+    if high >= 1_000_000:
+        return ""
+    return _("{low} to {high}.").format(low=f"{low:g}", high=f"{high:g}")
 
 
-def _switch(_: Schema, common: dict[str, Any]) -> forms.Field:
+def _switch(part: Schema, common: dict[str, Any]) -> forms.Field:
     return forms.BooleanField(**common)
 
 
 class _JsonField(forms.JSONField):
     """Bad JSON is answered in our words; numbers and depth are the spec's to judge."""
 
-    default_error_messages = {"invalid": "This is not valid JSON."}
+    default_error_messages = {"invalid": gettext_lazy("This is not valid JSON.")}
 
     def to_python(self, value: Any) -> Any:
         if value in (None, ""):
@@ -285,7 +293,7 @@ class _JsonField(forms.JSONField):
         except orjson.JSONDecodeError:
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
         if b"\\u0000" in orjson.dumps(found):  # PostgreSQL cannot hold it
-            raise forms.ValidationError("Null characters are not allowed.", code="invalid")
+            raise forms.ValidationError(_("Null characters are not allowed."), code="invalid")
         return found
 
     def prepare_value(self, value: Any) -> Any:
@@ -293,9 +301,9 @@ class _JsonField(forms.JSONField):
 
 
 def _json(part: Schema, common: dict[str, Any]) -> forms.Field:
-    shape = "a list" if part.get("type") == "array" else "an object"
+    shape = _("JSON: a list.") if part.get("type") == "array" else _("JSON: an object.")
     common = common | {
-        "help_text": " ".join(filter(None, [common["help_text"], f"JSON: {shape}."])),
+        "help_text": " ".join(filter(None, [common["help_text"], shape])),
         "initial": common["initial"] or None,
     }
     widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "class": "mono"})

@@ -1,6 +1,8 @@
 """How pages of own accounts write seats, states and the lines of a checklist."""
 
 from django import template
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.byoa.models import Status
 from apps.byoa.selectors import family_title
@@ -16,11 +18,14 @@ register.filter("next_seat_price", account_pages.next_price)
 
 # Colour word of app.css, and the word that says the same.
 _LINES = {
-    OK: ("ok", "fine"),
-    BAD: ("bad", "wrong"),
-    UNKNOWN: ("idle", "not known"),
-    OFF: ("idle", "not used"),
+    OK: ("ok", gettext_noop("fine")),
+    BAD: ("bad", gettext_noop("wrong")),
+    UNKNOWN: ("idle", gettext_noop("not known")),
+    OFF: ("idle", gettext_noop("not used")),
 }
+
+# Lines of a history may have a word of before.
+_STATUSES = dict(Status.choices)
 
 
 @register.filter
@@ -30,10 +35,10 @@ def line_tone(state: str) -> str:
 
 @register.filter
 def line_word(state: str) -> str:
-    return _LINES[state][1]
+    return _(_LINES[state][1])
 
 
 @register.filter
 def account_status(word: str) -> str:
     """A line of an account's history."""
-    return str(Status(word).label) if word in Status.values else word.replace("_", " ")
+    return _(_STATUSES.get(word, word.replace("_", " ")))

@@ -23,7 +23,7 @@ def page_head(content: str, title: Any, lead: Any = "") -> SafeString:
 @register.simple_block_tag
 def stat(content: str, title: Any, value: Any, *, unit: Any = "", id: str = "") -> SafeString:
     """A number, what it is of, and in the body what it means: compared with what, how much of it, since when."""
-    name = id or f"stat-{slugify(title)}"
+    name = id or f"stat-{slugify(title, allow_unicode=True)}"
     return _rendered("stat", content, title=title, value=value, unit=unit, name=name, id=id)
 
 

@@ -7,11 +7,17 @@ from typing import Any
 from django import forms, template
 from django.templatetags.static import static
 from django.utils import timezone
+from django.utils.dateformat import format as written
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
+from apps.accounts.models import Membership
+from apps.catalog.units import unit_words
 from apps.core import money
+from apps.dashboard import account_words
 from apps.tasks.models import Status
 
 register = template.Library()
@@ -30,15 +36,36 @@ _TONES: dict[str, str] = {
     Status.COMPLETED: "ok",
     Status.FAILED: "bad",
     Status.CANCELLED: "idle",
-    "active": "ok",
-    "expired": "idle",
-    "revoked": "idle",
-    "available": "ok",
-    "unavailable": "idle",
-    "waiting": "run",
-    "delivered": "ok",
-    "stopped": "bad",
+    gettext_noop("active"): "ok",
+    gettext_noop("expired"): "idle",
+    gettext_noop("revoked"): "idle",
+    gettext_noop("available"): "ok",
+    gettext_noop("unavailable"): "idle",
+    gettext_noop("waiting"): "run",
+    gettext_noop("delivered"): "ok",
+    gettext_noop("stopped"): "bad",
 }
+_STATUSES: dict[str, str] = {
+    Status.STAGED: gettext_noop("staged"),
+    Status.PENDING: gettext_noop("pending"),
+    Status.PROCESSING: gettext_noop("processing"),
+    Status.COMPLETED: gettext_noop("completed"),
+    Status.FAILED: gettext_noop("failed"),
+    Status.CANCELLED: gettext_noop("cancelled"),
+}
+_ROLES: dict[str, str] = {
+    Membership.Role.OWNER: gettext_noop("Owner"),
+    Membership.Role.ADMIN: gettext_noop("Admin"),
+    Membership.Role.DEVELOPER: gettext_noop("Developer"),
+    Membership.Role.BILLING: gettext_noop("Billing"),
+    Membership.Role.VIEWER: gettext_noop("Viewer"),
+}
+
+
+@register.filter
+def told(sentence: str) -> str:
+    """What the domain or a receiver said, in the reader's language where it is one of the known sentences."""
+    return account_words.told(sentence)
 
 
 @register.filter
@@ -46,15 +73,21 @@ def tone(status: str) -> str:
     return _TONES.get(status, "idle")
 
 
+@register.filter
+def role_word(role: str) -> str:
+    """What a role of the team is called."""
+    return _(_ROLES[role])
+
+
 @register.simple_tag
 def status(word: str, text: str = "") -> SafeString:
-    """A state as dot, colour and word."""
+    """A state as dot, colour and word. A `text` of its own comes translated."""
     moving = " status-dot-animated" if word == Status.PROCESSING else ""
     return format_html(
         '<span class="status status-{}"><span class="status-dot{}"></span>{}</span>',
         tone(word),
         moving,
-        text or word,
+        text or _(_STATUSES.get(word, word)),
     )
 
 
@@ -70,18 +103,18 @@ def icon(name: str, css: str = "") -> SafeString:
 
 
 @register.simple_tag
-def ago(moment: datetime | None, never: str = "never") -> SafeString:
+def ago(moment: datetime | None, never: str = "") -> SafeString:
     """A time, relative under 24 hours; the exact one is in the element."""
     if moment is None:
-        return format_html("{}", never)
+        return format_html("{}", never or _("never"))
     exact = moment.astimezone(timezone.get_current_timezone())
     age = timezone.now() - moment
     if age < timedelta(minutes=1):
-        text = "just now"
+        text = _("just now")
     elif age < timedelta(hours=24):
-        text = f"{timesince(moment, depth=1)} ago"
+        text = _("{span} ago").format(span=timesince(moment, depth=1))
     else:
-        text = f"{exact:%-d %b %Y, %H:%M}"
+        text = written(exact, _("j M Y, H:i"))
     return _time(exact, text)
 
 
@@ -89,7 +122,7 @@ def ago(moment: datetime | None, never: str = "never") -> SafeString:
 def exactly(moment: datetime) -> SafeString:
     """A time to the second, for detail pages."""
     local = moment.astimezone(timezone.get_current_timezone())
-    return _time(local, f"{local:%-d %b %Y, %H:%M:%S}")
+    return _time(local, written(local, _("j M Y, H:i:s")))
 
 
 def _time(moment: datetime, text: str) -> SafeString:
@@ -128,7 +161,10 @@ def sum_usd(points: int) -> str:
 def price_line(quantity: Decimal | str, unit: str, points_per_unit: Decimal | str) -> str:
     """One summand of a price: "6 s × $0.002", or "2 × 5 s at $0.195" where the unit counts by itself."""
     count, rate = f"{Decimal(quantity).normalize():f}", money.format_rate(Decimal(points_per_unit))
-    return f"{count} × {unit} at {rate}" if unit[:1].isdigit() else f"{count} {unit} × {rate}"
+    said = unit_words(unit)
+    if unit[:1].isdigit():
+        return _("{count} × {unit} at {rate}").format(count=count, unit=said, rate=rate)
+    return _("{count} {unit} × {rate}").format(count=count, unit=said, rate=rate)
 
 
 _CONTROLS: tuple[tuple[type[forms.Widget], str], ...] = (

@@ -2,10 +2,13 @@
 
 from django import template
 
+from apps.dashboard import task_words
 from apps.dashboard.templatetags.dashboard import duration
 from apps.tasks.models import Task
 
 register = template.Library()
+
+register.filter("in_words", task_words.told)
 
 
 @register.filter

@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.policies import Permission
@@ -134,7 +135,8 @@ def _models(request: DashboardRequest, found: Assistant | None) -> list[talk_mod
     models = talk_models.talkers(identity=request.identity)
     choices = [(model.name, model.title) for model in models]
     if found is not None and found.model not in dict(choices):
-        choices.append((found.model, f"{found.model} (not available now)"))
+        words = _("{model} (not available now)").format(model=found.model)
+        choices.append((found.model, words))
     return choices
 
 

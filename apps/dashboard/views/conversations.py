@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.accounts.policies import Permission
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard import talk_models
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.conversations import BeginForm, FileForm
@@ -56,7 +57,7 @@ def conversation_begin(request: DashboardRequest) -> HttpResponse:
     try:
         made = rounds.open_conversation(identity=request.identity, opening=form.opening())
     except DomainError as error:
-        form.add_error("with_whom", error.message)
+        form.add_error("with_whom", said(error.words))
         return _list(request, form, status=422)
     return redirect("dashboard:conversation", slug=request.workspace.slug, conversation_id=made.pk)
 

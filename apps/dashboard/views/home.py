@@ -12,6 +12,7 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.common import no_append_slash
 from django.views.decorators.http import (
     require_GET,
@@ -57,7 +58,7 @@ def without_slash(request: HttpRequest) -> HttpResponse:
 def _open(request: DashboardRequest) -> HttpResponse:
     name = request.POST.get("name", "").strip()[:100]
     if not name or "\0" in name:
-        return render(request, "dashboard/home.html", {"error": "Give it a name."}, status=422)
+        return render(request, "dashboard/home.html", {"error": _("Give it a name.")}, status=422)
     workspace = open_workspace(owner=request.user, name=name, grant_points=0)
     return redirect("dashboard:overview", slug=workspace.slug)
 

@@ -46,7 +46,7 @@ def key_create(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return _form(request, form)
     return secret_page(request, key, secret)
 

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import services
@@ -12,6 +13,7 @@ from apps.accounts.policies import Permission
 from apps.billing.services import budgets
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.keys import KeyForm, RotateForm, initial_of
 from apps.dashboard.http import DashboardRequest, no_store
@@ -28,9 +30,10 @@ def key_edit(request: DashboardRequest, key_id: int) -> HttpResponse:
         try:
             _change(request, key, form)
         except InvalidRequest as error:
-            form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+            form.refuse(error)
         else:
-            messages.success(request, f"The limits of {form.cleaned_data['name']} are saved.")
+            words = _("The limits of {name} are saved.").format(name=form.cleaned_data["name"])
+            messages.success(request, words)
             return redirect("dashboard:keys", slug=request.workspace.slug)
     status = 422 if form.is_bound else 200
     return render(request, "dashboard/keys/edit.html", {"form": form, "key": key}, status=status)
@@ -74,7 +77,7 @@ def key_rotate(request: DashboardRequest, key_id: int) -> HttpResponse:
                 ip=client_ip(request.META) or None,
             )
         except InvalidRequest as error:
-            form.add_error(None, error.message)
+            form.refuse(error)
         else:
             return secret_page(request, key, secret)
     status = 422 if form.is_bound else 200
@@ -94,9 +97,10 @@ def key_end_old(request: DashboardRequest, key_id: int) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, f"Only the newest secret of {key.name} works now.")
+        words = _("Only the newest secret of {name} works now.").format(name=key.name)
+        messages.success(request, words)
     return redirect("dashboard:keys", slug=request.workspace.slug)
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import pgettext_lazy
 
 from apps.accounts import selectors
 from apps.accounts.models import ApiKey, Membership, Workspace
@@ -16,6 +17,12 @@ from apps.tasks.selectors import spending
 from apps.tasks.selectors.spending import Ended
 
 STATES = ("active", "expired", "revoked")
+# For whoever collects the texts that are translated.
+_STATE_WORDS = (
+    pgettext_lazy("state of a key", "active"),
+    pgettext_lazy("state of a key", "expired"),
+    pgettext_lazy("state of a key", "revoked"),
+)
 DAYS = 7
 _PAGE = 50
 _NUMBER = re.compile(r"[0-9]{1,18}")

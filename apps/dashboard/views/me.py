@@ -5,6 +5,7 @@ from allauth.usersessions.models import UserSession
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.services import people
@@ -28,7 +29,7 @@ def profile(request: DashboardRequest) -> HttpResponse:
         except InvalidRequest as error:
             form.refuse(error)
         else:
-            messages.success(request, "Your profile is saved.")
+            messages.success(request, _("Your profile is saved."))
             return redirect("dashboard:me")
     status = 422 if form.is_bound else 200
     return render(request, "dashboard/me/profile.html", {"form": form}, status=status)
@@ -57,7 +58,8 @@ def session_end(request: DashboardRequest, session_id: int) -> HttpResponse:
     flows.sessions.end_sessions(request, [found])
     if is_current:
         return redirect("account_login")
-    messages.success(request, f"{device(found.user_agent)} is signed out.")
+    words = _("{device} is signed out.").format(device=device(found.user_agent))
+    messages.success(request, words)
     return redirect("dashboard:me_sessions")
 
 
@@ -67,5 +69,5 @@ def sessions_end(request: DashboardRequest) -> HttpResponse:
     """End all but this one."""
     UserSession.objects.create_from_request(request)
     flows.sessions.end_other_sessions(request, request.user)
-    messages.success(request, "You are signed in here only.")
+    messages.success(request, _("You are signed in here only."))
     return redirect("dashboard:me_sessions")

@@ -6,12 +6,14 @@ from django.http import FileResponse, Http404, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.models import DataExport
 from apps.accounts.services import exports
 from apps.core.errors import RateLimited
 from apps.core.queue import enqueue
+from apps.core.sentences import said
 from apps.dashboard.decorators import signed_in
 from apps.dashboard.http import DashboardRequest
 
@@ -31,10 +33,11 @@ def _ask(request: DashboardRequest) -> HttpResponse:
     try:
         export = exports.ask(user=request.user)
     except RateLimited as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
         enqueue("dashboard.export", export_id=export.pk)
-        messages.success(request, "Your data is being put together. A mail says when it is ready.")
+        words = _("Your data is being put together. A mail says when it is ready.")
+        messages.success(request, words)
     return redirect("dashboard:me_data")
 
 

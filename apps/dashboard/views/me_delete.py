@@ -5,6 +5,7 @@ from django.contrib import messages
 from django.contrib.auth import logout
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.core.addresses import client_ip
@@ -32,7 +33,7 @@ def delete(request: DashboardRequest) -> HttpResponse:
             form.refuse(error)
         else:
             logout(request)
-            messages.success(request, "Your account is deleted.")
+            messages.success(request, _("Your account is deleted."))
             return redirect("account_login")
     context = {"form": form, "farewell": farewell(user=request.user)}
     status = 422 if form.is_bound else 200

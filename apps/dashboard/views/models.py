@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts.policies import Permission
@@ -28,6 +29,6 @@ def model_list(request: DashboardRequest) -> HttpResponse:
             "words": words,
             "kind": kind,
             "only_available": only_available,
-            "kinds": [(value, word) for value, (word, _) in playground.KINDS.items()],
+            "kinds": [(value, _(word)) for value, (word, icon) in playground.KINDS.items()],
         },
     )

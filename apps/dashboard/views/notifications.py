@@ -5,11 +5,14 @@ import uuid
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest, NotFound, PlanRequired
+from apps.core.sentences import said
+from apps.dashboard.account_words import told
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.notifications import CHANNEL_WORDS, HookForm, rows, wanted
 from apps.dashboard.http import DashboardRequest, allowed, missing, no_store
@@ -30,7 +33,12 @@ def notice_list(request: DashboardRequest) -> HttpResponse:
         workspace_id=request.workspace.pk, user_id=request.user.pk, limit=_PAGE, after=after
     )
     older = f"after={page.next}" if page.next else ""
-    context = {"page": page, "after": after, "older": older}
+    context = {
+        "page": page,
+        "lines": [(line, told(line.notice.message)) for line in page.items],
+        "after": after,
+        "older": older,
+    }
     return render(request, "dashboard/notifications/page.html", context)
 
 
@@ -57,7 +65,7 @@ def _settings(request: DashboardRequest, form: HookForm) -> HttpResponse:
         "form": form,
         "hook": selectors.hook(workspace=request.workspace),
         "rows": list(rows(selectors.preferences(workspace_id=request.workspace.pk))),
-        "channels": list(CHANNEL_WORDS.values()),
+        "channels": [_(word) for word in CHANNEL_WORDS.values()],
         "deliveries": selectors.hook_deliveries(
             workspace_id=request.workspace.pk, limit=_DELIVERIES, after=before
         ),
@@ -83,12 +91,13 @@ def hook_set(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except (InvalidRequest, PlanRequired) as error:
-        form.add_error("url", error.message.removeprefix("url: "))
+        form.add_error("url", said(error.words))
         return _settings(request, form)
     if secret:
         return _shown(request, secret)
     is_on = bool(form.cleaned_data["url"].strip())
-    messages.success(request, "The address is saved." if is_on else "Events go to no address now.")
+    saved, removed = _("The address is saved."), _("Events go to no address now.")
+    messages.success(request, saved if is_on else removed)
     return _back(request)
 
 
@@ -103,7 +112,7 @@ def secret_rotate(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        messages.error(request, error.message.removeprefix("url: "))
+        messages.error(request, said(error.words))
         return _back(request)
     return _shown(request, secret)
 
@@ -121,9 +130,9 @@ def hook_test(request: DashboardRequest) -> HttpResponse:
     try:
         hooks.send_test(workspace_id=request.workspace.pk)
     except (InvalidRequest, PlanRequired) as error:
-        messages.error(request, error.message.removeprefix("url: "))
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, "A test event is on its way.")
+        messages.success(request, _("A test event is on its way."))
     return _back(request)
 
 
@@ -136,9 +145,9 @@ def hook_replay(request: DashboardRequest, event_id: uuid.UUID) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except PlanRequired as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, "It is being sent again.")
+        messages.success(request, _("It is being sent again."))
     return _back(request)
 
 
@@ -152,7 +161,7 @@ def preferences_set(request: DashboardRequest) -> HttpResponse:
         actor=request.user,
         ip=client_ip(request.META) or None,
     )
-    messages.success(request, "The choice is saved and holds from now on.")
+    messages.success(request, _("The choice is saved and holds from now on."))
     return _back(request)
 
 

@@ -14,6 +14,7 @@ from apps.catalog import registry
 from apps.catalog.pricing import Quote
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import DomainError, InvalidRequest, NotFound
+from apps.core.sentences import said
 from apps.dashboard import (
     play_entries,
     play_history,
@@ -156,6 +157,7 @@ def _form_context(
         "form": form,
         "tab": play_entries.tab_of(form),
         "refusal": error,
+        "refusal_words": said(error.words) if error else "",
         **_price(request, spec, form),
     }
 

@@ -7,6 +7,7 @@ from django.db import transaction
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import selectors, services
@@ -15,6 +16,7 @@ from apps.accounts.policies import Permission, Role
 from apps.billing.services.onboarding import open_workspace
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 from apps.dashboard import audit_lines, downloads
 from apps.dashboard.decorators import in_workspace, signed_in
 from apps.dashboard.forms.settings import NewWorkspaceForm, WorkspaceForm
@@ -61,7 +63,7 @@ def rename(request: DashboardRequest) -> HttpResponse:
     except InvalidRequest as error:
         form.refuse(error)
         return _settings(request, form)
-    messages.success(request, "Name and address are saved.")
+    messages.success(request, _("Name and address are saved."))
     return redirect("dashboard:settings", slug=workspace.slug)
 
 
@@ -125,5 +127,7 @@ def _opened(user: User, name: str) -> Workspace:
     if twin is not None:
         return twin.workspace
     if owned.count() >= MOST_OWNED:
-        raise InvalidRequest(f"One person owns at most {MOST_OWNED} workspaces.")
+        raise InvalidRequest(
+            sentence("One person owns at most {count} workspaces.", count=MOST_OWNED)
+        )
     return open_workspace(owner=user, name=name, grant_points=0)

@@ -5,12 +5,14 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts.policies import Permission
 from apps.accounts.services import closing
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.dashboard.closing import blockers
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.settings import NewWorkspaceForm
@@ -67,7 +69,7 @@ def restore(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, "The workspace is back, with its keys and credits.")
+        messages.success(request, _("The workspace is back, with its keys and credits."))
     return redirect("dashboard:settings", slug=request.workspace.slug)

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from apps.accounts.policies import Permission
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import said
 from apps.dashboard import play_result
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.share import ShareForm
@@ -43,7 +44,7 @@ def _create(request: DashboardRequest, task: Task) -> HttpResponse:
             identity=request.identity, task_id=task.id, **form.cleaned_data
         )
     except InvalidRequest as error:
-        form.add_error(None, error.message)
+        form.add_error(None, said(error.words))
         return _answer(request, task, form=form, status=422)
     return no_store(_answer(request, task, form=ShareForm(), made=made, token=token))
 

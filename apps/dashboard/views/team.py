@@ -4,6 +4,7 @@ from allauth.account.decorators import reauthentication_required
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import selectors
@@ -12,6 +13,7 @@ from apps.accounts.policies import Permission, Role
 from apps.accounts.services import members
 from apps.core.addresses import client_ip
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.team import InviteForm, RemoveForm, TransferForm
 from apps.dashboard.http import DashboardRequest, allowed, missing
@@ -35,7 +37,7 @@ def team_page(request: DashboardRequest, form: InviteForm) -> HttpResponse:
         "invitations": selectors.open_invitations(workspace_id=request.workspace.pk)
         if may_manage
         else [],
-        "roles": [(role, Role(role).label) for role in members.GIVEN_ROLES],
+        "roles": [(role, _(Role(role).label)) for role in members.GIVEN_ROLES],
         "all_roles": list(Role.labels),
         "matrix": team_people.role_matrix(),
     }
@@ -58,9 +60,11 @@ def role(request: DashboardRequest, member_id: int) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, error.message.removeprefix("role: "))
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, f"{member.user.email} is {member.get_role_display()} now.")
+        words = _("{email} is {role} now.")
+        role = _(member.get_role_display())
+        messages.success(request, words.format(email=member.user.email, role=role))
     return _back(request)
 
 
@@ -89,7 +93,7 @@ def remove(request: DashboardRequest, member_id: int) -> HttpResponse:
         except InvalidRequest as error:
             form.refuse(error)
         else:
-            messages.success(request, f"{member.user.email} is out.")
+            messages.success(request, _("{email} is out.").format(email=member.user.email))
             return _back(request)
     context = {"form": form, "member": member, "keys": _live_keys(member)}
     status = 422 if form.is_bound else 200
@@ -114,9 +118,10 @@ def leave(request: DashboardRequest) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return _back(request)
-    messages.success(request, f"You have left {request.workspace.name}.")
+    words = _("You have left {workspace}.").format(workspace=request.workspace.name)
+    messages.success(request, words)
     return redirect("dashboard:home")
 
 
@@ -140,7 +145,7 @@ def transfer(request: DashboardRequest) -> HttpResponse:
         except InvalidRequest as error:
             form.refuse(error)
         else:
-            messages.success(request, "The workspace has a new owner. You are an admin now.")
+            messages.success(request, _("The workspace has a new owner. You are an admin now."))
             return _back(request)
     context = {"form": form, "others": others}
     status = 422 if form.is_bound else 200

@@ -6,6 +6,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -14,6 +15,7 @@ from apps.accounts.policies import Permission
 from apps.accounts.services import invitations
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.team import InviteForm
 from apps.dashboard.http import DashboardRequest, missing
@@ -41,7 +43,8 @@ def invite(request: DashboardRequest) -> HttpResponse:
     except DomainError as error:
         form.refuse(error)
         return team_page(request, form)
-    messages.success(request, f"The invitation to {invitation.email} is on its way.")
+    words = _("The invitation to {email} is on its way.")
+    messages.success(request, words.format(email=invitation.email))
     return redirect("dashboard:team", slug=request.workspace.slug)
 
 
@@ -61,9 +64,10 @@ def resend(request: DashboardRequest, invitation_id: int) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, f"Sent again to {invitation.email}. The link before is void.")
+        words = _("Sent again to {email}. The link before is void.")
+        messages.success(request, words.format(email=invitation.email))
     return redirect("dashboard:team", slug=request.workspace.slug)
 
 
@@ -81,9 +85,10 @@ def revoke(request: DashboardRequest, invitation_id: int) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, f"The invitation to {invitation.email} is withdrawn.")
+        words = _("The invitation to {email} is withdrawn.")
+        messages.success(request, words.format(email=invitation.email))
     return redirect("dashboard:team", slug=request.workspace.slug)
 
 
@@ -133,9 +138,10 @@ def _accept(request: HttpRequest, user: User, token: str) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return redirect("dashboard:join", token=token)
-    messages.success(request, f"You are in {membership.workspace.name} now.")
+    words = _("You are in {workspace} now.").format(workspace=membership.workspace.name)
+    messages.success(request, words)
     return redirect("dashboard:overview", slug=membership.workspace.slug)
 
 

@@ -8,6 +8,8 @@ from allauth.mfa.models import Authenticator
 from allauth.usersessions.models import UserSession
 from django.db.models import Count, Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.accounts import selectors
 from apps.accounts.models import ApiKey, Membership
@@ -78,25 +80,25 @@ def _newest(sessions: QuerySet[Any]) -> Subquery:
 
 
 _WORDS = {
-    Permission.VIEW_TASKS: "See tasks: state, times, cost",
-    Permission.VIEW_CONTENT: "Read prompts and outputs",
-    Permission.RUN_TASKS: "Run and cancel tasks",
-    Permission.MANAGE_OWN_KEYS: "Make and revoke keys of their own",
-    Permission.MANAGE_KEYS: "Change everybody's keys",
-    Permission.VIEW_BALANCE: "See the balance and transactions",
-    Permission.VIEW_BILLING: "See invoices and payments",
-    Permission.MANAGE_BILLING: "Top up, change plan and budgets",
-    Permission.VIEW_ACCOUNTS: "See own accounts at providers",
-    Permission.MANAGE_ACCOUNTS: "Connect and change own accounts",
-    Permission.MANAGE_MEMBERS: "Invite, remove, change roles",
-    Permission.MANAGE_SETTINGS: "Change settings, read the audit log",
-    Permission.DELETE_WORKSPACE: "Delete the workspace, choose its owner",
+    Permission.VIEW_TASKS: gettext_noop("See tasks: state, times, cost"),
+    Permission.VIEW_CONTENT: gettext_noop("Read prompts and outputs"),
+    Permission.RUN_TASKS: gettext_noop("Run and cancel tasks"),
+    Permission.MANAGE_OWN_KEYS: gettext_noop("Make and revoke keys of their own"),
+    Permission.MANAGE_KEYS: gettext_noop("Change everybody's keys"),
+    Permission.VIEW_BALANCE: gettext_noop("See the balance and transactions"),
+    Permission.VIEW_BILLING: gettext_noop("See invoices and payments"),
+    Permission.MANAGE_BILLING: gettext_noop("Top up, change plan and budgets"),
+    Permission.VIEW_ACCOUNTS: gettext_noop("See own accounts at providers"),
+    Permission.MANAGE_ACCOUNTS: gettext_noop("Connect and change own accounts"),
+    Permission.MANAGE_MEMBERS: gettext_noop("Invite, remove, change roles"),
+    Permission.MANAGE_SETTINGS: gettext_noop("Change settings, read the audit log"),
+    Permission.DELETE_WORKSPACE: gettext_noop("Delete the workspace, choose its owner"),
 }
 
 
 def role_matrix() -> list[tuple[str, list[bool]]]:
     """(what it lets one do, whether each role may, in the order of `Role`), straight from the policies."""
     return [
-        (_WORDS[permission], [permission in PERMISSIONS[role] for role in Role])
+        (_(_WORDS[permission]), [permission in PERMISSIONS[role] for role in Role])
         for permission in _WORDS
     ]

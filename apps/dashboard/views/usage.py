@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from django.http import HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_safe
 
 from apps.accounts.policies import Permission
@@ -16,7 +18,16 @@ from apps.dashboard.charts import percentage
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, money_of
 from apps.dashboard.usage_figures import MEDIAN, SLOW, Figures, figures
-from apps.dashboard.usage_query import RANGES, SPLIT_WORDS, Asked, asked, called, chips, from_old
+from apps.dashboard.usage_query import (
+    RANGES,
+    SPLIT_TITLES,
+    SPLIT_WORDS,
+    Asked,
+    asked,
+    called,
+    chips,
+    from_old,
+)
 from apps.tasks.models import Outcome
 from apps.tasks.selectors import slices
 from apps.tasks.selectors.histogram import percentile
@@ -37,8 +48,9 @@ def usage(request: DashboardRequest) -> HttpResponse:
         "found": found,
         "ranges": _ranges(wanted),
         "splits": [
-            (split, f"By {word}", wanted.query(by=split)) for split, word in SPLIT_WORDS.items()
+            (split, _(title), wanted.query(by=split)) for split, title in SPLIT_TITLES.items()
         ],
+        "split_title": _(SPLIT_TITLES[wanted.split]),
         "split_word": SPLIT_WORDS[wanted.split],
         "chips": chips(wanted, keys=found.keys, members=found.members),
         "query": wanted.query(),
@@ -51,7 +63,7 @@ def usage(request: DashboardRequest) -> HttpResponse:
 
 def _ranges(wanted: Asked) -> list[tuple[str, str, str]]:
     return [
-        (name, words, wanted.query(**{"range": name, "from": None, "to": None}))
+        (name, _(words), wanted.query(**{"range": name, "from": None, "to": None}))
         for name, words in RANGES.items()
     ]
 
@@ -96,8 +108,8 @@ def _lasts(days: int | None) -> str:
     if days is None:
         return ""
     if days > _LONG_DAYS:
-        return "over a year"
-    return f"{days} day{'' if days == 1 else 's'}"
+        return _("over a year")
+    return ngettext("{count} day", "{count} days", days).format(count=days)
 
 
 @require_safe

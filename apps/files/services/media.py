@@ -8,6 +8,7 @@ from django.core.files.storage import default_storage
 
 from apps.core import egress, media
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.files import selectors
 from apps.files.models import StoredFile
 from apps.files.services import store
@@ -22,7 +23,7 @@ def keep_inline(*, workspace_id: int, value: str, expires_at: datetime) -> Store
     data = media.inline_bytes(value)
     found = media.sniff(data)
     if found is None:
-        raise media.MediaError("The data is not in a format we know.")
+        raise media.MediaError(sentence("The data is not in a format we know."))
     if found.kind == "image":
         media.check_pixels(data)
     return store.keep(
@@ -58,5 +59,7 @@ def _own_file(key: str) -> bytes:
         with default_storage.open(file.key) as stored:
             data: bytes = stored.read()
     except (NotFound, FileNotFoundError):
-        raise MediaUnavailable("The file behind the URL does not exist any more.") from None
+        raise MediaUnavailable(
+            sentence("The file behind the URL does not exist any more.")
+        ) from None
     return data

@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from apps.core.sentences import sentence
 from apps.files.models import StoredFile
 
 log = logging.getLogger(__name__)
@@ -127,7 +128,7 @@ def write(file: StoredFile, data: bytes) -> None:
     except Exception as error:
         # Storages raise whatever their client raises.
         log.exception("file not stored", extra={"error": type(error).__name__})
-        raise CannotStore("The file could not be stored.") from error
+        raise CannotStore(sentence("The file could not be stored.")) from error
 
 
 def keep_upload(*, workspace_id: int, content: Content) -> StoredFile:

@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from apps.accounts.models import ApiKey, User, Workspace
 from apps.byoa.models import Account
@@ -16,15 +17,15 @@ from apps.llm.models.blocks import CreditBlock, PriceVersion
 class End(models.TextChoices):
     """How an attempt ended; docs/llm/billing.md says what each costs."""
 
-    COMPLETED = "completed", "Completed"
-    EMPTY = "empty", "Empty answer"
-    CLIENT_LEFT = "client_left", "Client left"
-    OUT_OF_CREDITS = "out_of_credits", "Out of credits"
-    UPSTREAM_CUT = "upstream_cut", "Cut by the provider"
-    TIMED_OUT = "timed_out", "Timed out"
-    REFUSED = "refused", "Refused by the provider"
-    FAILED = "failed", "Failed before an answer"
-    GATEWAY_LOST = "gateway_lost", "Gateway lost"
+    COMPLETED = "completed", gettext_noop("Completed")
+    EMPTY = "empty", gettext_noop("Empty answer")
+    CLIENT_LEFT = "client_left", gettext_noop("Client left")
+    OUT_OF_CREDITS = "out_of_credits", gettext_noop("Out of credits")
+    UPSTREAM_CUT = "upstream_cut", gettext_noop("Cut by the provider")
+    TIMED_OUT = "timed_out", gettext_noop("Timed out")
+    REFUSED = "refused", gettext_noop("Refused by the provider")
+    FAILED = "failed", gettext_noop("Failed before an answer")
+    GATEWAY_LOST = "gateway_lost", gettext_noop("Gateway lost")
 
 
 class UsageSource(models.TextChoices):

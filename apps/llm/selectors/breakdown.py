@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 
+from django.utils.translation import gettext_noop
+
 from apps.llm.models import Usage
 
 _MS_PER_MINUTE = 60_000
@@ -18,18 +20,18 @@ _FALLBACK = {
     "request_without_image": "request",
 }
 _WORDS = {
-    "input": "input tokens",
-    "cached_input": "input tokens from the cache",
-    "cache_write": "input tokens written to the cache",
-    "audio_input": "input tokens of audio",
-    "output": "output tokens",
-    "reasoning": "output tokens of reasoning",
-    "audio_output": "output tokens of audio",
-    "image": "images",
-    "character": "characters",
-    "minute": "minutes of audio",
-    "request": "request",
-    "request_without_image": "request",
+    "input": gettext_noop("input tokens"),
+    "cached_input": gettext_noop("input tokens from the cache"),
+    "cache_write": gettext_noop("input tokens written to the cache"),
+    "audio_input": gettext_noop("input tokens of audio"),
+    "output": gettext_noop("output tokens"),
+    "reasoning": gettext_noop("output tokens of reasoning"),
+    "audio_output": gettext_noop("output tokens of audio"),
+    "image": gettext_noop("images"),
+    "character": gettext_noop("characters"),
+    "minute": gettext_noop("minutes of audio"),
+    "request": gettext_noop("request"),
+    "request_without_image": gettext_noop("request"),
 }
 
 

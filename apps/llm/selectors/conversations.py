@@ -8,6 +8,7 @@ from django.db.models import Count, QuerySet, Sum
 from django.utils import timezone
 
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.llm.models import (
     Assistant,
     AssistantFile,
@@ -32,7 +33,7 @@ def conversation(*, workspace_id: int, conversation_id: str | uuid.UUID) -> Conv
         .first()
     )
     if found is None:
-        raise NotFound("There is no such conversation.")
+        raise NotFound(sentence("There is no such conversation."))
     return found
 
 
@@ -62,7 +63,7 @@ def answer(*, workspace_id: int, answer_id: str) -> tuple[Message, Message | Non
     rows = Message.objects.of(workspace_id)
     found = rows.filter(pk=_uuid(answer_id), role=Message.Role.ASSISTANT).first()
     if found is None:
-        raise NotFound("There is no such task.")
+        raise NotFound(sentence("There is no such task."))
     asked = rows.filter(conversation_id=found.conversation_id, number=found.number - 1).first()
     return found, asked
 
@@ -86,7 +87,7 @@ def file(*, workspace_id: int, conversation_id: str, file_id: str) -> Conversati
         pk=_uuid(file_id.removeprefix("file-")), conversation_id=_uuid(conversation_id)
     ).first()
     if found is None:
-        raise NotFound("There is no such file in this conversation.")
+        raise NotFound(sentence("There is no such file in this conversation."))
     return found
 
 
@@ -100,7 +101,7 @@ def assistant(*, workspace_id: int, public_id: str) -> Assistant:
     """Raises NotFound."""
     found = Assistant.objects.of(workspace_id).filter(public_id=public_id).first()
     if found is None:
-        raise NotFound("There is no such assistant.")
+        raise NotFound(sentence("There is no such assistant."))
     return found
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from django.db.models import Exists, OuterRef
 
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.core.tenancy import TenantQuerySet
 from apps.llm.models import CallContent, Usage
 
@@ -70,7 +71,7 @@ def attempts_of(*, workspace_id: int, call_id: uuid.UUID) -> list[Usage]:
         rows.select_related("api_key", "user", "account", "price").order_by("number", "id")
     )
     if not found:
-        raise NotFound(f"There is no call {call_id}.")
+        raise NotFound(sentence("There is no call {id}.", id=call_id))
     return found
 
 

@@ -7,11 +7,11 @@ from apps.catalog.llm.model import LlmKind, LlmModel, LlmRoute
 from apps.catalog.llm.registry import llm_model
 from apps.catalog.registry import InvalidModel
 from apps.core.errors import DomainError, InvalidRequest, PlanRequired
+from apps.core.sentences import sentence
 from apps.core.values import frozen
 from apps.llm.services.questions import Question
 
-_PLAN_WORDS = "is available from the Developer plan up, or on an own account."
-
+DISABLED = sentence("This workspace is disabled; nothing new can be started in it.")
 
 # Tokens of an answer, or of each picture, at most, where the list does not say. The largest picture known takes 6,240.
 _MOST_OUTPUT = {LlmKind.IMAGE: 8_192, LlmKind.TRANSCRIPTION: 16_384}
@@ -46,20 +46,25 @@ def admit(question: Question) -> Admitted:
     """Raises InvalidModel, InvalidRequest, PlanRequired, ModelDenied or Disabled, each with what to do."""
     identity = question.identity
     if not identity.is_enabled:
-        raise Disabled("This workspace is disabled; nothing new can be started in it.")
+        raise Disabled(DISABLED)
     model = llm_model(question.model)
     if not model.serves(question.operation):
         raise InvalidModel(
-            f"invalid model: {question.model} is a {model.kind} model and does not serve this endpoint.",
+            sentence(
+                "invalid model: {model} is a {kind} model and does not serve this endpoint.",
+                model=question.model,
+                kind=model.kind,
+            ),
             detail={"field": "model"},
         )
     if identity.allowed_models and not _is_allowed(model, question):
         raise ModelDenied(
-            f"This API key may not call {question.model}.",
+            sentence("This API key may not call {model}.", model=question.model),
             detail={"field": "model", "allowed_models": sorted(identity.allowed_models)},
         )
     if model.stream_only and not question.is_stream:
-        raise InvalidRequest.field("stream", f"{model.name} answers as a stream only: set it.")
+        words = sentence("{model} answers as a stream only: set it.", model=model.name)
+        raise InvalidRequest.field("stream", words)
     is_private = _is_private(model, question)
     if not is_private:
         _check_plan(model, question)
@@ -96,7 +101,9 @@ def _is_allowed(model: LlmModel, question: Question) -> bool:
 
 def _is_private(model: LlmModel, question: Question) -> bool:
     if question.service_mode not in ("", "public", "private"):
-        raise InvalidRequest.field("service_mode", "Use public, private or leave it empty.")
+        raise InvalidRequest.field(
+            "service_mode", sentence("Use public, private or leave it empty.")
+        )
     if question.service_mode:
         return question.service_mode == "private"
     return model.family in question.identity.private_families
@@ -107,7 +114,10 @@ def _check_plan(model: LlmModel, question: Question) -> None:
     terms = question.identity.terms
     if feature is not None and not terms.includes(feature):
         raise PlanRequired(
-            f"{model.name} {_PLAN_WORDS}",
+            sentence(
+                "{model} is available from the Developer plan up, or on an own account.",
+                model=model.name,
+            ),
             detail={"plan": question.identity.plan, "needed_feature": str(feature)},
         )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.core.values import frozen
 from apps.llm import policies
 from apps.llm.models import End, UsageSource
@@ -123,7 +124,9 @@ async def recorded(one: Try, written: "asyncio.Future[bool]") -> None:
     if not await written:
         _withdraw(one)
         raise NotRecorded(
-            "The answer could not be recorded, so it is not given out. Try again in a moment.",
+            sentence(
+                "The answer could not be recorded, so it is not given out. Try again in a moment."
+            ),
             retry_after=5,
         )
 
@@ -134,7 +137,7 @@ def _withdraw(one: Try) -> None:
         one.attempt.points = 0
         one.attempt.usage, one.attempt.usage_source = Usage(), UsageSource.NONE.value
         one.attempt.end = End.FAILED.value
-        one.attempt.error = "The database could not be reached in time."
+        one.attempt.error = sentence("The database could not be reached in time.")
 
 
 def _charge(lane: Lane, one: Try, held: Held | None) -> None:

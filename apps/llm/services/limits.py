@@ -7,6 +7,7 @@ from django.conf import settings
 from apps.accounts.selectors import Identity
 from apps.core import throttling
 from apps.core.errors import RateLimited
+from apps.core.sentences import sentence
 from apps.core.shared_counts import SharedCounts
 from apps.core.throttling import Allowance, Window
 from apps.llm.services.permits import Permits
@@ -50,8 +51,13 @@ class Limits:
         told["x-ratelimit-reset-tokens"] = f"{window.reset_seconds}s"
         if not permit.granted:
             raise RateLimited(
-                f"This call may use {tokens} tokens, more than what is left of the key's {limit} in this minute."
-                f" Try again in {window.reset_seconds} s.",
+                sentence(
+                    "This call may use {tokens} tokens, more than what is left of the key's {limit} in this minute."
+                    " Try again in {seconds} s.",
+                    tokens=tokens,
+                    limit=limit,
+                    seconds=window.reset_seconds,
+                ),
                 detail={"limit_tokens": limit, "needed_tokens": tokens, "window_seconds": 60},
                 retry_after=window.reset_seconds,
             )

@@ -13,6 +13,7 @@ from django.conf import settings
 
 from apps.core import egress
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.core.threads import in_thread
 from apps.core.wire import NoAnswer, Request
 from apps.llm.services.questions import Question
@@ -44,7 +45,7 @@ async def check(question: Question) -> None:
         return
     is_flagged = await in_thread(_is_flagged, words)
     if is_flagged:
-        raise Rejected("The prompt was rejected by this service's content rules.")
+        raise Rejected(sentence("The prompt was rejected by this service's content rules."))
 
 
 def _is_flagged(words: str) -> bool:
@@ -66,7 +67,9 @@ def _is_flagged(words: str) -> bool:
         log.warning("prompt not checked", extra={"error": type(error).__name__})
         if settings.LLM_MODERATION_REQUIRED:
             raise Unchecked(
-                "The prompt could not be checked just now. Nothing was charged; try again.",
+                sentence(
+                    "The prompt could not be checked just now. Nothing was charged; try again."
+                ),
                 retry_after=5,
             ) from None
         return False

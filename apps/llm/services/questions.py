@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.accounts.selectors import Identity
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 from apps.core.values import frozen
 from apps.llm.policies import Bounds
 from apps.providers.llm.base import FilePart, Operation, Usage
@@ -44,8 +45,12 @@ def bounds(question: Question, *, context_tokens: int, output_tokens: int) -> Bo
     """What is certain beforehand, with the model's window. Raises InvalidRequest for what cannot fit into it."""
     if context_tokens and question.least_input > context_tokens:
         raise InvalidRequest(
-            f"The model reads at most {context_tokens} tokens; this request has at least {question.least_input}."
-            " Shorten the messages.",
+            sentence(
+                "The model reads at most {most} tokens; this request has at least {least}."
+                " Shorten the messages.",
+                most=context_tokens,
+                least=question.least_input,
+            ),
             detail={"field": "messages", "reason": "context_length_exceeded"},
         )
     most = question.most

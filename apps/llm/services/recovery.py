@@ -5,6 +5,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from apps.core.sentences import sentence
 from apps.llm.models import End, UsageSource
 from apps.llm.services import blocks, journal
 from apps.llm.services.attempts import Attempt
@@ -61,5 +62,5 @@ def _attempt(slot: dict[str, Any]) -> Attempt:
         ),
         usage_source=(UsageSource.COUNTED if was_delivered else UsageSource.NONE).value,
         points=int(slot["points"]) if slot["block_id"] and was_delivered else 0,
-        error="The gateway that served it died.",
+        error=sentence("The gateway that served it died."),
     )

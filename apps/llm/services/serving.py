@@ -12,6 +12,7 @@ from typing import TypeVar
 from apps.billing.services.caps import SpendLimitReached
 from apps.billing.services.credits import InsufficientCredits
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.core.values import frozen
 from apps.core.wire import NoAnswer
 from apps.llm import policies
@@ -35,7 +36,14 @@ T = TypeVar("T")
 _GRACE_STEP_SECONDS = 0.5
 # For the end of a body whose provider has said that this was all.
 _LAST_SECONDS = 1.0
-_LEFT = "Nobody waited for an answer."
+_LEFT = sentence("Nobody waited for an answer.")
+_USED_UP = sentence(
+    "The credits are used up in the middle of the answer: it ends here, and what you have of it"
+    " was charged. Add credits and ask again."
+)
+_BROKEN_OFF = sentence(
+    "The model's provider broke the answer off. What you have of it was charged."
+)
 
 
 @frozen
@@ -212,7 +220,7 @@ class Serving:
             return pieces
         while not self._decoder.is_complete:
             if time.monotonic() > self._tries.deadline:
-                raise NoAnswer("The answer took too long.", sent=True)
+                raise NoAnswer(sentence("The answer took too long."), sent=True)
             data = await sent.opened.read(idle_seconds=self._lane.timing.idle)
             pieces = self._decoder.feed(data) if data else self._decoder.close()
             if pieces:
@@ -270,8 +278,7 @@ class Serving:
                     sent.opened.close()
                     await self._end(sent, End.OUT_OF_CREDITS)
                     raise type(error)(
-                        "The credits are used up in the middle of the answer: it ends here, and what you have of it"
-                        " was charged. Add credits and ask again.",
+                        _USED_UP,
                         detail=error.detail,
                     ) from None
                 await asyncio.sleep(_GRACE_STEP_SECONDS)
@@ -316,11 +323,8 @@ class Serving:
 def refusal_midway(error: ProviderError | NoAnswer) -> DomainError:
     """The same as before an answer, but something was charged already."""
     found = refusal(error)
-    found.message = (
-        "The model's provider broke the answer off. What you have of it was charged."
-        if found.type == "no_route"
-        else found.message
-    )
+    if found.type == "no_route":
+        found.message = found.words = _BROKEN_OFF
     return found
 
 

@@ -8,6 +8,7 @@ from apps.byoa.selectors import NoRoute
 from apps.catalog.llm.model import LlmRoute
 from apps.core.egress import Opened
 from apps.core.errors import DomainError, InvalidRequest
+from apps.core.sentences import sentence
 from apps.core.wire import NoAnswer
 from apps.llm.models import End
 from apps.llm.services import charging
@@ -68,7 +69,10 @@ class Tries:
                 raise
             except BaseException:
                 charging.give_up(
-                    self._lane, one, end=End.CLIENT_LEFT, error="Nobody waited for an answer."
+                    self._lane,
+                    one,
+                    end=End.CLIENT_LEFT,
+                    error=sentence("Nobody waited for an answer."),
                 )
                 raise
             else:
@@ -133,12 +137,12 @@ class Tries:
                 )
             except Full:
                 if time.monotonic() >= until:
-                    raise self._nobody("All accounts are busy.") from None
+                    raise self._nobody(is_busy=True) from None
                 await self._lane.roster.freed(seconds=_LOOK_SECONDS)
                 continue
             except NobodyServes:
                 if self._last is not None or not self._may_stand_in():
-                    raise self._last or self._nobody("") from None
+                    raise self._last or self._nobody() from None
                 self.is_sandbox = True
                 continue
             try:
@@ -170,11 +174,16 @@ class Tries:
             return True
         return await self._lane.limits.has_room(account_id=line.account.id, per_minute=per_minute)
 
-    def _nobody(self, why: str) -> DomainError:
+    def _nobody(self, *, is_busy: bool = False) -> DomainError:
         name = self._admitted.model.name
-        whose = "own account" if self._admitted.is_private else "account"
+        words = sentence("No account can serve {model} now.", model=name)
+        if self._admitted.is_private:
+            words = sentence("No own account can serve {model} now.", model=name)
+        if is_busy:
+            busy = sentence("All accounts are busy.")
+            words = sentence("{problem} {reason}", problem=words, reason=busy)
         return NoRoute(
-            f"No {whose} can serve {name} now.{why and ' '}{why} Nothing was charged.",
+            sentence("{problem} Nothing was charged.", problem=words),
             retry_after=_RETRY_AFTER_SECONDS,
         )
 
@@ -262,11 +271,15 @@ def refusal(error: ProviderError | NoAnswer) -> DomainError:
     """What the customer is told of a provider's error, when no other account is to be tried."""
     if isinstance(error, ProviderRefused):
         if error.why is Why.MODERATED:
-            return PromptRejected(f"The provider rejected the prompt: {error}")
+            return PromptRejected(
+                sentence("The provider rejected the prompt: {said}", said=str(error))
+            )
         if error.why is Why.INVALID:
-            return InvalidRequest(f"The provider refused the request: {error}")
+            return InvalidRequest(
+                sentence("The provider refused the request: {said}", said=str(error))
+            )
     retry_after = getattr(error, "retry_after_seconds", None)
     return NoRoute(
-        "The model's provider could not answer. Nothing was charged; try again.",
+        sentence("The model's provider could not answer. Nothing was charged; try again."),
         retry_after=max(1, round(retry_after)) if retry_after else _RETRY_AFTER_SECONDS,
     )

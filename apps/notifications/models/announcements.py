@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 
 class Announcement(models.Model):
@@ -17,9 +18,9 @@ class Announcement(models.Model):
     """
 
     class Kind(models.TextChoices):
-        INFO = "info", "Information"
-        INCIDENT = "incident", "Incident"
-        MAINTENANCE = "maintenance", "Maintenance"
+        INFO = "info", gettext_noop("Information")
+        INCIDENT = "incident", gettext_noop("Incident")
+        MAINTENANCE = "maintenance", gettext_noop("Maintenance")
 
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.INFO)
     title = models.CharField(max_length=120)

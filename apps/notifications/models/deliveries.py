@@ -6,6 +6,7 @@ from typing import ClassVar, Self
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_noop
 
 from apps.accounts.models import Workspace
 from apps.core.tenancy import TenantManager
@@ -24,10 +25,10 @@ class Delivery(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "WAITING", "Waiting"
-        DELIVERED = "DELIVERED", "Delivered"
-        FAILED = "FAILED", "Failed"  # every attempt was used
-        STOPPED = "STOPPED", "Stopped"  # the endpoint answered 410 Gone
+        WAITING = "WAITING", gettext_noop("Waiting")
+        DELIVERED = "DELIVERED", gettext_noop("Delivered")
+        FAILED = "FAILED", gettext_noop("Failed")  # every attempt was used
+        STOPPED = "STOPPED", gettext_noop("Stopped")  # the endpoint answered 410 Gone
 
     class Dialect(models.TextChoices):
         UNIFIED = "unified", "Unified"  # any 2xx acknowledges

@@ -14,6 +14,7 @@ from apps.accounts import plans
 from apps.accounts.models import Membership, Workspace
 from apps.accounts.policies import Feature
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.core.tenancy import TenantQuerySet
 from apps.core.webhook_urls import host_of
 from apps.notifications.events import EVENTS, Channel, EventType
@@ -39,7 +40,7 @@ def delivery(*, workspace_id: int, event_id: uuid.UUID) -> Delivery:
     """The workspace's delivery. Raises NotFound."""
     found = _shown(workspace_id).filter(event_id=event_id).first()
     if found is None:
-        raise NotFound(f"There is no delivery {event_id}.")
+        raise NotFound(sentence("There is no delivery {id}.", id=event_id))
     return found
 
 

@@ -10,6 +10,7 @@ from django.db.models.functions import TruncHour
 from django.utils import timezone
 
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.core.tenancy import TenantQuerySet
 from apps.notifications.models import Delivery, Endpoint, ReplayRun
 from apps.notifications.selectors import Page
@@ -40,7 +41,7 @@ def endpoint(*, workspace_id: int, endpoint_id: uuid.UUID) -> Endpoint:
     rows = endpoints(workspace_id=workspace_id).defer("secret", "both_secrets")
     found = rows.select_related("created_by").filter(pk=endpoint_id).first()
     if found is None:
-        raise NotFound(f"There is no endpoint {endpoint_id}.")
+        raise NotFound(sentence("There is no endpoint {id}.", id=endpoint_id))
     return found
 
 
@@ -86,7 +87,7 @@ def delivery(*, endpoint: Endpoint, event_id: uuid.UUID) -> Delivery:
     """One of them with its body and what was answered. Raises NotFound."""
     found = _of(endpoint).defer("secret", "sealed_to").filter(event_id=event_id).first()
     if found is None:
-        raise NotFound(f"There is no delivery {event_id}.")
+        raise NotFound(sentence("There is no delivery {id}.", id=event_id))
     return found
 
 

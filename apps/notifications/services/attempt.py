@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from apps.core import sealing
 from apps.core.wire import NoAnswer, Request, Response
-from apps.notifications import policies
+from apps.notifications import policies, stored
 from apps.notifications.models import Delivery
 from apps.notifications.services import answers, signing
 from apps.notifications.services.claims import Claimed, Outcome
@@ -18,9 +18,6 @@ Send = Callable[[Request], Awaitable[Response]]
 _LONGEST_ERROR = 200
 # What a lane rests after "too many" or "bad gateway" that names no time.
 _BUSY_REST_SECONDS = 5
-_UNREADABLE = "The webhook secret can no longer be read, so nothing was sent."
-_WITHHELD = "Not sent: the endpoint was paused or deleted."
-_GONE = "The endpoint is gone; this event is not sent to it again."
 
 
 @dataclass(frozen=True)
@@ -40,13 +37,13 @@ class Landed:
 async def attempt(row: Claimed, send: Send) -> Landed:
     """Send one event once. Raises nothing but cancellation: whatever goes wrong is an outcome."""
     if row.is_withheld:
-        outcome = _ended(row, Delivery.State.STOPPED, None, _WITHHELD, 0)
+        outcome = _ended(row, Delivery.State.STOPPED, None, stored.WITHHELD, 0)
         return Landed(row, outcome, says_nothing=True)
     began = time.monotonic()
     try:
         secret = sealing.unseal(row.secret, bound_to=row.sealed_to) if row.secret else ""
     except sealing.CannotOpen:
-        outcome = _ended(row, Delivery.State.FAILED, None, _UNREADABLE, 0)
+        outcome = _ended(row, Delivery.State.FAILED, None, stored.UNREADABLE, 0)
         return Landed(row, outcome, says_nothing=True)
     try:
         response = await send(_request(row, secret))
@@ -55,7 +52,7 @@ async def attempt(row: Claimed, send: Send) -> Landed:
     except Exception as error:
         # A fault of ours must not keep the others from being sent. Its message might name what is the customer's.
         log.error("delivery attempt broke", extra={"error": type(error).__name__})  # noqa: TRY400
-        return _failed(row, None, "The attempt could not be made.", _ms(began))
+        return _failed(row, None, stored.NOT_MADE, _ms(began))
     landed = _answered(row, response, _ms(began))
     if row.hook_id is None:
         return landed
@@ -79,7 +76,7 @@ def _answered(row: Claimed, response: Response, ms: int) -> Landed:
     if policies.acknowledges(dialect=row.dialect, status=status):
         return Landed(row, _ended(row, Delivery.State.DELIVERED, status, "", ms))
     if policies.is_gone(status):
-        outcome = _ended(row, Delivery.State.STOPPED, status, _GONE, ms)
+        outcome = _ended(row, Delivery.State.STOPPED, status, stored.GONE, ms)
         return Landed(row, outcome, says_nothing=True)
     asked = policies.retry_after(status=status, headers=response.headers, now=row.now)
     rest = max(asked, _BUSY_REST_SECONDS) if policies.is_busy(status) else asked
@@ -87,7 +84,7 @@ def _answered(row: Claimed, response: Response, ms: int) -> Landed:
 
 
 def _reason(status: int) -> str:
-    return "Redirects are not followed." if 300 <= status < 400 else "Not acknowledged."
+    return stored.NOT_FOLLOWED if 300 <= status < 400 else stored.NOT_ACKNOWLEDGED
 
 
 def _failed(row: Claimed, status: int | None, error: str, ms: int, asked: float = 0) -> Landed:

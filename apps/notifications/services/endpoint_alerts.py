@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from apps.core.webhook_urls import host_of
-from apps.notifications import policies
+from apps.notifications import policies, stored
 from apps.notifications.models import Endpoint
 from apps.notifications.selectors import listening
 from apps.notifications.services import account_events, endpoints
@@ -33,7 +33,8 @@ def _look_at(endpoint_id: uuid.UUID) -> None:
     if found is None:
         return
     if found.told_for is not None and found.told_for != found.failing_since:
-        _told(found, "webhook_recovered", "works again.", found.told_for)
+        words = stored.RECOVERED.format(host=host_of(found.url))
+        _told(found, "webhook_recovered", words, found.told_for)
         _keep(found, None)
     if found.failing_since is None:
         return
@@ -52,9 +53,8 @@ def _look_at(endpoint_id: uuid.UUID) -> None:
 
 
 def _disable(endpoint: Endpoint, since: datetime) -> None:
-    words = (
-        f"has failed for {policies.DISABLED_AFTER.days} days and was switched off. "
-        "Its events are kept for replay for 30 days."
+    words = stored.SWITCHED_OFF.format(
+        host=host_of(endpoint.url), days=policies.DISABLED_AFTER.days
     )
     endpoints.move(endpoint, Endpoint.State.DISABLED)
     _told(endpoint, "webhook_stopped", words, since)
@@ -66,9 +66,11 @@ def _keep(endpoint: Endpoint, told_for: datetime | None) -> None:
 
 
 def _failing(endpoint: Endpoint) -> str:
-    times = f"{endpoint.failures} time{'s' if endpoint.failures != 1 else ''} in a row"
     how = f"HTTP {endpoint.failing_status}" if endpoint.failing_status else endpoint.failing_error
-    return f"has failed {times} ({how.rstrip('.')}). Events are tried again for up to 5 days and then kept for replay."
+    pattern = stored.FAILS_ONCE if endpoint.failures == 1 else stored.FAILS
+    return pattern.format(
+        host=host_of(endpoint.url), count=endpoint.failures, reason=how.rstrip(".")
+    )
 
 
 def _facts(endpoint: Endpoint) -> dict[str, Any]:
@@ -85,7 +87,7 @@ def _told(endpoint: Endpoint, type: str, words: str, episode: datetime, **facts:
     account_events.tell(
         workspace_id=endpoint.workspace_id,
         type=type,
-        message=f"The webhook endpoint at {host} {words}",
+        message=words,
         detail={"endpoint_id": str(endpoint.pk), "host": host, **facts},
         key=f"{type}:{endpoint.pk}:{episode.isoformat()}",
         url=f"/w/{endpoint.workspace.slug}/webhooks/{endpoint.pk}",

@@ -15,6 +15,7 @@ from apps.accounts.models import User, Workspace
 from apps.accounts.services import audit
 from apps.core import sealing, webhook_urls
 from apps.core.errors import DomainError, InvalidRequest, NotFound, PlanRequired
+from apps.core.sentences import sentence
 from apps.notifications import policies, selectors
 from apps.notifications.events import ENDPOINT_ACCOUNT_EVENTS, TASK_EVENTS
 from apps.notifications.models import Delivery, Endpoint
@@ -61,7 +62,11 @@ def create(*, workspace_id: int, terms: Terms, by: By) -> tuple[Endpoint, str]:
     _check(workspace, terms)
     most = policies.most_endpoints(rank=plans.terms_of_workspace(workspace).rank)
     if listening.endpoints(workspace_id=workspace_id).count() >= most:
-        raise TooManyEndpoints(f"Your plan includes {most} endpoint{'s' if most > 1 else ''}.")
+        raise TooManyEndpoints(
+            sentence("Your plan includes {count} endpoints.", count=most)
+            if most > 1
+            else sentence("Your plan includes 1 endpoint.")
+        )
     made = Endpoint(workspace_id=workspace_id, created_by=by.actor)
     secret = _new_secret()
     made.secret = sealing.seal(secret, bound_to=made.sealed_to)
@@ -94,7 +99,9 @@ def rotate(*, workspace_id: int, endpoint_id: uuid.UUID, by: By) -> str:
     """
     found = locked(workspace_id=workspace_id, endpoint_id=endpoint_id)
     if found.is_overlapping:
-        raise InvalidRequest("The secret was changed in the last 24 hours. End the overlap first.")
+        raise InvalidRequest(
+            sentence("The secret was changed in the last 24 hours. End the overlap first.")
+        )
     secret = _new_secret()
     found.both_secrets, found.previous_until = _joined(found, secret)
     found.secret = sealing.seal(secret, bound_to=found.sealed_to)
@@ -148,7 +155,7 @@ def locked(*, workspace_id: int, endpoint_id: uuid.UUID) -> Endpoint:
     rows = listening.endpoints(workspace_id=workspace_id).filter(pk=endpoint_id)
     found = rows.select_for_update(no_key=True, of=("self",)).first()
     if found is None:
-        raise NotFound(f"There is no endpoint {endpoint_id}.")
+        raise NotFound(sentence("There is no endpoint {id}.", id=endpoint_id))
     return found
 
 
@@ -166,16 +173,18 @@ def move(endpoint: Endpoint, state: Endpoint.State, *changed: str) -> None:
 def _check(workspace: Workspace, terms: Terms, *, had: Collection[str] = ()) -> None:
     webhook_urls.check(terms.url.strip(), field="url")
     if len(terms.description.strip()) > _LONGEST_DESCRIPTION:
-        raise InvalidRequest.field("description", f"Use at most {_LONGEST_DESCRIPTION} characters.")
+        words = sentence("Use at most {count} characters.", count=_LONGEST_DESCRIPTION)
+        raise InvalidRequest.field("description", words)
     wanted = set(terms.events)
     if not wanted:
-        raise InvalidRequest.field("events", "Choose at least one event.")
+        raise InvalidRequest.field("events", sentence("Choose at least one event."))
     if unknown := sorted(wanted - set(TASK_EVENTS) - set(ENDPOINT_ACCOUNT_EVENTS)):
-        raise InvalidRequest.field("events", f"There is no event {unknown[0][:40]}.")
+        words = sentence("There is no event {name}.", name=unknown[0][:40])
+        raise InvalidRequest.field("events", words)
     # What a better plan had once may stay: nothing is sent until the plan includes it again.
     new = (wanted & set(ENDPOINT_ACCOUNT_EVENTS)) - set(had)
     if new and not selectors.may_have_hook(workspace=workspace):
-        raise PlanRequired("Account events by webhook come with the Developer plan.")
+        raise PlanRequired(policies.NEEDS_DEVELOPER)
 
 
 def _write(endpoint: Endpoint, terms: Terms) -> None:

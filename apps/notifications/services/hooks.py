@@ -13,8 +13,9 @@ from apps.accounts.models import User, Workspace
 from apps.accounts.services import audit
 from apps.core import sealing, webhook_urls
 from apps.core.errors import InvalidRequest, PlanRequired
+from apps.core.sentences import sentence
 from apps.core.tenancy import TenantQuerySet
-from apps.notifications import selectors
+from apps.notifications import policies, selectors
 from apps.notifications.models import AccountHook, Delivery
 from apps.notifications.services import hook_out, outbox
 from apps.notifications.services import replay as replaying
@@ -99,12 +100,12 @@ def _locked(workspace_id: int) -> Workspace:
 
 def _check_plan(workspace: Workspace) -> None:
     if not selectors.may_have_hook(workspace=workspace):
-        raise PlanRequired("Account events by webhook come with the Developer plan.")
+        raise PlanRequired(policies.NEEDS_DEVELOPER)
 
 
 def _check_address(workspace: Workspace) -> None:
     if not workspace.notification_hook_url:
-        raise InvalidRequest.field("url", "Save an address first.")
+        raise InvalidRequest.field("url", sentence("Save an address first."))
 
 
 def _new_secret(hook: AccountHook) -> str:

@@ -12,6 +12,7 @@ from django.utils import timezone, translation
 from apps.core import brand
 from apps.core.queue import Wake
 from apps.notifications.models import Email
+from apps.notifications.selectors import readers
 
 _sender = Wake("notifications.mail", queue="deliver")
 _SUBJECT_LENGTH = 200
@@ -33,11 +34,11 @@ def add(
     workspace_id: int | None = None,
     attachment: Attachment | None = None,
 ) -> None:
-    """Write one mail per address, once per `key`: a repeated cause writes nothing.
+    """Write one mail per address, once per `key`: a repeated cause writes nothing. Each in its reader's language.
 
     `template` names `templates/mail/<template>.txt`, whose first line is the subject; `<template>.html` is optional.
-    Templates may use `site_name`, `site_links` and `base_url` besides the context. Sent once the transaction has
-    committed, and not at all when it does not.
+    Templates may use `site_name`, `site_links` and `base_url` besides the context, which is the same for all languages:
+    what they say of it goes through `said`. Sent once the transaction has committed, and not at all when it does not.
     """
     if not to:
         return
@@ -47,26 +48,40 @@ def add(
         "base_url": settings.BASE_URL,
         **context,
     }
-    subject, _, text = _rendered(f"mail/{template}.txt", values, escapes=False).partition("\n")
     file = attachment or Attachment("", "", b"")
     row: dict[str, Any] = {
         "workspace_id": workspace_id,
         "key": key,
         "kind": template,
-        "subject": " ".join(subject.split())[:_SUBJECT_LENGTH],
-        "text": text.strip() + "\n",
-        "html": _html(template, values),
         "attachment_name": file.name,
         "attachment_type": file.content_type,
         "attachment": file.data or None,
     }
-    Email.objects.bulk_create([Email(**row, to=one) for one in to], ignore_conflicts=True)
+    spoken = readers.languages(addresses=to, workspace_id=workspace_id)
+    words = {one: _words(template, values, one) for one in set(spoken.values())}
+    Email.objects.bulk_create(
+        [Email(**row, **words[spoken[one]], to=one) for one in to], ignore_conflicts=True
+    )
     _sender.after_commit()
+
+
+def _words(template: str, values: Mapping[str, Any], language: str) -> dict[str, str]:
+    # In UTC, as they say, also when a person with a zone of their own causes them.
+    with timezone.override(UTC), translation.override(language):
+        whole = _rendered(f"mail/{template}.txt", values, escapes=False)
+        html = _html(template, values)
+    subject, _, text = whole.partition("\n")
+    return {
+        "subject": " ".join(subject.split())[:_SUBJECT_LENGTH],
+        "text": text.strip() + "\n",
+        "html": html,
+    }
 
 
 def _html(template: str, values: Mapping[str, Any]) -> str:
     try:
-        return _rendered(f"mail/{template}.html", values, escapes=True)
+        # The lines above the document only load what it needs.
+        return _rendered(f"mail/{template}.html", values, escapes=True).lstrip()
     except TemplateDoesNotExist as missing:
         if str(missing) != f"mail/{template}.html":  # what it includes is not there
             raise
@@ -75,6 +90,4 @@ def _html(template: str, values: Mapping[str, Any]) -> str:
 
 def _rendered(name: str, values: Mapping[str, Any], *, escapes: bool) -> str:
     template = Engine.get_default().get_template(name)
-    # In UTC, as they say, also when a person with a zone of their own causes them.
-    with timezone.override(UTC), translation.override("en"):
-        return template.render(Context(dict(values), autoescape=escapes))
+    return template.render(Context(dict(values), autoescape=escapes))

@@ -8,6 +8,7 @@ from django.utils import timezone
 from apps.accounts.models import User, Workspace
 from apps.accounts.services import audit
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 from apps.notifications import selectors
 from apps.notifications.events import EVENTS, Channel
 from apps.notifications.models import NotificationPreference
@@ -27,7 +28,8 @@ def set_preferences(
     """
     unknown = sorted(set(wanted) - set(EVENTS))
     if unknown:
-        raise InvalidRequest.field("event", f"There is no event {unknown[0][:40]}.")
+        words = sentence("There is no event {name}.", name=unknown[0][:40])
+        raise InvalidRequest.field("event", words)
     # The lock keeps two people's changes apart, so that the audit says what each of them changed.
     Workspace.objects.select_for_update(no_key=True).get(pk=workspace_id)
     changed = {

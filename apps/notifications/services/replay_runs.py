@@ -10,6 +10,7 @@ from django.db.models.functions import Now
 
 from apps.core.errors import InvalidRequest
 from apps.core.queue import send
+from apps.core.sentences import sentence
 from apps.notifications.models import Endpoint, ReplayRun
 from apps.notifications.selectors import listening
 from apps.notifications.services import endpoints, outbox
@@ -74,14 +75,14 @@ def start(
     if earlier is not None:
         if earlier.endpoint_id == endpoint.pk:
             return earlier
-        raise InvalidRequest("Count again before you replay.")
+        raise InvalidRequest(sentence("Count again before you replay."))
     if endpoint.state != Endpoint.State.ACTIVE:
-        raise InvalidRequest("Resume the endpoint before you replay several events.")
+        raise InvalidRequest(sentence("Resume the endpoint before you replay several events."))
     if listening.open_run(endpoint=endpoint) is not None:
-        raise InvalidRequest("A replay is under way. Wait until it has been queued.")
+        raise InvalidRequest(sentence("A replay is under way. Wait until it has been queued."))
     seen = preview(endpoint=endpoint, asked=asked, upto_id=upto_id)
     if not seen.total:
-        raise InvalidRequest("Nothing is left to replay.")
+        raise InvalidRequest(sentence("Nothing is left to replay."))
     run = ReplayRun.objects.create(
         id=run_id,
         workspace_id=workspace_id,

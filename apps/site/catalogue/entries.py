@@ -9,6 +9,7 @@ from functools import cached_property
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from apps.accounts.policies import Feature
 from apps.byoa import selectors as byoa
@@ -62,13 +63,15 @@ class Entry:
 
     @property
     def price_words(self) -> str:
-        return self.tag.text if self.tag else "Not priced here, so it cannot be called"
+        return self.tag.text if self.tag else _("Not priced here, so it cannot be called")
 
     @cached_property
     def haystack(self) -> str:
+        """What words are looked for in; it has a task type's own English words beside those of the page."""
         family = self.thing.family
         also = " ".join(self.thing.aliases) if isinstance(self.thing, LlmModel) else ""
-        parts = (self.name, self.title, self.summary, family, self.kind.word, also)
+        english = (self.thing.title, self.thing.summary) if isinstance(self.thing, TaskSpec) else ()
+        parts = (self.name, self.title, self.summary, family, self.kind.word, also, *english)
         return " ".join(parts).lower()
 
 
@@ -92,8 +95,8 @@ def of_task(spec: TaskSpec) -> Entry:
         thing=spec,
         name=f"{spec.model} {spec.task_type}",
         url=page_url(f"{spec.model}/{spec.task_type}"),
-        title=spec.title,
-        summary=spec.summary,
+        title=_(spec.title),
+        summary=_(spec.summary),
         kind=kinds.OF_TASK[spec.kind],
         state=_task_state(spec),
         rates=rates,
@@ -154,7 +157,9 @@ def _feature_plan(feature: Feature | None) -> str:
     """The cheapest plan that includes it."""
     if feature is None:
         return ""
-    return next((plan.name for plan in plans_now() if plan.terms.includes(feature)), "another plan")
+    return next(
+        (plan.name for plan in plans_now() if plan.terms.includes(feature)), _("another plan")
+    )
 
 
 def page_url(name: str) -> str:

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from apps.catalog import pricing
 from apps.catalog.llm.model import LlmModel
 from apps.catalog.pricing import Quote
@@ -9,6 +12,7 @@ from apps.catalog.spec import TaskSpec
 from apps.providers.llm.base import Usage
 from apps.site.catalogue import levers, prices
 from apps.site.catalogue.levers import Input, Variation
+from apps.site.words import row
 
 
 @dataclass(frozen=True)
@@ -41,24 +45,43 @@ def task_quote(spec: TaskSpec, raw: Input, *, plan: str = prices.FIRST_PLAN) -> 
 
 def _words(one: Variation) -> str:
     if not one.changes:
-        return "As in the example request"
-    return ", ".join(f"{lever.title}: {_shown(value)}" for lever, value in one.changes)
+        return _("As in the example request")
+    return row(
+        [
+            _("{name}: {value}").format(name=lever.label, value=_shown(value))
+            for lever, value in one.changes
+        ]
+    )
 
 
 def _shown(value: object) -> str:
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    return str(value)
 
 
 _USES = (
-    ({"input", "output"}, "1,000 tokens read, 500 written", {"input_tokens": 1000, "output_tokens": 500}),
-    ({"input", "output"}, "100,000 tokens read, 1,000 written", {"input_tokens": 100_000, "output_tokens": 1000}),
-    ({"input"}, "1,000,000 tokens read", {"input_tokens": 1_000_000}),
-    ({"character"}, "A text of 1,000 characters", {"characters": 1000}),
-    ({"minute"}, "A recording of 10 minutes", {"audio_ms": 600_000}),
-    ({"image"}, "4 pictures", {"images": 4}),
-    ({"request"}, "An answer", {"input_tokens": 1, "output_tokens": 1, "images": 1}),
-    ({"request_without_image"}, "An answer without a picture", {"input_tokens": 1, "output_tokens": 1}),
-)  # fmt: skip
+    (
+        {"input", "output"},
+        gettext_noop("1,000 tokens read, 500 written"),
+        {"input_tokens": 1000, "output_tokens": 500},
+    ),
+    (
+        {"input", "output"},
+        gettext_noop("100,000 tokens read, 1,000 written"),
+        {"input_tokens": 100_000, "output_tokens": 1000},
+    ),
+    ({"input"}, gettext_noop("1,000,000 tokens read"), {"input_tokens": 1_000_000}),
+    ({"character"}, gettext_noop("A text of 1,000 characters"), {"characters": 1000}),
+    ({"minute"}, gettext_noop("A recording of 10 minutes"), {"audio_ms": 600_000}),
+    ({"image"}, gettext_noop("4 pictures"), {"images": 4}),
+    ({"request"}, gettext_noop("An answer"), {"input_tokens": 1, "output_tokens": 1, "images": 1}),
+    (
+        {"request_without_image"},
+        gettext_noop("An answer without a picture"),
+        {"input_tokens": 1, "output_tokens": 1},
+    ),
+)
 
 
 def of_llm(model: LlmModel) -> list[tuple[str, int]]:
@@ -68,7 +91,7 @@ def of_llm(model: LlmModel) -> list[tuple[str, int]]:
         return []
     is_by_tokens = "output" in price.rates
     return [
-        (words, price.cost(Usage(**used)))
+        (_(words), price.cost(Usage(**used)))
         for needed, words, used in _USES
         if needed <= price.rates.keys() and not (needed == {"input"} and is_by_tokens)
     ]

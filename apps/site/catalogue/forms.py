@@ -4,10 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from apps.catalog.llm.model import LlmModel
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.site.catalogue import levers, monthly, prices
 from apps.site.catalogue.entries import Entry
 from apps.site.catalogue.levers import Input, Lever
@@ -18,13 +21,13 @@ _MOST_AT_ONCE = 100_000
 _PREFIX = "p_"
 # By rate: the field, its label, the first value and the most.
 _USES = {
-    "input": ("input_tokens", "Tokens read by a call", 1000, 100_000_000),
-    "cached_input": ("cached_tokens", "Of these, from a cache", 0, 100_000_000),
-    "output": ("output_tokens", "Tokens written by a call", 500, 100_000_000),
-    "character": ("characters", "Characters of a call", 1000, 100_000_000),
-    "minute": ("minutes", "Minutes of a recording", 5, 100_000),
-    "image": ("images", "Pictures of a call", 1, 1000),
-    "request": ("images", "Pictures of an answer", 1, 1000),
+    "input": ("input_tokens", gettext_noop("Tokens read by a call"), 1000, 100_000_000),
+    "cached_input": ("cached_tokens", gettext_noop("Of these, from a cache"), 0, 100_000_000),
+    "output": ("output_tokens", gettext_noop("Tokens written by a call"), 500, 100_000_000),
+    "character": ("characters", gettext_noop("Characters of a call"), 1000, 100_000_000),
+    "minute": ("minutes", gettext_noop("Minutes of a recording"), 5, 100_000),
+    "image": ("images", gettext_noop("Pictures of a call"), 1, 1000),
+    "request": ("images", gettext_noop("Pictures of an answer"), 1, 1000),
 }
 
 
@@ -42,12 +45,14 @@ class Calculator(forms.Form):
         self.fields.update(fields)
 
     def _fields(self) -> dict[str, forms.Field]:
-        fields: dict[str, forms.Field] = {"count": _number("Calls a month", 1000, 1, _MOST_CALLS)}
+        fields: dict[str, forms.Field] = {
+            "count": _number(_("Calls a month"), 1000, 1, _MOST_CALLS)
+        }
         thing = self.entry.thing
         if isinstance(thing, TaskSpec):
             self.levers = levers.levers(thing.name)
             fields |= {f"{_PREFIX}{one.name}": _lever_field(one) for one in self.levers}
-            fields["at_once"] = _number("At once, at the busiest", 1, 1, _MOST_AT_ONCE)
+            fields["at_once"] = _number(_("At once, at the busiest"), 1, 1, _MOST_AT_ONCE)
             return fields
         return fields | _use_fields(thing)
 
@@ -80,7 +85,7 @@ class Calculator(forms.Form):
         """Put the spec's sentence beside its field; what has none here goes to the top."""
         first = (error.detail or {})["errors"][0]
         name = _PREFIX + str(first["field"]).removeprefix("input.")
-        self.add_error(name if name in self.fields else None, str(first["message"]))
+        self.add_error(name if name in self.fields else None, said(first["message"]))
 
     def _input(self, spec: TaskSpec) -> Input:
         base = levers.base_input(spec.name) or {}
@@ -101,30 +106,30 @@ def _number(label: str, first: int, low: int, high: int) -> forms.IntegerField:
         min_value=low,
         max_value=high,
         error_messages={
-            "invalid": "Give a whole number.",
-            "required": "Give a whole number.",
-            "min_value": f"Give {low:,} or more.",
-            "max_value": f"Give {high:,} or less.",
+            "invalid": _("Give a whole number."),
+            "required": _("Give a whole number."),
+            "min_value": _("Give {number} or more.").format(number=f"{low:,}"),
+            "max_value": _("Give {number} or less.").format(number=f"{high:,}"),
         },
     )
 
 
 def _lever_field(lever: Lever) -> forms.Field:
     if not lever.choices:
-        return _number(lever.title, lever.default, lever.low, lever.high)
-    words = {True: "yes", False: "no"}
+        return _number(lever.label, lever.default, lever.low, lever.high)
+    words = {True: _("yes"), False: _("no")}
     choices = [
         (str(one), words[one] if isinstance(one, bool) else str(one)) for one in lever.choices
     ]
     is_optional = lever.default is None
     if is_optional:
-        choices.insert(0, ("", "not given"))
+        choices.insert(0, ("", _("not given")))
     return forms.ChoiceField(
-        label=lever.title,
+        label=lever.label,
         choices=choices,
         required=not is_optional,
         initial=None if is_optional else str(lever.default),
-        error_messages={"invalid_choice": "Choose one of the list."},
+        error_messages={"invalid_choice": _("Choose one of the list.")},
     )
 
 
@@ -132,7 +137,7 @@ def _use_fields(model: LlmModel) -> dict[str, forms.Field]:
     price = prices.llm_price(model)
     rates = price.rates if price else {}
     return {
-        name: _number(label, first, 0, most)
+        name: _number(_(label), first, 0, most)
         for rate, (name, label, first, most) in _USES.items()
         if rate in rates and not (rate == "request" and "request_without_image" not in rates)
     }

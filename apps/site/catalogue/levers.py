@@ -6,6 +6,8 @@ from functools import cache
 from itertools import product
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from apps.catalog import registry
 from apps.catalog.inputs import TaskInput
 from apps.catalog.spec import Charge, TaskSpec
@@ -42,6 +44,12 @@ class Lever:
     high: int = 0
     default: Any = None
     is_length: bool = False
+
+    @property
+    def label(self) -> str:
+        """What people read, in the language of the page."""
+        title = _(self.title)
+        return _("{title}: characters").format(title=title) if self.is_length else title
 
     def value(self, given: Any) -> Any:
         """The field's value for what was chosen."""
@@ -190,8 +198,7 @@ def _lever(name: str, part: Schema, base: Input) -> Lever | None:
             )
         case "string" if isinstance(base.get(name), str) and "x-media" not in part:
             most = min(part.get("maxLength", 1), 100_000)
-            label = f"{title}: characters"
-            return Lever(name, label, low=1, high=most, default=len(base[name]), is_length=True)
+            return Lever(name, title, low=1, high=most, default=len(base[name]), is_length=True)
     return None
 
 

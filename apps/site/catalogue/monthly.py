@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from apps.accounts.policies import plan_includes
 from apps.catalog.llm.model import LlmModel
 from apps.catalog.pricing import Quote
@@ -57,10 +59,14 @@ def of_task(*, spec: TaskSpec, raw: Input, count: int, at_once: int) -> Month:
 
     def problem(card: PlanCard) -> str:
         if not plan_includes(card.plan, spec.plan):
-            return f"{spec.title} begins with the {spec.plan.label} plan."
+            return _("{model} begins with the {plan} plan.").format(
+                model=_(spec.title), plan=spec.plan.label
+            )
         most = card.terms.concurrent_tasks
         if at_once > most:
-            return f"{most} run at once; the rest of your {at_once:,} wait in line."
+            return _("{most} run at once; the rest of your {all} wait in line.").format(
+                most=most, all=f"{at_once:,}"
+            )
         return ""
 
     return _month(price, problem, count)
@@ -78,7 +84,9 @@ def of_llm(*, model: LlmModel, usage: Usage, count: int) -> Month | None:
     def problem(card: PlanCard) -> str:
         if model.feature is None or card.terms.includes(model.feature):
             return ""
-        return f"The {card.name} plan does not include {model.title}."
+        return _("The {plan} plan does not include {model}.").format(
+            plan=card.name, model=model.title
+        )
 
     return _month(price, problem, count)
 

@@ -6,13 +6,25 @@ from functools import cache
 from typing import Any
 
 import orjson
+from django.utils.translation import get_language, gettext_noop
+from django.utils.translation import gettext as _
 
 from apps.catalog.inputs import TaskInput
+from apps.site.words import row
 
 Schema = dict[str, Any]
 _MOST_DEPTH = 4
 _LONGEST = 1_000_000  # a limit above it says nothing: media as base64
-_TYPES = {"integer": "whole number", "number": "number", "boolean": "true or false"}
+_TYPES = {
+    "integer": gettext_noop("whole number"),
+    "number": gettext_noop("number"),
+    "boolean": gettext_noop("true or false"),
+}
+_MEDIA = {
+    "image": gettext_noop("image: URL or base64"),
+    "audio": gettext_noop("audio: URL or base64"),
+    "video": gettext_noop("video: URL or base64"),
+}
 
 
 @dataclass(frozen=True)
@@ -34,9 +46,14 @@ def schema_of(model: type[TaskInput]) -> Schema:
     return model.model_json_schema()
 
 
-@cache
 def parameters(model: type[TaskInput]) -> tuple[Parameter, ...]:
     """Every field in the order of forms, the fields of objects below the one they belong to."""
+    return _parameters(model, get_language())
+
+
+@cache
+def _parameters(model: type[TaskInput], language: str | None) -> tuple[Parameter, ...]:
+    # In the language that is spoken: `language` only keeps the answers apart.
     schema = schema_of(model)
     return tuple(_rows(schema, schema.get("$defs", {}), prefix="", depth=0))
 
@@ -70,7 +87,8 @@ def _rows(
 def _row(
     name: str, part: Schema, definitions: dict[str, Schema], *, is_required: bool
 ) -> Parameter:
-    title, description = part.get("title", ""), part.get("description", "")
+    title, description = _(part.get("title", "")), _(part.get("description", ""))
+    both = _("{title}. {description}").format(title=title, description=description)
     return Parameter(
         name=name,
         type=_type(part, definitions),
@@ -78,19 +96,21 @@ def _row(
         default=_default(part),
         choices=tuple(_text(value) for value in part.get("enum", ())),
         limits=_limits(part),
-        meaning=f"{title}. {description}".strip() if description else title,
+        meaning=both.strip() if description else title,
     )
 
 
 def _type(part: Schema, definitions: dict[str, Schema]) -> str:
     if media := part.get("x-media"):
-        return f"{media}: URL or base64"
+        return _(_MEDIA[media])
     if part.get("type") == "array":
-        inner = _type(plain(part.get("items", {}), definitions), definitions)
-        return f"list of {'objects' if inner == 'object' else inner}"
+        inner = plain(part.get("items", {}), definitions)
+        if inner.get("type") == "object":
+            return _("list of objects")
+        return _("list of {kind}").format(kind=_type(inner, definitions))
     if part.get("type") == "object":
-        return "object"
-    return _TYPES.get(part.get("type", ""), "text")
+        return _("object")
+    return _(_TYPES.get(part.get("type", ""), gettext_noop("text")))
 
 
 def _default(part: Schema) -> str:
@@ -101,8 +121,8 @@ def _default(part: Schema) -> str:
 def _limits(part: Schema) -> str:
     found = [_range(part), _length(part)]
     if step := part.get("multipleOf"):
-        found.append(f"in steps of {step}")
-    return ", ".join(filter(None, found))
+        found.append(_("in steps of {step}").format(step=step))
+    return row([one for one in found if one])
 
 
 def _range(part: Schema) -> str:
@@ -110,23 +130,27 @@ def _range(part: Schema) -> str:
     if "exclusiveMinimum" in part:
         low = part["exclusiveMinimum"]
     if low is None or high is None:
-        return "" if low is None else f"{_text(low)} or more"
-    return f"{_text(low)} to {_text(high)}"
+        return "" if low is None else _("{number} or more").format(number=_text(low))
+    return _("{low} to {high}").format(low=_text(low), high=_text(high))
 
 
 def _length(part: Schema) -> str:
     if part.get("type") == "array":
-        return _counted(part.get("minItems"), part.get("maxItems"), "entries")
+        return _entries(part.get("minItems"), part.get("maxItems"))
     most = part.get("maxLength")
-    return f"up to {most:,} characters" if most and most < _LONGEST and "enum" not in part else ""
+    if not most or most >= _LONGEST or "enum" in part:
+        return ""
+    return _("up to {count} characters").format(count=f"{most:,}")
 
 
-def _counted(low: int | None, high: int | None, noun: str) -> str:
+def _entries(low: int | None, high: int | None) -> str:
     if high is None:
         return ""
     if low == high:
-        return f"exactly {high}"
-    return f"{low} to {high} {noun}" if low else f"up to {high} {noun}"
+        return _("exactly {count}").format(count=high)
+    if low:
+        return _("{low} to {high} entries").format(low=low, high=high)
+    return _("up to {count} entries").format(count=high)
 
 
 def _text(value: Any) -> str:

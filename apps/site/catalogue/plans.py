@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext as _
+
 from apps.accounts import plans
 from apps.accounts.models import Plan
 from apps.accounts.policies import FEATURE_WORDS, PLAN_TERMS, PlanTerms
@@ -17,7 +19,9 @@ class PlanCard:
 
     @property
     def features(self) -> list[tuple[str, bool]]:
-        return [(words, feature in self.terms.features) for feature, words in FEATURE_WORDS.items()]
+        return [
+            (_(words), feature in self.terms.features) for feature, words in FEATURE_WORDS.items()
+        ]
 
 
 def plans_now() -> list[PlanCard]:

@@ -5,12 +5,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 
+from django.utils.translation import gettext as _
+
 from apps.accounts.models import Plan
 from apps.accounts.policies import PLAN_TERMS
 from apps.catalog import pricing
 from apps.catalog.llm.model import UNITS_PRICED, LlmModel
 from apps.catalog.llm.pricing import LlmPrice, NotPriced, price_of
 from apps.catalog.spec import TaskSpec
+from apps.catalog.units import unit_words
 from apps.core.money import format_rate, format_usd
 
 # Whoever signs up is on it.
@@ -34,7 +37,7 @@ _LLM_UNITS = {
 
 @dataclass(frozen=True)
 class Rate:
-    """Points for one `unit`; `others` are the plans that pay something else for it."""
+    """Points for one `unit`, in English; `others` are the plans that pay something else for it."""
 
     name: str
     unit: str
@@ -50,15 +53,18 @@ class Rate:
     @property
     def label(self) -> str:
         """ "classic std, per 5 s"."""
-        return f"{self.words}, per {self.unit}" if self.words else f"per {self.unit}"
+        unit = unit_words(self.unit)
+        if not self.words:
+            return _("per {unit}").format(unit=unit)
+        return _("{rate}, per {unit}").format(rate=self.words, unit=unit)
 
     @property
     def text(self) -> str:
-        return f"{format_rate(self.points)} / {self.unit}" if self.points else "free"
+        return f"{self.usd} / {unit_words(self.unit)}" if self.points else self.usd
 
     @property
     def usd(self) -> str:
-        return format_rate(self.points) if self.points else "free"
+        return format_rate(self.points) if self.points else _("free")
 
     @property
     def per_one(self) -> Decimal:
@@ -102,7 +108,11 @@ def task_tag(rates: Iterable[Rate]) -> Tag:
     found = list(rates)
     lowest = min(found, key=lambda rate: rate.per_one)
     is_one = len({rate.per_one for rate in found}) == 1
-    return Tag(lowest.text if is_one else f"from {lowest.text}", lowest.per_one)
+    return Tag(lowest.text if is_one else _from(lowest), lowest.per_one)
+
+
+def _from(lowest: Rate) -> str:
+    return _("from {price}").format(price=lowest.text)
 
 
 def llm_price(model: LlmModel, *, plan: str = FIRST_PLAN) -> LlmPrice | None:
@@ -151,6 +161,7 @@ def llm_tag(rates: Iterable[Rate]) -> Tag | None:
         return None
     if {"input", "output"} <= by_name.keys():
         read, written = by_name["input"], by_name["output"]
-        return Tag(f"{read.usd} in, {written.usd} out / 1M tokens", read.points)
+        words = _("{read} in, {written} out / 1M tokens")
+        return Tag(words.format(read=read.usd, written=written.usd), read.points)
     lowest = min(by_name.values(), key=lambda rate: rate.points)
-    return Tag(lowest.text if len(by_name) == 1 else f"from {lowest.text}", lowest.points)
+    return Tag(lowest.text if len(by_name) == 1 else _from(lowest), lowest.points)

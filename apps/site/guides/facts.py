@@ -1,13 +1,15 @@
 """What the code and this installation's settings know, for the guides: `{{ name }}` in a text is replaced by it.
 
-So a number that an operator sets, or a plan that they sell, is right on every installation's pages. A name that is not
-in `FACTS` stops the page: a test asks for every guide.
+So a number that an operator sets, or a plan that they sell, is right on every installation's pages. Values are in the
+language that is active. A name that is not in `FACTS` stops the page: a test asks for every guide.
 """
 
 import re
 from collections.abc import Callable
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext, pgettext
 
 from apps.accounts import plans
 from apps.accounts.models import Plan
@@ -20,13 +22,13 @@ from apps.site.guides import refusals
 _NAME = re.compile(r"\{\{ (\w+) \}\}")
 _MEGABYTE = 1024 * 1024
 _FEATURES = {
-    Feature.FILE_UPLOAD: "File upload, `POST /api/ephemeral_resource`",
-    Feature.PREMIUM_LLM: "Premium language models",
-    Feature.PUBLIC_GPTS: "GPTs on the operator's accounts",
-    Feature.NOTIFICATION_WEBHOOK: "Webhooks about the account",
-    Feature.SUNO_LYRICS: "Lyrics for songs",
-    Feature.AUTO_UPLOAD: "Automatic upload of inputs",
-    Feature.BOT_ID: "Naming the own account that takes a task",
+    Feature.FILE_UPLOAD: gettext_noop("File upload, `POST /api/ephemeral_resource`"),
+    Feature.PREMIUM_LLM: gettext_noop("Premium language models"),
+    Feature.PUBLIC_GPTS: gettext_noop("GPTs on the operator's accounts"),
+    Feature.NOTIFICATION_WEBHOOK: gettext_noop("Webhooks about the account"),
+    Feature.SUNO_LYRICS: gettext_noop("Lyrics for songs"),
+    Feature.AUTO_UPLOAD: gettext_noop("Automatic upload of inputs"),
+    Feature.BOT_ID: gettext_noop("Naming the own account that takes a task"),
 }
 
 
@@ -40,16 +42,16 @@ def filled_in(text: str) -> str:
 def plans_table() -> str:
     """The plans as they are sold today; who bought other terms keeps them."""
     rows: list[tuple[str, Callable[[PlanTerms], str]]] = [
-        ("Price a month", lambda terms: _dollars(terms.price_points)),
-        ("Credits that come with a month", lambda terms: _gift(terms.monthly_credit_points)),
-        ("Tasks of one family at once", lambda terms: str(terms.concurrent_tasks)),
-        ("Tasks that may wait behind them", lambda terms: str(terms.staged_tasks)),
-        ("Results are kept", lambda terms: f"{terms.retention_days} days"),
-        ("Weight where workspaces queue", lambda terms: str(terms.share)),
+        (_("Price a month"), lambda terms: _dollars(terms.price_points)),
+        (_("Credits that come with a month"), lambda terms: _gift(terms.monthly_credit_points)),
+        (_("Tasks of one family at once"), lambda terms: str(terms.concurrent_tasks)),
+        (_("Tasks that may wait behind them"), lambda terms: str(terms.staged_tasks)),
+        (_("Results are kept"), lambda terms: _days(terms.retention_days)),
+        (_("Weight where workspaces queue"), lambda terms: str(terms.share)),
     ]
     terms = _terms()
     return refusals.table(
-        ("What", *(plan.label for plan in Plan)),
+        (_("What"), *(plan.label for plan in Plan)),
         [(title, *(say(one) for one in terms)) for title, say in rows],
     )
 
@@ -58,9 +60,9 @@ def features_table() -> str:
     """What each plan opens, as it is sold today."""
     terms = _terms()
     return refusals.table(
-        ("What", *(plan.label for plan in Plan)),
+        (_("What"), *(plan.label for plan in Plan)),
         [
-            (words, *("yes" if one.includes(feature) else "no" for one in terms))
+            (_(words), *(_("yes") if one.includes(feature) else _("no") for one in terms))
             for feature, words in _FEATURES.items()
         ],
     )
@@ -72,7 +74,7 @@ def seats_table() -> str:
     for family, price in settings.SEAT_PRICES.items():
         by_price.setdefault(price, []).append(family_title(family))
     rows = [(", ".join(names), _seat(*price)) for price, names in by_price.items()]
-    return refusals.table(("Families", "A month"), rows)
+    return refusals.table((_("Families"), pgettext("of a seat", "A month")), rows)
 
 
 def _terms() -> list[PlanTerms]:
@@ -83,23 +85,33 @@ def _dollars(points: int) -> str:
     return format_usd(points).removesuffix(".00")
 
 
+def _days(count: int) -> str:
+    return ngettext("{count} day", "{count} days", count).format(count=count)
+
+
 def _gift(points: int) -> str:
-    return _dollars(points) if points else "none"
+    return _dollars(points) if points else _("none")
 
 
 def _seat(first: int, further: int, seats: int) -> str:
     if seats > 1:
-        return f"{_dollars(first)} for {seats} seats"
+        return _("{price} for {count} seats").format(price=_dollars(first), count=seats)
     if first == further:
         return _dollars(first)
-    return f"{_dollars(first)} the first, {_dollars(further)} each further"
+    return _("{first} the first, {further} each further").format(
+        first=_dollars(first), further=_dollars(further)
+    )
 
 
 def _credits_end() -> str:
     days = settings.CREDITS_EXPIRE_DAYS
     if not days:
-        return "Bought credits do not expire."
-    return f"Bought credits can be spent for {days} days."
+        return _("Bought credits do not expire.")
+    return ngettext(
+        "Bought credits can be spent for {days} day.",
+        "Bought credits can be spent for {days} days.",
+        days,
+    ).format(days=days)
 
 
 def _number(name: str) -> Callable[[], str]:

@@ -13,6 +13,8 @@ from django.urls import reverse
 from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.utils import OptionsDict
@@ -30,8 +32,8 @@ LANGUAGES = {
     "json": "JSON",
     "http": "HTTP",
     "toml": "TOML",
-    "ini": "Settings",
-    "text": "Text",
+    "ini": gettext_noop("Settings"),
+    "text": gettext_noop("Text"),
 }
 _COLOURS: HtmlFormatter[str] = HtmlFormatter(nowrap=True)
 _HEAD = 6  # tokens of a text's title and summary
@@ -64,19 +66,24 @@ class Page:
 
 
 class MalformedGuide(ValueError):
-    """A guide begins with `# Title` and one paragraph that says what it is about."""
+    """A guide begins with `# Title` and one paragraph that says what it is about.
+
+    In another language it has as many headings as in English.
+    """
 
 
-def page(text: str, *, slugs: Sequence[str]) -> Page:
-    """Render a text. Links to `<slug>.md` lead to that guide's page."""
+def anchors(text: str) -> tuple[str, ...]:
+    """The anchors of a text's headings, made from their words."""
+    return tuple(heading.anchor for heading in _anchored(_parsed(text)[_HEAD:]))
+
+
+def page(text: str, *, slugs: Sequence[str], anchors: Sequence[str] | None = None) -> Page:
+    """Render a text. Links to `<slug>.md` lead to that guide's page. Headings have the given anchors, if any."""
     parser = _parser()
-    tokens = parser.parse(text)
-    kinds = [token.type for token in tokens[:_HEAD]]
-    if kinds[0:1] != ["heading_open"] or kinds[3:4] != ["paragraph_open"]:
-        raise MalformedGuide(text[:80])
+    tokens = _parsed(text)
     title, summary = _plain(tokens[1]), _plain(tokens[4])
     body = tokens[_HEAD:]
-    headings = tuple(_anchored(body))
+    headings = tuple(_anchored(body, anchors))
     _label_cells(body)
     for token in body:
         _link(token, slugs)
@@ -97,20 +104,37 @@ def _parser() -> MarkdownIt:
 
 
 # ------------------------------------------------------------------ before rendering
-def _anchored(tokens: list[Token]) -> Iterator[Heading]:
-    """Give every heading an anchor of its own, made from its words as code hosts make it."""
+def _parsed(text: str) -> list[Token]:
+    tokens = _parser().parse(text)
+    kinds = [token.type for token in tokens[:_HEAD]]
+    if kinds[0:1] != ["heading_open"] or kinds[3:4] != ["paragraph_open"]:
+        raise MalformedGuide(text[:80])
+    return tokens
+
+
+def _anchored(tokens: list[Token], anchors: Sequence[str] | None = None) -> Iterator[Heading]:
+    """Give every heading its anchor; without given ones, made from its words as code hosts make it."""
+    places = [at for at, token in enumerate(tokens) if token.type == "heading_open"]
+    titles = [_plain(tokens[at + 1]) for at in places]
+    if anchors is None:
+        anchors = _anchors_of(titles)
+    if len(anchors) != len(places):
+        raise MalformedGuide(f"{len(places)} headings for {len(anchors)} anchors")
+    for at, title, anchor in zip(places, titles, anchors, strict=True):
+        tokens[at].attrSet("id", anchor)
+        heading = Heading(int(tokens[at].tag[1]), anchor, title)
+        tokens[at + 2].meta = {"heading": heading}
+        yield heading
+
+
+def _anchors_of(titles: Sequence[str]) -> list[str]:
+    found: list[str] = []
     seen: dict[str, int] = {}
-    for at, token in enumerate(tokens):
-        if token.type == "heading_open":
-            title = _plain(tokens[at + 1])
-            anchor = slugify(title) or "section"
-            seen[anchor] = seen.get(anchor, -1) + 1
-            if seen[anchor]:
-                anchor = f"{anchor}-{seen[anchor]}"
-            token.attrSet("id", anchor)
-            heading = Heading(int(token.tag[1]), anchor, title)
-            tokens[at + 2].meta = {"heading": heading}
-            yield heading
+    for title in titles:
+        anchor = slugify(title) or "section"
+        seen[anchor] = seen.get(anchor, -1) + 1
+        found.append(f"{anchor}-{seen[anchor]}" if seen[anchor] else anchor)
+    return found
 
 
 def _link(token: Token, slugs: Sequence[str]) -> None:
@@ -166,7 +190,9 @@ def _code(
         "site/docs/_code.html",
         {
             "id": f"code-{env['codes']}",
-            "label": f"{LANGUAGES[language]}, example {env['codes']}",
+            "label": _("{language}, example {number}").format(
+                language=_(LANGUAGES[language]), number=env["codes"]
+            ),
             "code": mark_safe(coloured.rstrip("\n")),  # noqa: S308 - Pygments has escaped it
         },
     )
@@ -176,7 +202,7 @@ def _heading_close(
     renderer: object, tokens: Sequence[Token], at: int, options: OptionsDict, env: _Environment
 ) -> str:
     heading: Heading = tokens[at].meta["heading"]
-    label = escape(f"Link to “{heading.title}”")
+    label = escape(_("Link to “{title}”").format(title=heading.title))
     link = f'<a class="guide-anchor" href="#{heading.anchor}" aria-label="{label}">#</a>'
     return f" {link}</{tokens[at].tag}>\n"
 
@@ -186,8 +212,9 @@ def _table_open(
 ) -> str:
     # Can be scrolled sideways on a narrow screen, by keyboard too.
     css = "guide-table guide-table-wide" if tokens[at].meta.get("is_wide") else "guide-table"
+    label = escape(_("Table"))
     return (
-        f'<div class="{css}" role="group" aria-label="Table" tabindex="0"><table class="table">\n'
+        f'<div class="{css}" role="group" aria-label="{label}" tabindex="0"><table class="table">\n'
     )
 
 

@@ -5,6 +5,7 @@ from django.conf import settings
 from django.template import Context
 from django.template.loader_tags import BLOCK_CONTEXT_KEY
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
 
 from apps.notifications.models import Announcement
 from apps.site.news_status import title_of
@@ -36,7 +37,7 @@ def canonical(context: Context) -> str:
 def share_text(share: float | None) -> str:
     """0.9995 → "99.9+ %": never 100 when one failed, and nothing finer than a tenth."""
     if share is None:
-        return "too few to say"
+        return _("too few to say")
     if share >= 1:
         return "100 %"
     tenths = int(share * 1_000 + 1e-6)

@@ -7,6 +7,8 @@ from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -15,13 +17,19 @@ from apps.catalog.llm.model import LlmModel
 from apps.catalog.llm.registry import llm_models
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import DomainError
+from apps.site import news_bars, news_status
 from apps.site.catalogue import doors, entries, examples, levers, llm_code, llm_words, prices
 from apps.site.catalogue.entries import Entry
 from apps.site.catalogue.kinds import KINDS
 from apps.site.catalogue.parameters import parameters
 from apps.site.http import SiteRequest
+from apps.site.words import row
 
-SORTS = {"": "Available first", "name": "Name", "price": "Price"}
+SORTS = {
+    "": gettext_noop("Available first"),
+    "name": gettext_noop("Name"),
+    "price": gettext_noop("Price"),
+}
 _LONGEST_SEARCH = 100
 _LONGEST_NAME = 200
 
@@ -61,7 +69,7 @@ def _one_of(given: str, known: Any) -> str:
 def _chips(found: list[Entry], chosen: str, rest: dict[str, Any]) -> list[dict[str, Any]]:
     """A link for each kind, which keeps the other filters."""
     kept = {name: "1" if value is True else value for name, value in rest.items() if value}
-    counts = [("", "All", len(found))] + [
+    counts = [("", _("All"), len(found))] + [
         (kind.value, kind.word, sum(one.kind == kind for one in found)) for kind in KINDS.values()
     ]
     return [
@@ -96,10 +104,17 @@ def model(request: SiteRequest, name: str) -> HttpResponse:
         "others": [] if entry.is_callable else entries.nearest(entry, everything),
         "try_url": reverse("site:try_model", args=[name]) if _can_try(entry) else "",
         "calculator_query": urlencode({"what": _page_name(thing)}),
+        "line": news_bars.line(news_status.lately(_status_family(thing))),
+        **news_bars.terms(),
     }
     if isinstance(thing, LlmModel):
         return render(request, "site/models/llm.html", context | _llm(thing))
     return render(request, "site/models/task.html", context | _task(thing))
+
+
+def _status_family(thing: TaskSpec | LlmModel) -> str:
+    """Under which name the status page has it: language models are one family there."""
+    return news_status.LLM if isinstance(thing, LlmModel) else thing.family
 
 
 def _can_try(entry: Entry) -> bool:
@@ -121,7 +136,7 @@ def _llm(model: LlmModel) -> dict[str, Any]:
         "model": model,
         "minimum": prices.minimum_words(model),
         "examples": examples.of_llm(model),
-        "takes": llm_words.takes(model),
+        "takes": row([_("text"), *llm_words.takes(model)]),
         "endpoints": llm_words.endpoints(model),
         "base_url": llm_code.base_url(),
         "code": llm_code.first_call(model),

@@ -7,11 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_safe
 
 from apps.byoa import selectors
 from apps.catalog import pricing, registry
 from apps.catalog.spec import OutputKind, TaskSpec
+from apps.catalog.units import unit_words
 from apps.site import live
 
 _MOST_PRICES = 6
@@ -24,11 +27,11 @@ _CURL = """curl {base}/api/v1/task \\
     "input": {{"prompt": "a fox by a lake at sunset"}}
   }}'"""
 _WORDS = {
-    OutputKind.IMAGE: ("Images", "photo"),
-    OutputKind.VIDEO: ("Video", "video"),
-    OutputKind.AUDIO: ("Speech and music", "music"),
+    OutputKind.IMAGE: (gettext_noop("Images"), "photo"),
+    OutputKind.VIDEO: (gettext_noop("Video"), "video"),
+    OutputKind.AUDIO: (gettext_noop("Speech and music"), "music"),
     OutputKind.MODEL_3D: ("3D", "cube"),
-    OutputKind.TEXT: ("Text", "file-text"),
+    OutputKind.TEXT: (gettext_noop("Text"), "file-text"),
 }
 
 
@@ -69,7 +72,7 @@ def page(request: HttpRequest, *, status: int = 200, **example: Any) -> HttpResp
 def _kind(kind: OutputKind, specs: list[TaskSpec], available: list[TaskSpec]) -> _Kind:
     word, icon = _WORDS[kind]
     return _Kind(
-        word,
+        _(word),
         icon,
         total=sum(spec.kind == kind for spec in specs),
         available=sum(spec.kind == kind for spec in available),
@@ -79,4 +82,4 @@ def _kind(kind: OutputKind, specs: list[TaskSpec], available: list[TaskSpec]) ->
 def _priced(spec: TaskSpec) -> tuple[TaskSpec, Decimal, str]:
     points = pricing.rates_for(spec=spec)
     lowest, unit = min((points[rate.name], rate.unit) for rate in spec.rates)
-    return spec, lowest, unit
+    return spec, lowest, unit_words(unit)

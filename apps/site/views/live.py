@@ -7,6 +7,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError
+from apps.core.sentences import said
 from apps.site import live
 from apps.site.http import SiteRequest
 from apps.site.views import landing
@@ -19,7 +20,7 @@ def live_start(request: SiteRequest) -> HttpResponse:
     try:
         token = live.start(prompt=prompt, ip=client_ip(request.META))
     except DomainError as error:
-        context = {"live_refusal": error.message, "live_prompt": prompt[: live.LONGEST_PROMPT]}
+        context = {"live_refusal": said(error.words), "live_prompt": prompt[: live.LONGEST_PROMPT]}
         if request.htmx:
             return render(request, "site/_live.html", context, status=422)
         return landing.page(request, status=422, **context)

@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.views.decorators.http import require_safe
 from django.views.decorators.vary import vary_on_headers
 
@@ -20,6 +21,7 @@ from apps.site.catalogue.forms import Calculator
 from apps.site.catalogue.kinds import KINDS
 from apps.site.catalogue.plans import plans_now
 from apps.site.http import SiteRequest
+from apps.site.words import row
 from apps.tasks.services import penalties
 
 _LONGEST_SEARCH = 100
@@ -81,7 +83,7 @@ def _rules() -> dict[str, Any]:
         "waiting_hours": settings.TASK_WAITING_HOURS,
         "incorrect": penalties.INCORRECT[Plan.DEVELOPER],
         "incorrect_free": penalties.INCORRECT[Plan.HOBBYIST],
-        "relax_words": ", ".join(f"{penalties.RELAX[plan]:,} ({plan.label})" for plan in Plan),
+        "relax_words": row([f"{penalties.RELAX[plan]:,} ({plan.label})" for plan in Plan]),
         "grace_days": settings.DUNNING_DAYS[-1],
     }
 
@@ -90,7 +92,10 @@ def _rules() -> dict[str, Any]:
 def pricing_csv(request: SiteRequest) -> StreamingHttpResponse:
     """Every rate as raw decimals; a plan that pays something else has a line of its own."""
     words = request.GET.get("q", "")[:_LONGEST_SEARCH]
-    rows = _csv_rows(entries.matching(entries.all_entries(), words=words))
+    # A table for programs: it reads the same to everybody.
+    with translation.override("en"):
+        found = entries.matching(entries.all_entries(), words=words)
+    rows = _csv_rows(found)
     answer = StreamingHttpResponse(
         csv_lines(header=_CSV_HEADER, rows=rows), content_type="text/csv; charset=utf-8"
     )

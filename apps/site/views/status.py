@@ -5,27 +5,31 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
 from apps.notifications.models import Announcement
 from apps.site import news_bars, news_status
 from apps.site.news_status import DAYS, LEAST_TASKS, Health, Report, Sums
+from apps.site.words import row
 
 
 @require_safe
 def status(request: HttpRequest) -> HttpResponse:
     report = news_status.report()
+    others = [one for one in report.families if not one.is_offered]
     return render(
         request,
         "site/status/status.html",
         {
             "report": report,
-            "lines": [_line(one) for one in report.families if one.is_offered],
-            "others": [one for one in report.families if not one.is_offered],
+            "lines": [news_bars.line(one) for one in report.families if one.is_offered],
+            "others": others,
+            "other_titles": row([one.title for one in others]),
             # In full below: the strip would only say it twice.
             "has_announcements": bool(report.open),
-            **_terms(),
+            **news_bars.terms(),
         },
     )
 
@@ -43,10 +47,10 @@ def status_of_family(request: HttpRequest, family: str) -> HttpResponse:
         request,
         "site/status/family.html",
         {
-            "line": _line(found),
+            "line": news_bars.line(found),
             "days": days,
             "report": Report(report.now, report.families, concerning),
-            **_terms(),
+            **news_bars.terms(),
         },
     )
 
@@ -54,28 +58,20 @@ def status_of_family(request: HttpRequest, family: str) -> HttpResponse:
 @require_safe
 @cache_control(max_age=30, public=True)
 def status_json(request: HttpRequest) -> JsonResponse:
-    """What the page says. Anybody's page may read it: there is nothing of anybody's in it."""
-    report = news_status.report()
-    body = {
+    """What the page says, in English. Anybody's page may read it: there is nothing of anybody's in it."""
+    with translation.override("en"):
+        body = _body(news_status.report())
+    return JsonResponse(body, headers={"Access-Control-Allow-Origin": "*"})
+
+
+def _body(report: Report) -> dict[str, Any]:
+    return {
         "updated_at": report.now.isoformat(timespec="seconds"),
         "headline": report.headline,
         "days": DAYS,
         "least_tasks_per_day": LEAST_TASKS,
         "families": [_family(one) for one in report.families],
         "announcements": [_announcement(one, report) for one in report.announcements],
-    }
-    return JsonResponse(body, headers={"Access-Control-Allow-Origin": "*"})
-
-
-def _terms() -> dict[str, int]:
-    return {"DAYS": DAYS, "LEAST_TASKS": LEAST_TASKS}
-
-
-def _line(one: Health) -> dict[str, Any]:
-    return {
-        "health": one,
-        "paths": news_bars.paths([sums.tone for _, sums in one.days]),
-        "width": news_bars.width(len(one.days)),
     }
 
 

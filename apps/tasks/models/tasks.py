@@ -10,6 +10,7 @@ from django.db.models.functions import Coalesce, Now
 
 from apps.accounts.models import ApiKey, User, Workspace
 from apps.byoa.models import Account
+from apps.core.sentences import sentence
 from apps.core.tenancy import TenantManager
 
 
@@ -24,6 +25,15 @@ class Status(models.TextChoices):
     CANCELLED = "cancelled", "Cancelled"
 
 
+# In sentences.
+STATUS_WORDS: dict[str, str] = {
+    Status.STAGED: sentence("staged"),
+    Status.PENDING: sentence("pending"),
+    Status.PROCESSING: sentence("processing"),
+    Status.COMPLETED: sentence("completed"),
+    Status.FAILED: sentence("failed"),
+    Status.CANCELLED: sentence("cancelled"),
+}
 UNFINISHED = (Status.STAGED, Status.PENDING, Status.PROCESSING)
 CANCELLABLE = (Status.STAGED, Status.PENDING)
 FINAL = (Status.COMPLETED, Status.FAILED, Status.CANCELLED)

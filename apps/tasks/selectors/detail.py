@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Now
 
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.files.models import StoredFile
 from apps.tasks.models import IdempotencyRecord, Status, Task
 
@@ -29,7 +30,7 @@ def task_and_origin(*, workspace_id: int, task_id: uuid.UUID) -> Task:
     try:
         return told.get(id=task_id)
     except Task.DoesNotExist:
-        raise NotFound(f"There is no task {task_id}.") from None
+        raise NotFound(sentence("There is no task {id}.", id=task_id)) from None
 
 
 def place_in_line(*, task: Task) -> int:

@@ -9,7 +9,9 @@ from apps.tasks.models import FamilyDay
 FamilySums = tuple[str, date, int, int, list[int]]
 
 
-def family_days(*, first: date) -> Iterator[FamilySums]:
-    """What became of all families' tasks from that UTC day on, oldest day first."""
+def family_days(*, first: date, family: str = "") -> Iterator[FamilySums]:
+    """What became of all families' tasks, or of one's, from that UTC day on, oldest day first."""
     rows = FamilyDay.objects.filter(day__gte=first).order_by("day", "family")
+    if family:
+        rows = rows.filter(family=family)
     return rows.values_list("family", "day", "completed", "failed", "latency").iterator()

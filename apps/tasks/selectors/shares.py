@@ -8,11 +8,14 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.files import selectors as files
 from apps.tasks.models import Status
 from apps.tasks.models.shares import Share
 
 _OPEN = Q(revoked_at__isnull=True, expires_at__gt=Now())
+
+_GONE = sentence("There is no such link, or its time is over.")
 
 
 def digest(token: str) -> bytes:
@@ -39,10 +42,10 @@ def shared(*, token: str) -> Share:
         .first()
     )
     if found is None:
-        raise NotFound("There is no such link, or its time is over.")
+        raise NotFound(_GONE)
     file = files.first_to_go(workspace_id=found.workspace_id, task_id=found.task_id)
     if file is not None and file.deleted_at is not None:
-        raise NotFound("There is no such link, or its time is over.")
+        raise NotFound(_GONE)
     return found
 
 

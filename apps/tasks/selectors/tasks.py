@@ -9,6 +9,7 @@ from django.db.models import Count, F, OuterRef, Q, Subquery, Sum
 from django.db.models.functions import TruncDate
 
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.tasks.models import (
     UNFINISHED,
     Attempt,
@@ -25,7 +26,7 @@ def task(*, workspace_id: int, task_id: uuid.UUID) -> Task:
     try:
         return Task.objects.of(workspace_id).get(id=task_id)
     except Task.DoesNotExist:
-        raise NotFound(f"There is no task {task_id}.") from None
+        raise NotFound(sentence("There is no task {id}.", id=task_id)) from None
 
 
 def tasks_by_ids(*, workspace_id: int, task_ids: Sequence[uuid.UUID]) -> list[Task]:

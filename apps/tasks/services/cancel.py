@@ -7,8 +7,9 @@ from datetime import datetime
 
 from apps.accounts.selectors import Identity
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.tasks import selectors
-from apps.tasks.models import CANCELLABLE, Status, Task
+from apps.tasks.models import CANCELLABLE, STATUS_WORDS, Status, Task
 from apps.tasks.services import finish
 
 _BATCH = 200
@@ -29,7 +30,10 @@ def cancel_task(*, identity: Identity, task_id: uuid.UUID) -> Task:
     if not finish.cancel(task=task):
         task.refresh_from_db(fields=["status"])
         raise NotCancellable(
-            f"The task is {task.status}; only tasks that have not started can be cancelled.",
+            sentence(
+                "The task is {status}; only tasks that have not started can be cancelled.",
+                status=STATUS_WORDS[task.status],
+            ),
             detail={"status": task.status},
         )
     return selectors.task(workspace_id=identity.workspace_id, task_id=task_id)

@@ -11,6 +11,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models.functions import Now
 
 from apps.catalog.spec import Route
+from apps.core.sentences import sentence
 from apps.tasks.models import Attempt, Status, Task, TaskEvent
 from apps.tasks.services import aftermath, notices
 
@@ -57,7 +58,9 @@ def claim(*, task_id: uuid.UUID, route: Route, worker: str, seconds: int = 600) 
         return None
     task = Task.objects.across_workspaces().select_related("workspace").get(id=task_id)
     task.attempts.filter(state=Attempt.State.RUNNING).update(
-        state=Attempt.State.LOST, ended_at=Now(), error="The worker stopped without a word."
+        state=Attempt.State.LOST,
+        ended_at=Now(),
+        error=sentence("The worker stopped without a word."),
     )
     Attempt.objects.create(
         task=task,

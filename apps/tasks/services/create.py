@@ -18,6 +18,7 @@ from apps.byoa.models import Account
 from apps.catalog.inputs import MediaAt, media_in
 from apps.core import media, metrics, sealing
 from apps.core.errors import DomainError, InvalidRequest, TooLarge
+from apps.core.sentences import sentence
 from apps.files.models import StoredFile
 from apps.files.services import media as media_files
 from apps.files.services import store
@@ -185,14 +186,17 @@ def _kept_inline(task: Task, prepared: Prepared, found: MediaAt) -> StoredFile:
         )
     except media.MediaError as error:
         name = ".".join(str(step) for step in ("input", *found.path))
-        raise InvalidRequest.field(name, str(error)) from None
+        raise InvalidRequest.field(name, error.words) from None
 
 
 def _check_size(task: Task) -> None:
     """Unknown fields are kept and echoed, but a row is no place for megabytes of them."""
     if len(orjson.dumps(task.input)) > MAX_INPUT_BYTES:
         raise TooLarge(
-            f"input is larger than {MAX_INPUT_BYTES // 1024} KB without its media.",
+            sentence(
+                "input is larger than {most} KB without its media.",
+                most=MAX_INPUT_BYTES // 1024,
+            ),
             detail={"field": "input"},
         )
 
@@ -288,7 +292,11 @@ def _run(task: Task, sql: str, parameters: list[Any]) -> None:
         row = cursor.fetchone()
     if row is None:
         raise ConcurrencyExceeded(
-            f"This workspace has as many {task.family} tasks under way and staged as it may. Wait for one to end.",
+            sentence(
+                "This workspace has as many {family} tasks under way and staged as it may."
+                " Wait for one to end.",
+                family=task.family,
+            ),
             detail={"family": task.family},
             retry_after=_RETRY_AFTER_SECONDS,
         )
@@ -361,7 +369,10 @@ def _refused(
         ) from None
     if credits.violates(error, "task_taken_from_parent_once"):
         raise ActionPerformed(
-            f"{task.action} was done to this task before: read the task that did it.",
+            sentence(
+                "{action} was done to this task before: read the task that did it.",
+                action=task.action,
+            ),
             detail={"field": "input.index"},
         ) from None
     if credits.violates(error, "idempotency_key_once") and (earlier := _replay(identity, request)):
@@ -382,6 +393,9 @@ def _replay(identity: Identity, request: TaskRequest) -> Created | None:
         return None
     if bytes(record.fingerprint) != request.fingerprint:
         raise IdempotencyConflict(
-            "This Idempotency-Key was used for another request in the last 24 hours. Use a new key."
+            sentence(
+                "This Idempotency-Key was used for another request in the last 24 hours."
+                " Use a new key."
+            )
         )
     return Created(record.task, replayed=True, initial_status=record.initial_status)

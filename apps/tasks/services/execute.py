@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from apps.catalog import registry
 from apps.core import metrics
+from apps.core.sentences import sentence
 from apps.files.services.media import MediaUnavailable
 from apps.files.services.store import CannotStore
 from apps.providers.local.base import BadMedia, EngineUnavailable, LocalEngineError
@@ -19,6 +20,8 @@ from apps.tasks.services.finish import Failure
 from apps.tasks.services.results import CannotRead
 
 log = logging.getLogger(__name__)
+
+_UNFETCHED = sentence("An input could not be fetched.")
 
 
 def execute(*, task_id: uuid.UUID) -> None:
@@ -40,7 +43,7 @@ def execute(*, task_id: uuid.UUID) -> None:
         _fail(
             claimed,
             FailureCode.INTERNAL_ERROR,
-            "It could not be finished in several attempts on our side.",
+            sentence("It could not be finished in several attempts on our side."),
         )
         return
     started = time.monotonic()
@@ -54,7 +57,7 @@ def _attempt(claimed: Claim, run: Callable[[], local_run.Finished]) -> None:
         finished = run()
     except (LocalEngineError, MediaUnavailable, CannotRead, CannotStore) as error:
         is_fault = isinstance(error, BadMedia | MediaUnavailable)
-        _fail(claimed, _code(error), _sentence(error), is_inputs_fault=is_fault)
+        _fail(claimed, _code(error), _words(error), is_inputs_fault=is_fault)
     except Exception as error:
         _unexpected(claimed, error)
     else:
@@ -74,10 +77,10 @@ def _code(error: Exception) -> FailureCode:
             return FailureCode.PROVIDER_FAILED
 
 
-def _sentence(error: Exception) -> str:
+def _words(error: Exception) -> str:
     text = str(error)
     if isinstance(error, MediaUnavailable):
-        text = f"An input could not be fetched. {text}"
+        text = f"{_UNFETCHED} {text}"
     return text if text.endswith(".") else f"{text}."
 
 
@@ -97,7 +100,7 @@ def _unexpected(claimed: Claim, error: Exception) -> None:
         "attempt failed", extra={"task_id": str(claimed.task.id), "attempt": claimed.attempt}
     )
     if claimed.attempt >= claims.MAX_ATTEMPTS:
-        _fail(claimed, FailureCode.INTERNAL_ERROR, "Something went wrong on our side.")
+        _fail(claimed, FailureCode.INTERNAL_ERROR, sentence("Something went wrong on our side."))
         return
     claims.give_up_attempt(
         claimed, error=type(error).__name__, retry_in_seconds=2 * claimed.attempt

@@ -21,6 +21,7 @@ from apps.byoa.models import Account
 from apps.byoa.policies import Prospect
 from apps.catalog import pricing, registry
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.notifications.services import account_events
 from apps.tasks.models import FailureCode, Status, Task, TaskEvent
 from apps.tasks.policies import PRIVATE, PUBLIC
@@ -33,11 +34,13 @@ from apps.tasks.services.penalties import Beyond
 log = logging.getLogger(__name__)
 
 _AT_ONCE = 200
-_GONE = "The account that it must run on was removed. Nothing was charged."
-_NO_SEAT = "The seat of the account that it must run on has ended. Nothing was charged."
+_GONE = sentence("The account that it must run on was removed. Nothing was charged.")
+_NO_SEAT = sentence("The seat of the account that it must run on has ended. Nothing was charged.")
 _NO_ACCOUNT = "None of the workspace's own accounts could take it."
-_NONE_LEFT = "None of your own accounts can take it any more. Nothing was charged."
-_NO_MODEL = "Its model is not offered any more. Nothing was charged."
+_NONE_LEFT = sentence("None of your own accounts can take it any more. Nothing was charged.")
+_NO_CREDITS = sentence("No own account could take it, and the public pool needs credits.")
+_FREE = sentence("Nothing was charged.")
+_NO_MODEL = sentence("Its model is not offered any more. Nothing was charged.")
 
 
 def look_after() -> int:
@@ -86,8 +89,7 @@ def _to_public(task_id: uuid.UUID) -> int:
     try:
         return _moved(task_id)
     except (InsufficientCredits, SpendLimitReached) as error:
-        words = f"No own account could take it, and the public pool needs credits. {error.message} Nothing was charged."
-        return _end([task_id], words)
+        return _end([task_id], f"{_NO_CREDITS} {error.message} {_FREE}")
     except DomainError as error:
         log.warning("task not moved", extra={"task_id": str(task_id), "error": error.type})
         return 0
@@ -140,7 +142,9 @@ def tell(task: Task) -> None:
     account_events.tell(
         workspace_id=task.workspace_id,
         type="account_failover",
-        message=f"No own account could take a {task.family} task; it went to pay-per-use.",
+        message=sentence(
+            "No own account could take a {family} task; it went to pay-per-use.", family=task.family
+        ),
         detail={"family": task.family, "task_id": str(task.id), "reason": _NO_ACCOUNT},
         key=f"failover:{task.id}",
         url=f"/w/{slug}/tasks/{task.id}",

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from apps.billing.services import credits
 from apps.byoa.services import slots
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.tasks import policies
 from apps.tasks.models import (
     CANCELLABLE,
@@ -32,7 +33,7 @@ from apps.tasks.services import aftermath, loads, penalties, usage, webhooks
 log = logging.getLogger(__name__)
 
 _PREVIEWS = "intermediate_image_urls"
-CANCELLED_MESSAGE = "Cancelled before it started. Nothing was charged."
+CANCELLED_MESSAGE = sentence("Cancelled before it started. Nothing was charged.")
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,12 @@ from apps.byoa.selectors import NoSeat, no_route
 from apps.catalog.inputs import Continuing, TaskInput
 from apps.catalog.spec import Parent, TaskSpec
 from apps.core.errors import DomainError, InvalidRequest, NotFound
-from apps.tasks.models import Attempt, Status, Task
+from apps.core.sentences import sentence
+from apps.tasks.models import STATUS_WORDS, Attempt, Status, Task
 from apps.tasks.services.local_queue import LOCAL
+
+_OUTDATED = sentence("derive from origin task: parent task is outdated")
+_REMOVED = sentence("The account that made the task to continue was removed.")
 
 
 class ParentOutdated(DomainError):
@@ -48,7 +52,7 @@ def origin(*, workspace_id: int, spec: TaskSpec, values: TaskInput) -> Origin | 
     parent = _parent(workspace_id, spec, uuid.UUID(task_id))
     made_by = parent.attempts.filter(state=Attempt.State.SUCCEEDED).order_by("-number").first()
     if made_by is None:
-        raise ParentOutdated("derive from origin task: parent task is outdated")
+        raise ParentOutdated(_OUTDATED)
     if isinstance(values, Continuing):
         values.of(Parent(parent.task_type, parent.process_mode, parent.model_version))
     return Origin(parent.id, parent.service_mode, made_by.provider, made_by.account_id)
@@ -59,18 +63,26 @@ def _parent(workspace_id: int, spec: TaskSpec, task_id: uuid.UUID) -> Task:
     rows = Task.objects.of(workspace_id).annotate(now=Now())
     parent = rows.filter(id=task_id, family=spec.family).first()
     if parent is None:
-        raise NotFound(
-            f"{field}: There is no {spec.family} task {task_id}.", detail={"field": field}
-        )
+        raise _no_parent(field, spec, task_id)
     if parent.status != Status.COMPLETED or parent.ended_at is None:
-        raise InvalidRequest.field(
-            field, f"That task is {parent.status}; only a completed one can be continued."
+        words = sentence(
+            "That task is {status}; only a completed one can be continued.",
+            status=STATUS_WORDS[parent.status],
         )
+        raise InvalidRequest.field(field, words)
     if spec.follow_hours is not None and parent.ended_at < parent.now - timedelta(
         hours=spec.follow_hours
     ):
-        raise ParentOutdated("derive from origin task: parent task is outdated")
+        raise ParentOutdated(_OUTDATED)
     return parent
+
+
+def _no_parent(field: str, spec: TaskSpec, task_id: uuid.UUID) -> NotFound:
+    words = sentence("There is no {family} task {id}.", family=spec.family, id=task_id)
+    text = sentence("{field}: {problem}", field=field, problem=words)
+    refused = NotFound(text, detail={"field": field})
+    refused.words = words
+    return refused
 
 
 def require_account(*, spec: TaskSpec, origin: Origin, workspace_id: int) -> None:
@@ -82,8 +94,11 @@ def require_account(*, spec: TaskSpec, origin: Origin, workspace_id: int) -> Non
         return
     found = Account.objects.across_workspaces().filter(pk=origin.account_id or 0).first()
     if found is None or found.workspace_id not in (None, workspace_id):
-        raise no_route(spec, "The account that made the task to continue was removed.")
+        raise no_route(spec, _REMOVED)
     if found.seat_ended_at is not None:
-        raise NoSeat(
-            f"The seat of {found.label}, which made the task to continue, has ended. Rent it again to go on there."
+        words = sentence(
+            "The seat of {account}, which made the task to continue, has ended."
+            " Rent it again to go on there.",
+            account=found.label,
         )
+        raise NoSeat(words)

@@ -16,13 +16,14 @@ from apps.billing.services import movements
 from apps.byoa.services import slots
 from apps.core.errors import DomainError, InvalidRequest, NotFound
 from apps.core.money import format_usd
+from apps.core.sentences import sentence
 from apps.tasks.models import OPEN_ATTEMPT, Attempt, FailureCode, Status, Task, TaskEvent
 from apps.tasks.services import finish, local_queue, notices, wakes
 
 log = logging.getLogger(__name__)
 
-VOIDED_MESSAGE = "It was ended by the operator of this service. Nothing was charged."
-_GIVEN_UP = "Given up by an operator."
+VOIDED_MESSAGE = sentence("It was ended by the operator of this service. Nothing was charged.")
+_GIVEN_UP = sentence("Given up by an operator.")
 
 
 class NotPossible(DomainError):

@@ -16,6 +16,7 @@ from apps.accounts.models import Plan, Workspace
 from apps.accounts.selectors import Identity
 from apps.catalog.pricing import Line, Quote
 from apps.core.errors import RateLimited
+from apps.core.sentences import sentence
 from apps.notifications.services import account_events
 from apps.tasks.models import Penalty, Status, Task
 from apps.tasks.policies import PUBLIC, SLOW_MODE
@@ -137,8 +138,12 @@ def _blocked(number: int) -> RateLimited:
         )
         seconds: int = cursor.fetchone()[0]
     return RateLimited(
-        f"There were {number} incorrect Midjourney tasks today. Above {threshold} a day no public one is taken until"
-        " 00:00 UTC. Nothing was created or charged.",
+        sentence(
+            "There were {number} incorrect Midjourney tasks today. Above {threshold} a day no public one is taken until"
+            " 00:00 UTC. Nothing was created or charged.",
+            number=number,
+            threshold=threshold,
+        ),
         detail={"limit": threshold, "used": number, "family": FAMILY},
         retry_after=max(1, seconds),
     )
@@ -253,7 +258,7 @@ def tell(beyond: Sequence[Beyond]) -> None:
         account_events.tell(
             workspace_id=one.workspace_id,
             type="mj_penalty_triggered",
-            message=_sentence(one),
+            message=_words(one),
             detail={
                 "penalty_type": str(one.kind),
                 "task_id": str(one.task.id) if one.task else "",
@@ -265,16 +270,28 @@ def tell(beyond: Sequence[Beyond]) -> None:
         )
 
 
-def _sentence(one: Beyond) -> str:
-    if one.kind == Penalty.Kind.RELAX:
-        return f"Relax task {one.number} of today: above {one.threshold} a day they cost double."
-    if one.points:
+def _words(one: Beyond) -> str:
+    if one.points and one.kind != Penalty.Kind.RELAX:
         return _kept(one)
-    return f"Incorrect prompt {one.number} of today: more than {one.threshold} a day have consequences."
+    if one.kind == Penalty.Kind.RELAX:
+        return sentence(
+            "Relax task {number} of today: above {threshold} a day they cost double.",
+            number=one.number,
+            threshold=one.threshold,
+        )
+    return sentence(
+        "Incorrect prompt {number} of today: more than {threshold} a day have consequences.",
+        number=one.number,
+        threshold=one.threshold,
+    )
 
 
 def _kept(one: Beyond) -> str:
-    return f"Incorrect task {one.number} of today: above {one.threshold} a day the held amount is kept."
+    return sentence(
+        "Incorrect task {number} of today: above {threshold} a day the held amount is kept.",
+        number=one.number,
+        threshold=one.threshold,
+    )
 
 
 def _page(one: Beyond) -> str:

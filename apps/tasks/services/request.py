@@ -12,11 +12,16 @@ from apps.catalog.inputs import TaskInput
 from apps.catalog.spec import TaskSpec
 from apps.core import webhook_urls
 from apps.core.errors import DomainError, InvalidRequest, PlanRequired
+from apps.core.sentences import sentence
 from apps.tasks import policies
 from apps.tasks.models import Retention
 from apps.tasks.policies import PRIVATE, PUBLIC
 from apps.tasks.services import follow_ups, prompts
 from apps.tasks.services.follow_ups import Origin
+
+_BOT_ID = sentence(
+    "bot_id chooses one of your own accounts: it needs the Premium plan and service_mode private."
+)
 
 
 class WorkspaceSuspended(DomainError):
@@ -88,7 +93,7 @@ def prepare(*, identity: Identity, request: TaskRequest, leaves_own: bool = Fals
     if request.webhook_endpoint:
         webhook_urls.check(request.webhook_endpoint, field="config.webhook_config.endpoint")
     if not identity.is_enabled:
-        raise WorkspaceSuspended("This workspace is suspended. Ask the operator why.")
+        raise WorkspaceSuspended(sentence("This workspace is suspended. Ask the operator why."))
     catalog.check_plan(spec=spec, plan=identity.plan)
     policies.check_retention(retention=request.retention, plan=identity.plan)
     pool = PUBLIC if leaves_own else _pool(identity, spec, request.service_mode, origin)
@@ -116,7 +121,7 @@ def _pool(identity: Identity, spec: TaskSpec, asked: str, origin: Origin | None)
     """Whose accounts are to make it: the parent's pool, else what is asked for, else the workspace's choice."""
     if asked not in {"", PUBLIC, PRIVATE}:
         raise InvalidRequest.field(
-            "config.service_mode", 'Give "public", "private" or leave it empty.'
+            "config.service_mode", sentence('Give "public", "private" or leave it empty.')
         )
     if origin is not None:
         return origin.service_mode
@@ -130,7 +135,7 @@ def _named_account(identity: Identity, values: TaskInput, pool: str) -> int | No
         return None
     if pool != PRIVATE or not identity.terms.includes(Feature.BOT_ID):
         raise PlanRequired(
-            "bot_id chooses one of your own accounts: it needs the Premium plan and service_mode private.",
+            _BOT_ID,
             detail={"field": "input.bot_id", "needed_plan": "premium"},
         )
     return bot_id

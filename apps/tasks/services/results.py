@@ -9,6 +9,7 @@ from PIL import Image
 
 from apps.catalog.spec import TaskSpec
 from apps.core import media
+from apps.core.sentences import sentence
 
 _PICTURE = "image_url"
 _CROPS = ("crop:0", "crop:1", "crop:2", "crop:3")
@@ -110,7 +111,7 @@ def _opened(copy: Copy) -> Image.Image:
         picture = Image.open(io.BytesIO(copy.data))
         picture.load()
     except (media.MediaError, OSError, ValueError, Image.DecompressionBombError) as error:
-        raise CannotRead("A picture of the result cannot be opened.") from error
+        raise CannotRead(sentence("A picture of the result cannot be opened.")) from error
     return picture if picture.mode in ("RGB", "RGBA") else picture.convert("RGB")
 
 
@@ -118,7 +119,7 @@ def _quarters(picture: Image.Image) -> list[Copy]:
     """Upper left, upper right, lower left, lower right."""
     width, height = picture.width // 2, picture.height // 2
     if not (width and height):
-        raise CannotRead("The picture is too small to be a grid of four.")
+        raise CannotRead(sentence("The picture is too small to be a grid of four."))
     corners = [(x, y) for y in (0, height) for x in (0, width)]
     return [_png(picture.crop((x, y, x + width, y + height))) for x, y in corners]
 

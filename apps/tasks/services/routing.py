@@ -7,8 +7,11 @@ from apps.byoa.policies import Prospect
 from apps.byoa.services import backups
 from apps.catalog.spec import TaskSpec
 from apps.core.errors import NotFound
+from apps.core.sentences import sentence
 from apps.tasks.services import follow_ups
 from apps.tasks.services.request import Prepared, TaskRequest, prepare
+
+_NO_OWN = sentence("None of your own accounts can take it; their pages say why.")
 
 
 def settled(*, identity: Identity, request: TaskRequest, prepared: Prepared) -> Prepared:
@@ -37,7 +40,7 @@ def settled(*, identity: Identity, request: TaskRequest, prepared: Prepared) -> 
         byoa.required_route(spec, public.asked_mode)
         return public
     if found == Prospect.NONE:
-        raise byoa.no_route(spec, "None of your own accounts can take it; their pages say why.")
+        raise byoa.no_route(spec, _NO_OWN)
     return prepared
 
 
@@ -48,7 +51,8 @@ def own_prospect(
     if only is not None:
         account = byoa.own_account(workspace_id=workspace_id, account_id=only)
         if account.family != spec.family:
-            raise NotFound(f"There is no {spec.family} account {only}.")
+            words = sentence("There is no {family} account {id}.", family=spec.family, id=only)
+            raise NotFound(words)
     backups.activate(workspace_id=workspace_id, family=spec.family)
     return byoa.own_prospect(
         workspace_id=workspace_id,

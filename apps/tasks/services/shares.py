@@ -7,10 +7,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from apps.accounts.models import AuditEvent
 from apps.accounts.selectors import Identity
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import sentence
 from apps.files import selectors as files
 from apps.tasks import selectors
 from apps.tasks.models import Status
@@ -18,7 +20,12 @@ from apps.tasks.models.shares import Share
 from apps.tasks.selectors.shares import digest, open_shares
 
 # How long a link may live, in hours.
-LIVES = {1: "1 hour", 24: "1 day", 7 * 24: "7 days", 30 * 24: "30 days"}
+LIVES = {
+    1: gettext_noop("1 hour"),
+    24: gettext_noop("1 day"),
+    7 * 24: gettext_noop("7 days"),
+    30 * 24: gettext_noop("30 days"),
+}
 MOST_OPEN = 10
 _TOKEN_BYTES = 24
 
@@ -33,14 +40,18 @@ def create_share(
     """
     task = selectors.task(workspace_id=identity.workspace_id, task_id=task_id)
     if task.status != Status.COMPLETED:
-        raise InvalidRequest("Only a completed task has something to share.")
+        raise InvalidRequest(sentence("Only a completed task has something to share."))
     file = files.first_to_go(workspace_id=task.workspace_id, task_id=task.id)
     if file is not None and file.deleted_at is not None:
-        raise InvalidRequest("The files of this task are gone: there is nothing left to share.")
+        raise InvalidRequest(
+            sentence("The files of this task are gone: there is nothing left to share.")
+        )
     if hours not in LIVES:
-        raise InvalidRequest.field("hours", "Choose how long the link works.")
+        raise InvalidRequest.field("hours", sentence("Choose how long the link works."))
     if len(open_shares(workspace_id=task.workspace_id, task_id=task.id)) >= MOST_OPEN:
-        raise InvalidRequest(f"{MOST_OPEN} links to this task work already. Revoke one first.")
+        raise InvalidRequest(
+            sentence("{most} links to this task work already. Revoke one first.", most=MOST_OPEN)
+        )
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     with transaction.atomic():
         share = Share.objects.create(
@@ -61,7 +72,7 @@ def revoke_share(*, identity: Identity, share_id: int) -> Share:
         rows = Share.objects.of(identity.workspace_id).select_for_update()
         share = rows.filter(pk=share_id).first()
         if share is None:
-            raise NotFound("There is no such link.")
+            raise NotFound(sentence("There is no such link."))
         if share.revoked_at is None:
             share.revoked_at = timezone.now()
             share.save(update_fields=["revoked_at"])

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
 
+from apps.core.sentences import sentence
 from apps.tasks.models import UNFINISHED, Attempt, FailureCode, Status, Task
 from apps.tasks.services import finish, local_queue
 from apps.tasks.services.finish import Ending, Failure
@@ -24,11 +25,11 @@ def fail_overdue() -> int:
 
 def _overdue(task: Task) -> Ending:
     if task.status != Status.PROCESSING:
-        message = "It could not be started before its deadline. Nothing was charged."
+        message = sentence("It could not be started before its deadline. Nothing was charged.")
         return Ending(task.id, Failure(FailureCode.PROVIDER_TIMEOUT, message), task.attempt)
     # Work at a provider may go on there: the attempt stays on record as abandoned, and the provider is asked to stop.
     is_remote = task.provider != local_queue.LOCAL
-    message = "It did not finish before its deadline. Nothing was charged."
+    message = sentence("It did not finish before its deadline. Nothing was charged.")
     return Ending(
         task.id,
         Failure(FailureCode.PROVIDER_TIMEOUT, message),

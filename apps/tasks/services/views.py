@@ -4,6 +4,7 @@ from django.db import IntegrityError, transaction
 
 from apps.accounts.models import Membership
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import sentence
 from apps.core.tenancy import TenantQuerySet
 from apps.tasks.models import SavedView
 from apps.tasks.models.views import LONGEST_NAME, LONGEST_QUERY
@@ -16,13 +17,15 @@ def save_view(*, workspace_id: int, user_id: int, name: str, query: str) -> Save
     """Keep filters under a name. Raises InvalidRequest for a name that is empty, too long or taken, and beyond 20."""
     name = _name(name)
     if len(query) > LONGEST_QUERY:
-        raise InvalidRequest("These filters are too long to be kept; shorten the text.")
+        raise InvalidRequest(sentence("These filters are too long to be kept; shorten the text."))
     # Two requests at once must not make 21 of 20.
     Membership.objects.select_for_update(no_key=True).get(
         workspace_id=workspace_id, user_id=user_id
     )
     if _own(workspace_id, user_id).count() >= MOST:
-        raise InvalidRequest(f"There are {MOST} saved views already; delete one first.")
+        raise InvalidRequest(
+            sentence("There are {most} saved views already; delete one first.", most=MOST)
+        )
     try:
         with transaction.atomic():
             return SavedView.objects.create(
@@ -41,7 +44,7 @@ def rename_view(*, workspace_id: int, user_id: int, view_id: int, name: str) -> 
     except IntegrityError:
         raise _taken(name) from None
     if not changed:
-        raise NotFound("There is no such view.")
+        raise NotFound(sentence("There is no such view."))
 
 
 def delete_view(*, workspace_id: int, user_id: int, view_id: int) -> None:
@@ -56,11 +59,13 @@ def _own(workspace_id: int, user_id: int) -> TenantQuerySet[SavedView]:
 def _name(text: str) -> str:
     name = " ".join(text.replace("\x00", "").split())
     if not name:
-        raise InvalidRequest("Give the view a name.")
+        raise InvalidRequest(sentence("Give the view a name."))
     if len(name) > LONGEST_NAME:
-        raise InvalidRequest(f"A name has at most {LONGEST_NAME} characters.")
+        raise InvalidRequest(sentence("A name has at most {most} characters.", most=LONGEST_NAME))
     return name
 
 
 def _taken(name: str) -> InvalidRequest:
-    return InvalidRequest(f"You have a view called “{name}” already; choose another name.")
+    return InvalidRequest(
+        sentence("You have a view called “{name}” already; choose another name.", name=name)
+    )

@@ -24,6 +24,7 @@ from apps.billing.services.inbox.registry import Unmatched
 from apps.billing.services.payments import PaymentMismatch
 from apps.billing.services.topups import CardsUnavailable
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 log = logging.getLogger(__name__)
 State = TopUp.State
@@ -34,8 +35,8 @@ LEASE = timedelta(seconds=90)
 # Clocks differ; the payment is never older than its row by more than this.
 _SLACK = timedelta(minutes=5)
 _BATCH = 20
-_NO_CARD = "There is no saved card."
-_LOST = "The payment provider did not answer. Nothing was charged."
+_NO_CARD = sentence("There is no saved card.")
+_LOST = sentence("The payment provider did not answer. Nothing was charged.")
 
 
 def look(*, top_up: TopUp) -> TopUp:
@@ -122,7 +123,7 @@ def _give_up(top_up: TopUp) -> None:
     except gateway.Refused:
         outcome.take(top_up=top_up, paid=gateway.payment(top_up.ref))
         return
-    reason = "Your bank wanted you to confirm it, and nobody did in time."
+    reason = sentence("Your bank wanted you to confirm it, and nobody did in time.")
     outcome.fail(top_up=top_up, reason=reason, is_final=False, state=State.EXPIRED)
 
 
@@ -140,7 +141,9 @@ def confirm(*, top_up: TopUp, return_url: str) -> TopUp:
         if paid is not None:
             outcome.take(top_up=top_up, paid=paid)
     except gateway.StripeError:
-        raise CardsUnavailable("The payment provider does not answer. Try again.") from None
+        raise CardsUnavailable(
+            sentence("The payment provider does not answer. Try again.")
+        ) from None
     except (Unmatched, PaymentMismatch) as why:
         raise InvalidRequest(str(why)) from None
     top_up.refresh_from_db()
@@ -167,7 +170,9 @@ def cancel(*, top_up: TopUp) -> TopUp:
         if top_up.ref:
             _cancelled(top_up)
     except gateway.StripeError:
-        raise CardsUnavailable("The payment provider does not answer. Try again.") from None
+        raise CardsUnavailable(
+            sentence("The payment provider does not answer. Try again.")
+        ) from None
     top_up.refresh_from_db()
     return top_up
 

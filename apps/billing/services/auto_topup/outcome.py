@@ -18,6 +18,7 @@ from apps.billing.services import card_payments, lots, payments
 from apps.billing.services.auto_topup import stopping
 from apps.billing.services.inbox.registry import Unmatched
 from apps.core.money import format_usd
+from apps.core.sentences import sentence
 from apps.notifications.services import mail
 
 State = TopUp.State
@@ -101,7 +102,7 @@ def _note(top_up: TopUp, paid: gateway.CardPayment) -> None:
     ):
         _wait_for_owner(top_up, paid)
     elif paid.status == "requires_payment_method":
-        reason = paid.failure or "The bank did not carry it out."
+        reason = paid.failure or sentence("The bank did not carry it out.")
         fail(top_up=top_up, reason=reason, is_final=paid.failure_code in HARD, ref=paid.ref)
     elif paid.status == "canceled":
         close(top_up=top_up, state=State.CANCELLED, ref=paid.ref)
@@ -118,7 +119,7 @@ def _wait_for_owner(top_up: TopUp, paid: gateway.CardPayment) -> None:
         ref=paid.ref,
         pay_url=paid.action_url,
         look_in=LOOK_AT_PROCESSING,
-        failure="Your bank wants you to confirm this payment.",
+        failure=sentence("Your bank wants you to confirm this payment."),
     )
     if not changed:
         return

@@ -12,10 +12,14 @@ from apps.billing.services import saved_cards
 from apps.billing.services.topups import check_amount
 from apps.core.errors import InvalidRequest
 from apps.core.money import format_usd
+from apps.core.sentences import sentence
 
 _CENT = 100_000
 # Nobody means more than so many of the largest top-ups, and sums stay far from what a column holds.
 _MOST = 1000
+_MARK = sentence("The mark is")
+_IN_A_DAY = sentence("One top-up has to fit into a day:")
+_IN_A_MONTH = sentence("A day has to fit into a month:")
 
 
 @dataclass(frozen=True)
@@ -69,17 +73,18 @@ def _check(wanted: Wanted) -> None:
     try:
         check_amount(wanted.amount_points)
     except InvalidRequest as error:
-        raise InvalidRequest.field("amount_points", error.message) from None
+        raise InvalidRequest.field("amount_points", error.words) from None
     most = settings.TOPUP_MAX_POINTS
     limits = {
-        "threshold_points": (_CENT, most, "The mark is"),
-        "daily_cap_points": (wanted.amount_points, most * _MOST, "One top-up has to fit into a day:"),
-        "monthly_cap_points": (wanted.daily_cap_points, most * _MOST, "A day has to fit into a month:"),
+        "threshold_points": (_CENT, most, _MARK),
+        "daily_cap_points": (wanted.amount_points, most * _MOST, _IN_A_DAY),
+        "monthly_cap_points": (wanted.daily_cap_points, most * _MOST, _IN_A_MONTH),
     }  # fmt: skip
     for name, (least, highest, words) in limits.items():
         points = getattr(wanted, name)
         if points % _CENT:
-            raise InvalidRequest.field(name, "The smallest step is one cent.")
+            raise InvalidRequest.field(name, sentence("The smallest step is one cent."))
         if not least <= points <= highest:
-            bounds = f"from {format_usd(least)} to {format_usd(highest)}."
-            raise InvalidRequest.field(name, f"{words} {bounds}")
+            bounds = {"least": format_usd(least), "most": format_usd(highest)}
+            refused = sentence("{what} from {least} to {most}.", what=words, **bounds)
+            raise InvalidRequest.field(name, refused)

@@ -14,12 +14,14 @@ from django.utils import timezone
 
 from apps.accounts import services as accounts
 from apps.accounts.models import User, Workspace
+from apps.billing import words as kept
 from apps.billing.models import RedeemCode
 from apps.billing.services import movements
 from apps.billing.services.codes import words
 from apps.core import throttling
 from apps.core.addresses import neighbourhood
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 log = logging.getLogger(__name__)
 
@@ -107,16 +109,17 @@ def _looked_up(text: str) -> RedeemCode:
 
 
 def _invalid() -> InvalidCode:
-    return InvalidCode("This code is not valid.", detail={"field": "code"})
+    return InvalidCode(sentence("This code is not valid."), detail={"field": "code"})
 
 
 def _check(code: RedeemCode, workspace: Workspace, now: datetime) -> None:
     batch = code.batch
     if batch.expires_at is not None and batch.expires_at <= now:
-        raise InvalidRequest("This code has expired.", detail={"field": "code"})
+        raise InvalidRequest(sentence("This code has expired."), detail={"field": "code"})
     if batch.plan and batch.plan != workspace.plan:
         raise InvalidRequest(
-            f"This code is for the {batch.get_plan_display()} plan.", detail={"field": "code"}
+            sentence("This code is for the {plan} plan.", plan=batch.get_plan_display()),
+            detail={"field": "code"},
         )
 
 
@@ -129,7 +132,7 @@ def _check_first(code: RedeemCode, workspace: Workspace, user: User | None) -> N
     batch = RedeemCode.objects.across_workspaces().filter(batch_id=code.batch_id)
     if batch.filter(**who).exists():
         raise InvalidRequest(
-            "You have redeemed a code of this kind before.", detail={"field": "code"}
+            sentence("You have redeemed a code of this kind before."), detail={"field": "code"}
         )
 
 
@@ -157,7 +160,7 @@ def _credit(
         workspace_id=workspace.pk,
         points=code.batch.points,
         reference=reference(code.pk),
-        note=f"Code {code.shown_prefix}…",
+        note=kept.of_code(prefix=code.shown_prefix),
         expires_at=expires_at,
         actor=user,
     )

@@ -11,13 +11,14 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from apps.billing import policies, selectors
+from apps.billing import policies, selectors, words
 from apps.billing.chains import LOCAL, Chain
 from apps.billing.gateways.chain_wire import Transfer
 from apps.billing.models import Deposit, DepositAddress, Payment, Provider, Reversal
 from apps.billing.services import lots, payments
 from apps.billing.services.crypto import topups
 from apps.core.money import format_usd
+from apps.core.sentences import sentence
 from apps.notifications.services import mail
 
 State = Deposit.State
@@ -94,11 +95,11 @@ def _facts(chain: Chain, address: DepositAddress, transfer: Transfer) -> dict[st
 def _standing(chain: Chain, token_address: str, points: int) -> tuple[str, str]:
     """What becomes of a transfer that nothing was decided about, and why."""
     if chain.token_at(token_address) is None:
-        return State.HELD_BACK, f"Not one of the tokens taken on {chain.words}."
+        return State.HELD_BACK, words.not_taken(network=chain.words)
     if points >= _MOST_POINTS:
-        return State.HELD_BACK, "More than can be true."
+        return State.HELD_BACK, sentence("More than can be true.")
     if points < DUST_POINTS:
-        return State.SETTLED, "Less than a cent: not credited."
+        return State.SETTLED, sentence("Less than a cent: not credited.")
     return State.SEEN, ""
 
 
@@ -153,7 +154,7 @@ def _paid(chain: Chain, deposit: Deposit, points: int) -> Payment:
             credit_points=points,
             paid_at=now,
             lines=[{"text": "Credits", "quantity": 1, "amount_points": points}],
-            method=f"{deposit.token or 'Token'} on {chain.words}",
+            method=words.on_network(token=deposit.token or "Token", network=chain.words),
             top_up_id=deposit.address.top_up_id,
             credits_expire_at=lots.purchase_expiry(now=now),
             is_test=settings.TEST_PAYMENTS or chain.name == LOCAL,
@@ -198,7 +199,7 @@ def lose(*, chain: Chain, deposit_id: int, block_hash: str) -> bool:
     if _is_paid(deposit):
         _tell_reorg(deposit, is_in_effect=True)
         deposit.state = State.CLAWED
-        deposit.note = f"{chain.words} was reorganised and no longer has this transfer."
+        deposit.note = words.reorganised(network=chain.words)
         _write_about(chain, deposit)
     else:
         deposit.state = State.GONE

@@ -13,12 +13,13 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.accounts.models import User
-from apps.billing import chains
+from apps.billing import chains, words
 from apps.billing.models import Deposit, DepositAddress, Provider, TopUp
 from apps.billing.selectors import crypto
 from apps.billing.services.crypto import addresses
 from apps.core.errors import InvalidRequest, RateLimited
 from apps.core.money import format_usd
+from apps.core.sentences import sentence
 
 State = TopUp.State
 
@@ -42,7 +43,7 @@ def start(
     _check_choice(chain, token)
     _check_amount(amount_points)
     if not _CLIENT_KEY.fullmatch(client_key):
-        raise InvalidRequest.field("client_key", "Reload the page and try again.")
+        raise InvalidRequest.field("client_key", sentence("Reload the page and try again."))
     with transaction.atomic():
         top_up, is_new = _row(workspace_id, user, amount_points, client_key)
         if is_new:
@@ -55,18 +56,20 @@ def start(
 def _check_choice(chain: str, token: str) -> None:
     found = chains.configured().get(chain)
     if found is None:
-        raise InvalidRequest.field("chain", "Choose one of the networks.")
+        raise InvalidRequest.field("chain", sentence("Choose one of the networks."))
     if found.token(token) is None:
-        raise InvalidRequest.field("token", f"Choose a token that {found.words} has.")
+        refused = sentence("Choose a token that {network} has.", network=found.words)
+        raise InvalidRequest.field("token", refused)
 
 
 def _check_amount(points: int) -> None:
     if points % CENT:
-        raise InvalidRequest.field("amount", "The smallest step is one cent.")
-    if points < settings.TOPUP_MIN_POINTS:
-        raise InvalidRequest.field("amount", f"From {format_usd(settings.TOPUP_MIN_POINTS)}.")
-    if points > settings.TOPUP_MAX_POINTS:
-        raise InvalidRequest.field("amount", f"At most {format_usd(settings.TOPUP_MAX_POINTS)}.")
+        raise InvalidRequest.field("amount", sentence("The smallest step is one cent."))
+    least, most = settings.TOPUP_MIN_POINTS, settings.TOPUP_MAX_POINTS
+    if points < least:
+        raise InvalidRequest.field("amount", sentence("From {amount}.", amount=format_usd(least)))
+    if points > most:
+        raise InvalidRequest.field("amount", sentence("At most {amount}.", amount=format_usd(most)))
 
 
 def _row(
@@ -76,7 +79,9 @@ def _row(
     known = mine.filter(client_key=client_key)
     waiting = mine.filter(provider=Provider.EVM, state=State.CREATED)
     if not known.exists() and waiting.count() >= MAX_OPEN:
-        raise RateLimited("Too many top-ups wait for their transfer. Pay one of them first.")
+        raise RateLimited(
+            sentence("Too many top-ups wait for their transfer. Pay one of them first.")
+        )
     top_up, is_new = mine.get_or_create(
         workspace_id=workspace_id,
         client_key=client_key,
@@ -88,7 +93,9 @@ def _row(
         },
     )
     if top_up.amount_points != amount_points or top_up.provider != Provider.EVM:
-        raise InvalidRequest("This form was used for another payment. Reload it and try again.")
+        raise InvalidRequest(
+            sentence("This form was used for another payment. Reload it and try again.")
+        )
     return top_up, is_new
 
 
@@ -122,7 +129,7 @@ def _state(top_up: TopUp, received: int, *, is_coming: bool) -> str:
 def _sentence(top_up: TopUp, received: int) -> str:
     if not 0 < received < top_up.amount_points:
         return ""
-    return f"Received {format_usd(received)} of {format_usd(top_up.amount_points)}; it is credited."
+    return words.received_part(received=received, wanted=top_up.amount_points)
 
 
 def expire() -> int:

@@ -8,9 +8,10 @@ from apps.billing.models import Referral, ReferralReward
 from apps.billing.services.referrals import rewards
 from apps.core.errors import InvalidRequest
 from apps.core.queue import enqueue
+from apps.core.sentences import sentence
 
 Review = Referral.Review
-REFUSED = "The sign-up does not count."
+REFUSED = sentence("The sign-up does not count.")
 
 
 @transaction.atomic

@@ -15,10 +15,12 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 
 from apps.accounts import plans
+from apps.billing import words
 from apps.billing.models import Payment, Referral, ReferralCode, ReferralReward, Reversal
 from apps.billing.services import movements
 from apps.billing.services.referrals import signs
 from apps.core.money import points_from_credits
+from apps.core.sentences import Sentence, sentence
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +28,13 @@ Rule, Side, State = ReferralReward.Rule, ReferralReward.Side, ReferralReward.Sta
 Review = Referral.Review
 _EARNING = (Review.NONE, Review.CLEARED)
 _AT_ONCE = 500
-WENT_BACK = "The payment went back."
-CAP_REACHED = "Your plan rewards no more sign-ups."
+WENT_BACK = sentence("The payment went back.")
+_RULES: dict[str, Sentence] = {
+    Rule.SIGN_UP: sentence("sign-up"),
+    Rule.FIRST_TOP_UP: sentence("first top-up"),
+    Rule.FIRST_SUBSCRIPTION: sentence("first subscription"),
+}
+CAP_REACHED = sentence("Your plan rewards no more sign-ups.")
 
 
 def reference(reward_id: int) -> str:
@@ -142,7 +149,7 @@ def grant(*, reward_id: int) -> bool:
         workspace_id=reward.workspace_id,
         points=reward.points,
         reference=reference(reward.pk),
-        note=f"Referral: {reward.get_rule_display().lower()}",
+        note=words.of_referral(what=_RULES[reward.rule]),
     )
 
 
@@ -201,5 +208,5 @@ def withdraw(*, reward: ReferralReward, reason: str) -> None:
             workspace_id=reward.workspace_id,
             points=reward.points,
             reference=reference(reward.pk),
-            note=f"Referral: {reason}"[:200],
+            note=words.of_referral(what=reason)[:200],
         )

@@ -24,8 +24,10 @@ from apps.billing.services.subscriptions.reading import KEEP_PLAN, KEEP_SEATS, R
 from apps.billing.services.subscriptions.start import check_client_key, explained, plan_for_sale
 from apps.billing.services.subscriptions.sync import read, sync
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 State = Subscription.State
+_CHANGE_WAITS = sentence("A change waits for the end of the period. Take it back first.")
 
 
 @dataclass(frozen=True)
@@ -54,9 +56,9 @@ def current(*, workspace: Workspace, must_be_paid: bool = True) -> Subscription:
     """The live subscription. Raises InvalidRequest when there is none or, by default, a renewal is unpaid."""
     row = subscription_of(workspace_id=workspace.pk)
     if row is None:
-        raise InvalidRequest("This workspace has no subscription.")
+        raise InvalidRequest(sentence("This workspace has no subscription."))
     if must_be_paid and row.state != State.ACTIVE:
-        raise InvalidRequest("Pay the open invoice first; then the plan can be changed.")
+        raise InvalidRequest(sentence("Pay the open invoice first; then the plan can be changed."))
     return row
 
 
@@ -86,12 +88,16 @@ def _plan_change(told: Reading, version: PlanVersion) -> Change:
 
 def _check_upgrade(told: Reading, version: PlanVersion) -> None:
     if told.next_version_id is not None or told.cancels:
-        raise InvalidRequest("A change waits for the end of the period. Take it back first.")
+        raise InvalidRequest(_CHANGE_WAITS)
     billed = told.billed_version
     if billed is not None and billed.pk == version.pk:
-        raise InvalidRequest(f"This workspace is on {Plan(version.plan).label} already.")
+        raise InvalidRequest(
+            sentence("This workspace is on {plan} already.", plan=Plan(version.plan).label)
+        )
     if billed is not None and billed.price_points >= version.price_points:
-        raise InvalidRequest("That plan costs no more than this one: it can follow at period end.")
+        raise InvalidRequest(
+            sentence("That plan costs no more than this one: it can follow at period end.")
+        )
 
 
 # ------------------------------------------------------------------------------- upgrade
@@ -145,9 +151,9 @@ def downgrade(*, asked: Asked, plan: str) -> Subscription:
         if told.next_version_id == version.pk:
             return sync(ref=row.ref)
         if told.cancels or told.next_version_id is not None:
-            raise InvalidRequest("A change waits for the end of the period. Take it back first.")
+            raise InvalidRequest(_CHANGE_WAITS)
         if billed is None or billed.price_points <= version.price_points:
-            raise InvalidRequest("That plan costs no less than this one.")
+            raise InvalidRequest(sentence("That plan costs no less than this one."))
         kept = {KEEP_PLAN: _until_end(billed.pk, told)}
         row = later(asked, row, [_plan_change(told, version)], kept, what=f"plan:{version.pk}")
     note(asked, "plan.downgrade_planned", version.plan, {"version": version.version})
@@ -168,9 +174,9 @@ def cancel(*, asked: Asked) -> Subscription:
         if told.cancels:
             return sync(ref=row.ref)
         if billed is None:
-            raise InvalidRequest("There is no plan to cancel.")
+            raise InvalidRequest(sentence("There is no plan to cancel."))
         if told.next_version_id is not None:
-            raise InvalidRequest("A change waits for the end of the period. Take it back first.")
+            raise InvalidRequest(_CHANGE_WAITS)
         if _has_seats(told) and told.plan_item is not None:
             gone = Change("", 0, ref=told.plan_item.ref)
             kept = {KEEP_PLAN: _until_end(billed.pk, told)}
@@ -214,7 +220,7 @@ def _has_seats(told: Reading) -> bool:
 
 def _until_end(value: int, told: Reading) -> str:
     if told.period_ends_at is None:
-        raise InvalidRequest("The subscription has no period yet. Try again in a moment.")
+        raise InvalidRequest(sentence("The subscription has no period yet. Try again in a moment."))
     return reading.keep(value, told.period_ends_at)
 
 

@@ -9,6 +9,7 @@ from apps.accounts.models import Plan, PlanVersion
 from apps.billing.gateways import stripe_subscriptions as gateway
 from apps.billing.models import StripePrice
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def seat_price(family: str) -> SeatPrice:
     """What a seat costs who has none yet. Raises InvalidRequest for a family without seats."""
     found = settings.SEAT_PRICES.get(family)
     if found is None:
-        raise InvalidRequest.field("family", f"There are no seats for {family[:30]!r}.")
+        words = sentence("There are no seats for {family}.", family=repr(family[:30]))
+        raise InvalidRequest.field("family", words)
     return SeatPrice(family, *found)
 
 

@@ -26,6 +26,7 @@ from apps.billing.services.subscriptions.reading import Reading, SeatsRead
 from apps.billing.services.subscriptions.start import Return, explained, start_seats
 from apps.billing.services.subscriptions.sync import read, sync
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 
 MOST = 1000
 _NONE = SeatsRead(0, None, {})
@@ -102,9 +103,10 @@ def set_seats(*, asked: Asked, family: str, seats: int, back: Return) -> str:
 
 def _check(seats: int, price: SeatPrice) -> None:
     if not 0 <= seats <= MOST:
-        raise InvalidRequest.field("seats", f"Between 0 and {MOST} seats.")
+        raise InvalidRequest.field("seats", sentence("Between 0 and {most} seats.", most=MOST))
     if seats % price.pack:
-        raise InvalidRequest.field("seats", f"These seats come {price.pack} at a time.")
+        words = sentence("These seats come {count} at a time.", count=price.pack)
+        raise InvalidRequest.field("seats", words)
 
 
 def _set(asked: Asked, row: Subscription, family: str, seats: int) -> Subscription:

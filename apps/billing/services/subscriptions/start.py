@@ -17,7 +17,11 @@ from apps.billing.services import customers
 from apps.billing.services.inbox.registry import NotOurs, Unmatched
 from apps.billing.services.subscriptions import events, prices
 from apps.core.errors import DomainError, InvalidRequest, NotFound
+from apps.core.sentences import sentence
 
+_NO_ANSWER = sentence(
+    "The payment provider does not answer now. Try again in a moment; nothing is charged twice."
+)
 _CLIENT_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
 
 
@@ -63,14 +67,14 @@ def start_seats(
 def plan_for_sale(plan: str) -> PlanVersion:
     """The plan's newest version. Raises InvalidRequest for what is not sold."""
     if plan not in Plan.values or plans.newest_terms(plan=plan).price_points == 0:
-        raise InvalidRequest.field("plan", "Choose one of the paid plans.")
+        raise InvalidRequest.field("plan", sentence("Choose one of the paid plans."))
     return plans.current(plan=plan)
 
 
 def check_client_key(client_key: str) -> None:
     """Raises InvalidRequest for what none of our forms holds."""
     if not _CLIENT_KEY.fullmatch(client_key):
-        raise InvalidRequest.field("client_key", "Reload the page and try again.")
+        raise InvalidRequest.field("client_key", sentence("Reload the page and try again."))
 
 
 def _page(
@@ -78,7 +82,9 @@ def _page(
 ) -> str:
     check_client_key(client_key)
     if subscription_of(workspace_id=workspace.pk) is not None:
-        raise InvalidRequest("This workspace has a subscription. Reload the page to change it.")
+        raise InvalidRequest(
+            sentence("This workspace has a subscription. Reload the page to change it.")
+        )
     customer = customers.ref(workspace_id=workspace.pk)
     facts = f"{customer} {client_key} {sorted(wanted)} {back}"
     name = hashlib.sha256(facts.encode()).hexdigest()[:40]
@@ -123,7 +129,9 @@ def landed(*, workspace: Workspace, session_ref: str) -> bool:
     except stripe.Refused:
         raise NotFound("There is no such payment page.") from None
     except (stripe.StripeError, Unmatched, NotOurs):
-        raise PlansUnavailable("Your payment is being checked; this takes a moment.") from None
+        raise PlansUnavailable(
+            sentence("Your payment is being checked; this takes a moment.")
+        ) from None
     return session.is_paid
 
 
@@ -133,16 +141,14 @@ def explained() -> Iterator[None]:
     try:
         yield
     except stripe.Declined as error:
-        raise PaymentFailed(
-            f"{error.message} Nothing was charged and nothing changed.", detail={"code": error.code}
-        ) from None
+        words = sentence("{reason} Nothing was charged and nothing changed.", reason=error.message)
+        raise PaymentFailed(words, detail={"code": error.code}) from None
     except stripe.NotConfigured:
-        raise PlansUnavailable("Cards are not taken here.") from None
+        raise PlansUnavailable(sentence("Cards are not taken here.")) from None
     except stripe.Unavailable:
-        raise PlansUnavailable(
-            "The payment provider does not answer now. Try again in a moment; nothing is charged twice."
-        ) from None
+        raise PlansUnavailable(_NO_ANSWER) from None
     except (stripe.Refused, Unmatched) as error:
-        raise PlansUnavailable(f"The payment provider refused this: {error}") from None
+        words = sentence("The payment provider refused this: {reason}", reason=str(error))
+        raise PlansUnavailable(words) from None
     except NotOurs:
-        raise InvalidRequest("This workspace has no subscription.") from None
+        raise InvalidRequest(sentence("This workspace has no subscription.")) from None

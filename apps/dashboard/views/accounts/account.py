@@ -7,6 +7,8 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.policies import Permission
@@ -17,6 +19,7 @@ from apps.byoa.services.checklist import Line
 from apps.byoa.services.terms import Terms
 from apps.core.errors import InvalidRequest
 from apps.dashboard import account_pages
+from apps.dashboard.account_words import told
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.accounts import (
     CredentialForm,
@@ -62,8 +65,8 @@ def _page(
         "card": account_pages.card(found, last_day[found.pk]),
         "account": found,
         "adapter": registry.adapter(found.provider),
-        "lines": lines,
-        "events": found.events.order_by("-id")[:_EVENTS],
+        "lines": account_pages.told_lines(lines),
+        "history": [(one, told(one.reason)) for one in found.events.order_by("-id")[:_EVENTS]],
         "tasks": tasks.tasks_of_account(
             workspace_id=workspace_id, account_id=found.pk, limit=_TASKS
         ),
@@ -95,7 +98,7 @@ def check(request: DashboardRequest, family: str, account_id: int) -> HttpRespon
     context = {
         "account": found,
         "card": account_pages.card(found, last_day[found.pk]),
-        "lines": lines,
+        "lines": account_pages.told_lines(lines),
         "may_change": True,
     }
     return no_store(render(request, "dashboard/accounts/_check.html", context))
@@ -109,9 +112,11 @@ def recheck(request: DashboardRequest, family: str, account_id: int) -> HttpResp
     try:
         said = own.recheck(**by(request), account_id=account_id)
     except InvalidRequest as error:
-        messages.error(request, f"{found.label}: {error.message}")
+        messages.error(
+            request, _("{label}: {said}").format(label=found.label, said=told(error.words))
+        )
     else:
-        messages.success(request, f"{found.label}: {said}")
+        messages.success(request, _("{label}: {said}").format(label=found.label, said=told(said)))
     return _back(request, found)
 
 
@@ -124,14 +129,14 @@ def pause(request: DashboardRequest, family: str, account_id: int) -> HttpRespon
         family,
         account_id,
         own.pause,
-        "is paused; follow-ups of its tasks still run there.",
+        gettext_noop("{label} is paused; follow-ups of its tasks still run there."),
     )
 
 
 @require_POST
 @in_workspace(Permission.VIEW_ACCOUNTS, to_change=Permission.MANAGE_ACCOUNTS)
 def start(request: DashboardRequest, family: str, account_id: int) -> HttpResponse:
-    return _switched(request, family, account_id, own.start, "is started.")
+    return _switched(request, family, account_id, own.start, gettext_noop("{label} is started."))
 
 
 def _switched(
@@ -143,7 +148,7 @@ def _switched(
 ) -> HttpResponse:
     found = account_of(request, family, account_id)
     switch(**by(request), account_id=account_id)
-    messages.success(request, f"{found.label} {said}")
+    messages.success(request, _(said).format(label=found.label))
     return _back(request, found)
 
 
@@ -168,7 +173,7 @@ def change(request: DashboardRequest, family: str, account_id: int) -> HttpRespo
     except InvalidRequest as error:
         form.refuse(error)
         return _page(request, found, form=form)
-    messages.success(request, "The settings are saved and count from the next task on.")
+    messages.success(request, _("The settings are saved and count from the next task on."))
     return to_account(request, found)
 
 
@@ -191,7 +196,7 @@ def credential(request: DashboardRequest, family: str, account_id: int) -> HttpR
     except InvalidRequest as error:
         form.refuse(error)
         return _page(request, found, credential=form)
-    messages.success(request, "The credential is replaced. The old one is gone from here.")
+    messages.success(request, _("The credential is replaced. The old one is gone from here."))
     return to_account(request, found)
 
 
@@ -227,13 +232,19 @@ def delete(request: DashboardRequest, family: str, account_id: int) -> HttpRespo
         status = 422 if form.is_bound else 200
         return render(request, "dashboard/accounts/delete.html", context, status=status)
     running = own.delete(**by(request), account_id=account_id)
-    said = f"{found.label} is deleted, and its credential with it. The seat is free."
-    messages.success(request, said + _lost(running))
+    messages.success(request, _deleted(found.label, running))
     return to_family(request, family)
 
 
-def _lost(running: int) -> str:
+def _deleted(label: str, running: int) -> str:
     if not running:
-        return ""
-    one = running == 1
-    return f" {running} {'task' if one else 'tasks'} ran there; what {'it makes' if one else 'they make'} is lost."
+        said = _("{label} is deleted, and its credential with it. The seat is free.")
+        return said.format(label=label)
+    said = ngettext(
+        "{label} is deleted, and its credential with it. The seat is free."
+        " {count} task ran there; what it makes is lost.",
+        "{label} is deleted, and its credential with it. The seat is free."
+        " {count} tasks ran there; what they make is lost.",
+        running,
+    )
+    return said.format(label=label, count=running)

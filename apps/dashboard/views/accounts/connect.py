@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.accounts.policies import Permission
@@ -10,6 +11,7 @@ from apps.byoa.models import Account
 from apps.byoa.selectors import NoSeat, SeatFamily
 from apps.byoa.services import own
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.dashboard import account_pages
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.accounts import ConnectForm
@@ -35,14 +37,13 @@ def connect(request: DashboardRequest, family: str) -> HttpResponse:
     try:
         account = _connected(request, found, provider, form)
     except NoSeat as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return _choice(request, found)
     except InvalidRequest as error:
         form.refuse(error)
         return _form(request, found, provider, form, error=error)
-    messages.success(
-        request, f"{account.label} is connected: {adapter.title} knows it, and it takes tasks now."
-    )
+    connected = _("{label} is connected: {provider} knows it, and it takes tasks now.")
+    messages.success(request, connected.format(label=account.label, provider=_(adapter.title)))
     return to_account(request, account)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
@@ -15,6 +17,7 @@ from apps.byoa.models import Account
 from apps.byoa.selectors import SeatFamily
 from apps.byoa.services import own, pools
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import said
 from apps.dashboard import account_pages
 from apps.dashboard.account_pages import Card
 from apps.dashboard.decorators import in_workspace
@@ -64,16 +67,20 @@ def _cards(request: DashboardRequest, accounts: list[Account]) -> list[Card]:
 # What a switch is called in forms, and what is said when it was turned on or off.
 _SWITCHES: dict[str, tuple[str, str]] = {
     "private": (
-        "{title} is private: its tasks run on your own accounts unless they ask otherwise.",
-        "{title} is public: its tasks are paid per use unless they ask for the private pool.",
+        gettext_noop(
+            "{title} is private: its tasks run on your own accounts unless they ask otherwise."
+        ),
+        gettext_noop(
+            "{title} is public: its tasks are paid per use unless they ask for the private pool."
+        ),
     ),
     "failover": (
-        "{title} tasks that none of your accounts can take go to pay-per-use.",
-        "{title} tasks that none of your accounts can take wait, or are refused.",
+        gettext_noop("{title} tasks that none of your accounts can take go to pay-per-use."),
+        gettext_noop("{title} tasks that none of your accounts can take wait, or are refused."),
     ),
     "skip_flagged": (
-        "Tasks skip accounts that Suno has flagged.",
-        "Tasks use accounts that Suno has flagged.",
+        gettext_noop("Tasks skip accounts that Suno has flagged."),
+        gettext_noop("Tasks use accounts that Suno has flagged."),
     ),
 }
 
@@ -89,9 +96,10 @@ def pool(request: DashboardRequest, family: str) -> HttpResponse:
     try:
         _turns(request, found)[name](is_on)
     except InvalidRequest as error:
-        messages.error(request, error.message.removeprefix("family: "))
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, _SWITCHES[name][0 if is_on else 1].format(title=found.title))
+        switched = _(_SWITCHES[name][0 if is_on else 1])
+        messages.success(request, switched.format(title=found.title))
     if request.POST.get("back") == "all":
         return redirect("dashboard:accounts", slug=request.workspace.slug)
     return to_family(request, family)

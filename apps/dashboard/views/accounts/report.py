@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts.policies import Permission
@@ -27,7 +28,7 @@ def report(request: DashboardRequest, family: str, account_id: int) -> HttpRespo
     context = {
         "account": found,
         "days": days,
-        "spans": [(span, f"{span} days", f"days={span}") for span in _SPANS],
+        "spans": [(span, _("{count} days").format(count=span), f"days={span}") for span in _SPANS],
         "report": Report(_days(request, account_id, days)),
     }
     return render(request, "dashboard/accounts/report.html", context)

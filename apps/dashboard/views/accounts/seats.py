@@ -7,6 +7,8 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.policies import Permission
@@ -17,6 +19,7 @@ from apps.byoa.selectors import SeatFamily
 from apps.byoa.services import seats as seated
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.accounts import SeatsForm
 from apps.dashboard.forms.topup import new_key
@@ -61,7 +64,7 @@ def _ask(
         "form": form,
         "client_key": new_key(),
         "takes_cards": gateway.is_configured(),
-        "error": error.message.removeprefix("seats: ") if error else "",
+        "error": said(error.words) if error else "",
         "keeps_days": settings.SEAT_CREDENTIAL_DAYS,
         **_previewed(request, family, form),
     }
@@ -79,7 +82,7 @@ def _previewed(request: DashboardRequest, family: SeatFamily, form: SeatsForm) -
             workspace=request.workspace, family=family.slug, seats=wanted
         )
     except DomainError as error:
-        return {"preview_error": error.message.removeprefix("seats: ")}
+        return {"preview_error": said(error.words)}
     # Accounts that lose their seats then: the newest of them.
     return {"preview": preview, "parked": max(0, family.accounts - wanted)}
 
@@ -103,10 +106,17 @@ def _act(request: DashboardRequest, family: SeatFamily, wanted: int) -> HttpResp
 
 
 def _done(family: SeatFamily, wanted: int) -> str:
-    word = "seat" if wanted == 1 else "seats"
     if wanted < family.seats:
-        return f"From the next period on: {wanted} {word} for {family.title}."
-    return f"{family.title} has {wanted} {word} now."
+        words = ngettext(
+            "From the next period on: {count} seat for {family}.",
+            "From the next period on: {count} seats for {family}.",
+            wanted,
+        )
+    else:
+        words = ngettext(
+            "{family} has {count} seat now.", "{family} has {count} seats now.", wanted
+        )
+    return words.format(count=wanted, family=family.title)
 
 
 def _return(request: DashboardRequest, family: str) -> start.Return:
@@ -131,13 +141,18 @@ def seats_done(request: DashboardRequest, family: str) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.warning(request, error.message)
+        messages.warning(request, said(error.words))
         return _back(request, family)
     if is_paid:
         seated.sync(workspace_id=request.workspace.pk)
-        messages.success(request, f"Payment received. Your seats for {found.title} are ready.")
+        messages.success(
+            request,
+            _("Payment received. Your seats for {family} are ready.").format(family=found.title),
+        )
     else:
-        messages.warning(request, "The payment is not confirmed yet. The seats start when it is.")
+        messages.warning(
+            request, _("The payment is not confirmed yet. The seats start when it is.")
+        )
     return _back(request, family)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from apps.accounts import selectors as accounts
@@ -107,9 +108,9 @@ def _saved(request: DashboardRequest, form: LimitForm, save: Callable[[], object
     try:
         save()
     except InvalidRequest as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return False
-    messages.success(request, "The budget is saved and counts from now on.")
+    messages.success(request, _("The budget is saved and counts from now on."))
     return True
 
 

@@ -5,12 +5,14 @@ from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
 from apps.billing.services import saved_cards
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.topup import new_key
 from apps.dashboard.http import DashboardRequest, missing
@@ -35,7 +37,7 @@ def card(request: DashboardRequest) -> HttpResponse:
             left_url=f"{settings.BASE_URL}{left}",
         )
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return redirect("dashboard:billing", slug)
     return HttpResponseRedirect(url or left, status=_SEE_OTHER)
 
@@ -51,12 +53,12 @@ def card_done(request: DashboardRequest) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.warning(request, error.message)
+        messages.warning(request, said(error.words))
     else:
         if is_saved:
-            messages.success(request, "The card is saved.")
+            messages.success(request, _("The card is saved."))
         else:
-            messages.warning(request, "The card is not saved yet.")
+            messages.warning(request, _("The card is not saved yet."))
     return redirect("dashboard:billing", request.workspace.slug)
 
 
@@ -70,7 +72,7 @@ def card_remove(request: DashboardRequest) -> HttpResponse:
             actor=request.user,
             ip=client_ip(request.META) or None,
         )
-        messages.success(request, "The card is removed. Nothing is charged by itself.")
+        messages.success(request, _("The card is removed. Nothing is charged by itself."))
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     return redirect("dashboard:billing", request.workspace.slug)

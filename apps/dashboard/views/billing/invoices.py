@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.policies import Permission
@@ -100,7 +101,7 @@ def billing_details(request: DashboardRequest) -> HttpResponse:
     if not form.is_valid() or not _saved(request, form):
         return _form(request, form)
     messages.success(
-        request, "Saved. Invoices from now on say so; those there are stay as they are."
+        request, _("Saved. Invoices from now on say so; those there are stay as they are.")
     )
     return redirect("dashboard:billing_invoices", slug=request.workspace.slug)
 
@@ -114,7 +115,7 @@ def _saved(request: DashboardRequest, form: DetailsForm) -> bool:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return False
     return True
 

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts import plans
@@ -56,10 +57,10 @@ def auto_topup(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META) or None,
         )
     except InvalidRequest as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return _page(request, form)
     messages.success(
-        request, "Automatic top-ups are on." if row.is_on else "Automatic top-ups are off."
+        request, _("Automatic top-ups are on.") if row.is_on else _("Automatic top-ups are off.")
     )
     return redirect("dashboard:billing", request.workspace.slug)
 

@@ -7,6 +7,7 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts import plans
@@ -18,6 +19,7 @@ from apps.billing.selectors import subscriptions as selectors
 from apps.billing.services.subscriptions import by_hand, change, start
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard import plan_cards
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.topup import new_key
@@ -82,7 +84,7 @@ def _confirm(
         "gains": plan_cards.gains(have, get),
         "losses": plan_cards.losses(have, get),
         "client_key": new_key(),
-        "error": error.message if error else "",
+        "error": said(error.words) if error else "",
     }
     if move == "upgrade":
         context |= _preview(request, plan)
@@ -95,7 +97,7 @@ def _preview(request: DashboardRequest, plan: str) -> dict[str, Any]:
     try:
         return {"preview": change.preview(workspace=request.workspace, plan=plan)}
     except DomainError as error:
-        return {"preview_error": error.message}
+        return {"preview_error": said(error.words)}
 
 
 def _act(request: DashboardRequest, plan: str, move: str) -> HttpResponse:
@@ -107,10 +109,11 @@ def _act(request: DashboardRequest, plan: str, move: str) -> HttpResponse:
         return _upgraded(request, change.upgrade(asked=asked, plan=plan), plan)
     if move == "downgrade":
         change.downgrade(asked=asked, plan=plan)
-        messages.success(request, f"From the next period on: {Plan(plan).label}.")
+        text = _("From the next period on: {plan}.").format(plan=Plan(plan).label)
+        messages.success(request, text)
     elif move == "cancel":
         change.cancel(asked=asked)
-        messages.success(request, "The plan ends with the paid period.")
+        messages.success(request, _("The plan ends with the paid period."))
     return _to_plans(request)
 
 
@@ -127,10 +130,11 @@ def _page(request: DashboardRequest, plan: str) -> str:
 
 def _upgraded(request: DashboardRequest, row: Subscription, plan: str) -> HttpResponse:
     if row.plan_version is not None and row.plan_version.plan == plan:
-        messages.success(request, f"This workspace is on {Plan(plan).label} now.")
+        text = _("This workspace is on {plan} now.").format(plan=Plan(plan).label)
+        messages.success(request, text)
     else:
         messages.warning(
-            request, "Your bank wants you to confirm the payment. Nothing changed yet."
+            request, _("Your bank wants you to confirm the payment. Nothing changed yet.")
         )
     return _to_plans(request)
 
@@ -141,9 +145,9 @@ def plan_resume(request: DashboardRequest) -> HttpResponse:
     """Take back a downgrade or a cancellation."""
     try:
         change.resume(asked=_asked(request))
-        messages.success(request, "Your plan goes on as before.")
+        messages.success(request, _("Your plan goes on as before."))
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     return _to_plans(request)
 
 
@@ -156,9 +160,9 @@ def plan_end(request: DashboardRequest) -> HttpResponse:
         return _to_plans(request)
     try:
         change.cancel(asked=_asked(request))
-        messages.success(request, "The subscription has ended.")
+        messages.success(request, _("The subscription has ended."))
     except DomainError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     return _to_plans(request)
 
 
@@ -173,12 +177,14 @@ def plan_done(request: DashboardRequest) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except DomainError as error:
-        messages.warning(request, error.message)
+        messages.warning(request, said(error.words))
         return _to_plans(request)
     if is_paid:
-        messages.success(request, "Payment received. Your plan is active.")
+        messages.success(request, _("Payment received. Your plan is active."))
     else:
-        messages.warning(request, "The payment is not confirmed yet. Your plan starts when it is.")
+        messages.warning(
+            request, _("The payment is not confirmed yet. Your plan starts when it is.")
+        )
     return _to_plans(request)
 
 

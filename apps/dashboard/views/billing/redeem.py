@@ -10,6 +10,7 @@ from apps.billing.selectors.codes import used_codes
 from apps.billing.services import codes
 from apps.core.addresses import client_ip
 from apps.core.errors import DomainError, RateLimited
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.redeem import RedeemForm
 from apps.dashboard.http import DashboardRequest
@@ -32,7 +33,7 @@ def redeem(request: DashboardRequest) -> HttpResponse:
             ip=client_ip(request.META),
         )
     except DomainError as refused:
-        form.add_error("code", refused.message)
+        form.add_error("code", said(refused.words))
         return _page(request, form, status=429 if isinstance(refused, RateLimited) else 422)
     # Loading the page again must not try the code again.
     page = reverse("dashboard:billing_redeem", args=[request.workspace.slug])

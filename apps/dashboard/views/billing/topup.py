@@ -9,6 +9,8 @@ from django.core.cache import cache
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from apps.accounts.policies import Permission
@@ -22,6 +24,7 @@ from apps.billing.services.payments import PaymentMismatch
 from apps.catalog import pricing, registry
 from apps.core.errors import DomainError, InvalidRequest, NotFound
 from apps.core.money import POINTS_PER_USD
+from apps.core.sentences import said
 from apps.dashboard import crypto_pages
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.forms.topup import PRESETS, TopUpForm, new_key
@@ -36,8 +39,8 @@ _LOOK_SECONDS = 3
 _NEWEST = 5
 # Two things most people buy; as the catalogue's own example has them.
 _EXAMPLES = (
-    ("Qubico/flux1-schnell", "txt2img", "Flux images"),
-    ("kling", "video_generation", "Kling clips"),
+    ("Qubico/flux1-schnell", "txt2img", gettext_noop("Flux images")),
+    ("kling", "video_generation", gettext_noop("Kling clips")),
 )
 _EXAMPLE_POINTS = 200_000_000
 
@@ -62,7 +65,7 @@ def topup(request: DashboardRequest) -> HttpResponse:
             saves_card=form.cleaned_data["saves_card"],
         )
     except DomainError as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return _form(request, form, is_used=isinstance(error, InvalidRequest))
     return _see_other(started.pay_url or _status_path(request, started.pk))
 
@@ -97,7 +100,7 @@ def _buys(request: DashboardRequest) -> list[tuple[int, str]]:
             plan=request.workspace.plan,
         ).points
         if price:
-            found.append((_EXAMPLE_POINTS // price, words))
+            found.append((_EXAMPLE_POINTS // price, _(words)))
     return found
 
 
@@ -165,7 +168,7 @@ def topup_cancel(request: DashboardRequest, top_up_id: UUID) -> HttpResponse:
         try:
             _cancel(found)
         except DomainError as error:
-            messages.error(request, error.message)
+            messages.error(request, said(error.words))
     return redirect("dashboard:billing_topup_status", request.workspace.slug, found.pk)
 
 
@@ -187,7 +190,7 @@ def topup_confirm(request: DashboardRequest, top_up_id: UUID) -> HttpResponse:
         try:
             found = charge.confirm(top_up=found, return_url=f"{settings.BASE_URL}{path}")
         except DomainError as error:
-            messages.error(request, error.message)
+            messages.error(request, said(error.words))
             return _see_other(path)
     return _see_other(found.pay_url or path)
 
@@ -200,11 +203,11 @@ def portal(request: DashboardRequest) -> HttpResponse:
     customer = selectors.customer(workspace_id=request.workspace.pk)
     back = reverse("dashboard:billing", args=[request.workspace.slug])
     if customer is None:
-        messages.error(request, "There is nothing to manage before the first payment.")
+        messages.error(request, _("There is nothing to manage before the first payment."))
         return redirect(back)
     try:
         url = gateway.make_portal(customer=customer.ref, return_url=f"{settings.BASE_URL}{back}")
     except gateway.StripeError as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.message))
         return redirect(back)
     return _see_other(url)

@@ -27,7 +27,7 @@ def topup_crypto(request: DashboardRequest) -> HttpResponse:
     try:
         started = processors.by_choice(form.cleaned_data["coin"]).start(wish=_wish(request, form))
     except DomainError as error:
-        form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+        form.refuse(error)
         return _form(request, form, is_used=isinstance(error, InvalidRequest))
     return redirect("dashboard:billing_topup_status", request.workspace.slug, started.pk)
 

@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts import selectors as accounts
@@ -31,7 +32,7 @@ def transactions(request: DashboardRequest) -> HttpResponse:
         "rows": causes.of(lines=page.lines, request=request),
         "older": asked.query(after=page.next) if page.next else "",
         "newest": asked.query(),
-        "kinds": [(kind.value, causes.WORDS[kind]) for kind in CreditEntry.Kind],
+        "kinds": [(kind.value, _(causes.WORDS[kind])) for kind in CreditEntry.Kind],
         "keys": accounts.newest_keys(workspace_id=workspace_id),
     }
     return render(request, "dashboard/billing/transactions.html", context)

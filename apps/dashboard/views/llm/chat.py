@@ -7,6 +7,8 @@ from itertools import groupby
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 from django.views.decorators.http import require_safe
 
 from apps.accounts.policies import Permission
@@ -18,10 +20,25 @@ from apps.llm.selectors.choices import Choice, chat_models
 
 # Each shows something else that models do, and none needs more than a sentence.
 _EXAMPLES = (
-    ("Explain", "Explain how a hash table works to somebody who knows arrays, in five sentences."),
-    ("Write code", "Write a Python function that tells whether two rectangles overlap, with a test."),
-    ("Rewrite", "Make this friendlier and half as long: “Your request cannot be processed at this time.”"),
-)  # fmt: skip
+    (
+        gettext_noop("Explain"),
+        gettext_noop(
+            "Explain how a hash table works to somebody who knows arrays, in five sentences."
+        ),
+    ),
+    (
+        gettext_noop("Write code"),
+        gettext_noop(
+            "Write a Python function that tells whether two rectangles overlap, with a test."
+        ),
+    ),
+    (
+        gettext_noop("Rewrite"),
+        gettext_noop(
+            "Make this friendlier and half as long: “Your request cannot be processed at this time.”"
+        ),
+    ),
+)
 _LANGUAGES = (("curl", "curl"), ("python", "Python"), ("javascript", "JavaScript"))
 
 
@@ -46,7 +63,7 @@ def chat(request: DashboardRequest) -> HttpResponse:
         "owners": _by_owner(found),
         "chosen": asked if asked in names else next(iter(names), ""),
         "other": other if other in names else "",
-        "examples": _EXAMPLES,
+        "examples": [(_(word), _(prompt)) for word, prompt in _EXAMPLES],
         "may_run": allowed(request, Permission.RUN_TASKS) and request.workspace.is_enabled,
         "languages": _LANGUAGES,
         "api_url": f"{settings.BASE_URL}/v1",
@@ -75,10 +92,13 @@ def _option(one: Choice) -> Option:
 def price_words(rates: dict[str, str]) -> str:
     """Such as "$0.15 in, $0.60 out per 1M tokens"."""
     if "input" in rates and "output" in rates:
-        return f"{_usd(rates['input'])} in, {_usd(rates['output'])} out per 1M tokens"
-    return f"{_usd(rates['request'])} a request" if "request" in rates else ""
+        words = _("{read} in, {written} out per 1M tokens")
+        return words.format(read=_usd(rates["input"]), written=_usd(rates["output"]))
+    if "request" in rates:
+        return _("{price} a request").format(price=_usd(rates["request"]))
+    return ""
 
 
 def _usd(text: str) -> str:
-    whole, _, fraction = f"{Decimal(text):f}".partition(".")
+    whole, _point, fraction = f"{Decimal(text):f}".partition(".")
     return f"${whole}.{fraction.ljust(2, '0')}"

@@ -3,6 +3,8 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts import services
@@ -40,8 +42,13 @@ def content(request: DashboardRequest) -> HttpResponse:
 
 def _said(*, is_on: bool, days: int) -> str:
     if not is_on:
-        return "Nothing that is said is kept from now on."
-    return f"What is said from now on is kept for {days} day{'' if days == 1 else 's'}."
+        return _("Nothing that is said is kept from now on.")
+    words = ngettext(
+        "What is said from now on is kept for {days} day.",
+        "What is said from now on is kept for {days} days.",
+        days,
+    )
+    return words.format(days=days)
 
 
 @require_POST
@@ -51,5 +58,8 @@ def forget(request: DashboardRequest) -> HttpResponse:
     count = contents.forget_all_of(
         workspace_id=request.workspace.pk, actor=request.user, ip=client_ip(request.META) or None
     )
-    messages.success(request, f"Deleted what was said in {count} call{'' if count == 1 else 's'}.")
+    words = ngettext(
+        "Deleted what was said in {count} call.", "Deleted what was said in {count} calls.", count
+    )
+    messages.success(request, words.format(count=count))
     return redirect("dashboard:llm_settings", slug=request.workspace.slug)

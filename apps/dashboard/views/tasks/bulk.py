@@ -8,11 +8,14 @@ from django.http import HttpResponse, QueryDict, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts.policies import Permission
 from apps.billing import selectors as billing
 from apps.core.money import format_usd
+from apps.core.sentences import said
 from apps.dashboard import task_files, task_query
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed
@@ -52,7 +55,7 @@ def _list_url(request: DashboardRequest, asked: Asked) -> str:
 
 def _none_chosen(request: DashboardRequest, asked: Asked) -> HttpResponse:
     messages.error(
-        request, "No task is chosen. Tick the ones you mean, then press the button again."
+        request, _("No task is chosen. Tick the ones you mean, then press the button again.")
     )
     return _to_list(request, asked)
 
@@ -70,7 +73,7 @@ def cancel(request: DashboardRequest) -> HttpResponse:
     every = query.get("all") == "1"
     if every and asked.problems:
         # Without one of its filters it would cancel more than was meant.
-        messages.error(request, "Nothing was cancelled: one of the filters could not be read.")
+        messages.error(request, _("Nothing was cancelled: one of the filters could not be read."))
         return _to_list(request, asked)
     upto = asked.upto or timezone.now()
     ids = _waiting(request, asked, upto) if every else _chosen(query)
@@ -119,11 +122,18 @@ def _ask_to_cancel(
 def _cancelled(request: DashboardRequest, asked: Asked, ids: list[uuid.UUID]) -> HttpResponse:
     count = bulk.cancel_these(identity=request.identity, task_ids=ids)
     left = len(ids) - count
-    text = f"{count} task{'' if count == 1 else 's'} cancelled, not charged; what was held is back in your balance."
+    text = ngettext(
+        "{count} task cancelled, not charged; what was held is back in your balance.",
+        "{count} tasks cancelled, not charged; what was held is back in your balance.",
+        count,
+    ).format(count=count)
     if left:
-        text += (
-            f" {left} had started or ended before and stay{'s' if left == 1 else ''} as they were."
+        others = ngettext(
+            "{count} had started or ended before and stays as they were.",
+            "{count} had started or ended before and stay as they were.",
+            left,
         )
+        text += f" {others.format(count=left)}"
     (messages.success if count else messages.warning)(request, text)
     return _to_list(request, asked)
 
@@ -176,13 +186,16 @@ def _run(request: DashboardRequest, asked: Asked, offered: bulk.Offer, token: st
     held = sum(task.price_points for task in done.made)
     count = len(done.made)
     if count:
-        noun = "task runs" if count == 1 else "tasks run"
-        messages.success(request, f"{count} {noun} again; {format_usd(held)} is held.")
+        text = ngettext(
+            "{count} task runs again; {amount} is held.",
+            "{count} tasks run again; {amount} is held.",
+            count,
+        )
+        messages.success(request, text.format(count=count, amount=format_usd(held)))
     if done.refusal:
         left = len(offered.ready) - count
-        messages.error(
-            request, f"{left} did not start and cost nothing. The first was refused: {done.refusal}"
-        )
+        text = _("{count} did not start and cost nothing. The first was refused: {reason}")
+        messages.error(request, text.format(count=left, reason=said(done.refusal)))
     here = reverse("dashboard:tasks", args=[request.workspace.slug])
     return redirect(here if count else f"{here}?{asked.newest}")
 
@@ -199,12 +212,11 @@ def download(request: DashboardRequest) -> HttpResponse | StreamingHttpResponse:
     made = selectors.outputs_of(workspace_id=request.workspace.pk, task_ids=ids)
     files = selectors.kept(made)
     if not files:
-        messages.warning(request, "The chosen tasks have no files that are still kept.")
+        messages.warning(request, _("The chosen tasks have no files that are still kept."))
         return _to_list(request, asked)
     if sum(file.size for file in files) > task_files.MOST_BYTES:
         most = task_files.MOST_BYTES // 1024**3
-        messages.error(
-            request, f"These files are more than {most} GB together. Choose fewer tasks at a time."
-        )
+        text = _("These files are more than {most} GB together. Choose fewer tasks at a time.")
+        messages.error(request, text.format(most=most))
         return _to_list(request, asked)
     return task_files.zip_file(name=f"tasks-{request.workspace.slug}.zip", files=files)

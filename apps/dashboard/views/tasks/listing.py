@@ -1,5 +1,6 @@
 """The list of tasks: searched, filtered, 50 a page, and as a table to take away."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from django.contrib import messages
@@ -7,6 +8,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from apps.accounts.policies import Permission
@@ -86,20 +88,24 @@ def _choices(request: DashboardRequest, asked: Asked) -> dict[str, object]:
     """What the filters offer, and the views above them: ours, then the person's own."""
     found = selectors.choices(workspace_id=request.workspace.pk, user_id=request.user.pk)
     names = {
-        "key": {str(number): name for number, name, _ in found.keys},
+        "key": {str(number): name for number, name, _masked in found.keys},
         "member": {str(number): email for number, email in found.members},
     }
-    ours = [(name, urlencode(values)) for name, values in task_query.BUILT_IN]
+    ours = [(_(name), urlencode(values)) for name, values in task_query.BUILT_IN]
     return {
         "chips": asked.chips(names),
-        "statuses": task_query.STATUSES.items(),
-        "pools": task_query.POOLS.items(),
-        "errors": task_query.ERRORS.items(),
+        "statuses": _shown(task_query.STATUSES),
+        "pools": _shown(task_query.POOLS),
+        "errors": _shown(task_query.ERRORS),
         "models": sorted(registry.models()),
         "keys": [(str(number), f"{name} ({masked})") for number, name, masked in found.keys],
         "members": [(str(number), email) for number, email in found.members],
         "views": ours + found.views,
     }
+
+
+def _shown(words: Mapping[str, str]) -> list[tuple[str, str]]:
+    return [(value, _(word)) for value, word in words.items()]
 
 
 @require_safe
@@ -109,7 +115,7 @@ def task_csv(request: DashboardRequest) -> HttpResponse | StreamingHttpResponse:
     asked = asked_of(request)
     if asked.problems:
         # A table that is wider than was asked for would be believed.
-        messages.error(request, "No table was made: one of its filters could not be read.")
+        messages.error(request, _("No table was made: one of its filters could not be read."))
         return redirect(
             f"{reverse('dashboard:tasks', args=[request.workspace.slug])}?{asked.newest}"
         )

@@ -6,12 +6,14 @@ import orjson
 from django.contrib import messages
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.accounts.policies import Permission
 from apps.billing import selectors as billing
 from apps.catalog import registry
 from apps.core.errors import NotFound
+from apps.core.sentences import said
 from apps.dashboard import follow_ups, snippets, story, task_files, task_story, viewer
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
@@ -123,7 +125,7 @@ def task_cancel(request: DashboardRequest, task_id: uuid.UUID) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except NotCancellable as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
 
 
@@ -136,7 +138,7 @@ def task_download(
     task = _task(request, task_id)
     made = selectors.kept(_outputs(task))
     if not made:
-        messages.warning(request, "This task has no files that are still kept.")
+        messages.warning(request, _("This task has no files that are still kept."))
         return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
     if len(made) == 1:
         return redirect(store.url_of(made[0]))
@@ -153,7 +155,7 @@ def webhook_replay(
         replay(workspace_id=request.workspace.pk, event_id=event_id)
     except NotFound as error:
         missing(error)
-    messages.success(request, "It is being sent again.")
+    messages.success(request, _("It is being sent again."))
     return redirect("dashboard:task", slug=request.workspace.slug, task_id=task_id)
 
 

@@ -6,10 +6,12 @@ from django.contrib import messages
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from apps.accounts.policies import Permission
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import said
 from apps.dashboard import task_query
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
@@ -40,9 +42,10 @@ def _save(request: DashboardRequest) -> HttpResponse:
             query=urlencode(asked.values),
         )
     except InvalidRequest as error:
-        messages.error(request, f"{error.message} Nothing was saved.")
+        problem = said(error.words)
+        messages.error(request, _("{problem} Nothing was saved.").format(problem=problem))
     else:
-        messages.success(request, "The view is saved. Only you see it.")
+        messages.success(request, _("The view is saved. Only you see it."))
     return redirect(f"{reverse('dashboard:tasks', args=[request.workspace.slug])}?{asked.newest}")
 
 
@@ -60,9 +63,9 @@ def view_rename(request: DashboardRequest, view_id: int) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
     else:
-        messages.success(request, "The view is renamed.")
+        messages.success(request, _("The view is renamed."))
     return redirect("dashboard:task_views", slug=request.workspace.slug)
 
 
@@ -73,5 +76,5 @@ def view_delete(request: DashboardRequest, view_id: int) -> HttpResponse:
     services.delete_view(
         workspace_id=request.workspace.pk, user_id=request.user.pk, view_id=view_id
     )
-    messages.success(request, "The view is deleted. No task was touched.")
+    messages.success(request, _("The view is deleted. No task was touched."))
     return redirect("dashboard:task_views", slug=request.workspace.slug)

@@ -6,6 +6,7 @@ import orjson
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.core.errors import NotFound
@@ -48,7 +49,7 @@ def again(request: DashboardRequest, endpoint_id: uuid.UUID, event_id: uuid.UUID
         replay(workspace_id=request.workspace.pk, event_id=event_id)
     except NotFound as error:
         missing(error)
-    messages.success(request, "It is being sent again.")
+    messages.success(request, _("It is being sent again."))
     return redirect("dashboard:webhooks_delivery", request.workspace.slug, endpoint_id, event_id)
 
 
@@ -65,9 +66,9 @@ def _headers(found: Delivery) -> list[tuple[str, str]]:
         ("content-type", "application/json"),
         ("webhook-id", f"msg_{found.event_id.hex}"),
         ("webhook-sequence", str(found.pk)),
-        ("webhook-timestamp", "Unix seconds of each attempt"),
-        ("webhook-signature", "v1,… (not kept)"),
-        ("x-webhook-secret", "your secret (not shown)"),
+        ("webhook-timestamp", _("Unix seconds of each attempt")),
+        ("webhook-signature", _("v1,… (not kept)")),
+        ("x-webhook-secret", _("your secret (not shown)")),
     ]
 
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from apps.core.errors import InvalidRequest, NotFound, RateLimited
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, missing
 from apps.dashboard.views.webhooks import code, words
@@ -39,7 +41,7 @@ def detail(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResponse:
         "spark": words.spark(hours[found.pk]),
         "waiting": listening.waiting_count(endpoint=found),
         "run": listening.open_run(endpoint=found),
-        "events": [TASK_EVENTS.get(one) or EVENTS[one].title for one in found.events],
+        "events": [_(TASK_EVENTS.get(one) or EVENTS[one].title) for one in found.events],
         "languages": code.LANGUAGES,
         "form": form,
         "query": query,
@@ -62,7 +64,7 @@ def secret_rotate(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResp
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return to_one(request, endpoint_id)
     return secret_shown(request, one_of(request, endpoint_id), secret)
 
@@ -71,14 +73,14 @@ def secret_rotate(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResp
 @in_workspace(ROLE)
 def overlap_end(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResponse:
     """The old secret signs no more."""
-    return _done(request, endpoint_id, endpoints.end_overlap, "The old secret signs no more.")
+    return _done(request, endpoint_id, endpoints.end_overlap, _("The old secret signs no more."))
 
 
 @require_POST
 @in_workspace(ROLE)
 def pause(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResponse:
     """Send nothing until somebody resumes."""
-    words_of_it = "The endpoint is paused. Events that come up are kept for replay."
+    words_of_it = _("The endpoint is paused. Events that come up are kept for replay.")
     return _done(request, endpoint_id, endpoints.pause, words_of_it)
 
 
@@ -86,7 +88,7 @@ def pause(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResponse:
 @in_workspace(ROLE)
 def resume(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResponse:
     """Send again what comes up from now on."""
-    words_of_it = "Events are sent again. Replay sends what came up meanwhile."
+    words_of_it = _("Events are sent again. Replay sends what came up meanwhile.")
     return _done(request, endpoint_id, endpoints.resume, words_of_it)
 
 
@@ -99,13 +101,16 @@ def test(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except RateLimited as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return to_one(request, endpoint_id)
     line = sent.log[-1] if sent.log else {"status": None, "ms": 0}
-    how = f"{line['status'] or 'No answer'} in {line['ms']} ms"
+    if line["status"]:
+        how = _("Test event: {status} in {ms} ms.").format(**line)
+    else:
+        how = _("Test event: No answer in {ms} ms.").format(ms=line["ms"])
     is_good = sent.state == sent.State.DELIVERED
     tell = messages.success if is_good else messages.error
-    tell(request, f"Test event: {how}.")
+    tell(request, how)
     return redirect(
         "dashboard:webhooks_delivery", request.workspace.slug, endpoint_id, sent.event_id
     )

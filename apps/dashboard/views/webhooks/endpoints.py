@@ -5,10 +5,12 @@ import uuid
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from apps.accounts import plans
 from apps.core.errors import DomainError, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, missing, no_store
 from apps.dashboard.views.webhooks import code, words
@@ -74,7 +76,7 @@ def endpoint_edit(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpResp
         missing(error)
     except DomainError as error:
         return _refused(request, form, error, found)
-    messages.success(request, "The endpoint is saved.")
+    messages.success(request, _("The endpoint is saved."))
     return to_one(request, endpoint_id)
 
 
@@ -91,7 +93,7 @@ def endpoint_delete(request: DashboardRequest, endpoint_id: uuid.UUID) -> HttpRe
         endpoints.delete(workspace_id=request.workspace.pk, endpoint_id=endpoint_id, by=by(request))
     except NotFound as error:
         missing(error)
-    messages.success(request, "The endpoint is deleted.")
+    messages.success(request, _("The endpoint is deleted."))
     return redirect("dashboard:webhooks", slug=request.workspace.slug)
 
 
@@ -104,7 +106,7 @@ def secret_shown(request: DashboardRequest, endpoint: Endpoint, secret: str) -> 
 def _refused(
     request: DashboardRequest, form: EndpointForm, error: DomainError, endpoint: Endpoint | None
 ) -> HttpResponse:
-    form.refuse(field=str((error.detail or {}).get("field", "")), message=error.message)
+    form.refuse(field=str((error.detail or {}).get("field", "")), words=said(error.words))
     return _form(request, form, endpoint)
 
 

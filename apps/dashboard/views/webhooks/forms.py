@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from apps.core.webhook_urls import MAX_LENGTH
 from apps.notifications.events import ENDPOINT_ACCOUNT_EVENTS, EVENTS, TASK_EVENTS
@@ -22,25 +24,25 @@ _LONGEST = timedelta(days=30)
 
 class EndpointForm(forms.Form):
     url = forms.CharField(
-        label="Address",
+        label=_("Address"),
         max_length=MAX_LENGTH,
         widget=forms.URLInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
-        help_text="An http or https address on port 80 or 443.",
+        help_text=_("An http or https address on port 80 or 443."),
     )
     description = forms.CharField(
-        label="What it is", required=False, max_length=100, help_text="For you: “Shop, live”."
+        label=_("What it is"), required=False, max_length=100, help_text=_("For you: “Shop, live”.")
     )
     task_events = forms.MultipleChoiceField(
-        label="Tasks without a webhook of their own",
+        label=_("Tasks without a webhook of their own"),
         required=False,
-        choices=list(TASK_EVENTS.items()),
+        choices=[(name, _(title)) for name, title in TASK_EVENTS.items()],
         initial=_ENDED_TASKS,
         widget=forms.CheckboxSelectMultiple,
     )
     account_events = forms.MultipleChoiceField(
-        label="The account",
+        label=_("The account"),
         required=False,
-        choices=list(ENDPOINT_ACCOUNT_EVENTS.items()),
+        choices=[(name, _(title)) for name, title in ENDPOINT_ACCOUNT_EVENTS.items()],
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -49,10 +51,10 @@ class EndpointForm(forms.Form):
         events = [*chosen["task_events"], *chosen["account_events"]]
         return Terms(url=chosen["url"], description=chosen["description"], events=events)
 
-    def refuse(self, *, field: str, message: str) -> None:
+    def refuse(self, *, field: str, words: str) -> None:
         """Put a refusal of the service beside what it is about."""
         name = {"url": "url", "description": "description", "events": "task_events"}.get(field)
-        self.add_error(name, message.removeprefix(f"{field}: "))
+        self.add_error(name, words)
 
 
 def written(endpoint: Endpoint) -> dict[str, Any]:
@@ -69,28 +71,33 @@ class FilterForm(forms.Form):
     """What is wrong in the query string is as if it were not there."""
 
     state = forms.ChoiceField(
-        required=False, choices=[("", "All"), *((one.value, one.label) for one in Delivery.State)]
+        label=_("State"),
+        required=False,
+        choices=[("", _("All")), *((one.value, _(one.label)) for one in Delivery.State)],
     )
     event = forms.ChoiceField(
+        label=_("Event"),
         required=False,
         choices=[
-            ("", "All"),
-            *TASK_EVENTS.items(),
-            *((name, one.title) for name, one in EVENTS.items()),
-            (listening.TEST, "Test"),
+            ("", _("All")),
+            *((name, _(title)) for name, title in TASK_EVENTS.items()),
+            *((name, _(one.title)) for name, one in EVENTS.items()),
+            (listening.TEST, _("Test")),
         ],
     )
     code = forms.IntegerField(
-        label="HTTP code",
+        label=_("HTTP code"),
         required=False,
         min_value=0,
         max_value=999,
-        widget=forms.NumberInput(attrs={"placeholder": "0: no answer"}),
+        widget=forms.NumberInput(attrs={"placeholder": _("0: no answer")}),
     )
     on = forms.DateField(
-        label="Day (UTC)", required=False, widget=forms.DateInput(attrs={"type": "date"})
+        label=_("Day (UTC)"),
+        required=False,
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
     )
-    task = forms.UUIDField(label="Task id", required=False)
+    task = forms.UUIDField(label=_("Task id"), required=False)
 
     def asked(self) -> tuple[listening.Asked, str]:
         """What they look for, and the query string that says so."""
@@ -112,15 +119,15 @@ def _moment() -> forms.DateTimeInput:
 
 
 class ReplayForm(forms.Form):
-    since = forms.DateTimeField(label="From (UTC)", widget=_moment())
-    until = forms.DateTimeField(label="Until (UTC)", widget=_moment())
-    with_delivered = forms.BooleanField(label="Delivered events too", required=False)
+    since = forms.DateTimeField(label=_("From (UTC)"), widget=_moment())
+    until = forms.DateTimeField(label=_("Until (UTC)"), widget=_moment())
+    with_delivered = forms.BooleanField(label=_("Delivered events too"), required=False)
 
     def clean(self) -> dict[str, Any]:
         found: dict[str, Any] = super().clean() or {}
         since, until = found.get("since"), found.get("until")
         if since and until and since >= until:
-            self.add_error("until", "It has to be later than the beginning.")
+            self.add_error("until", gettext("It has to be later than the beginning."))
         return found
 
     def asked(self) -> replay_runs.Asked:

@@ -5,9 +5,11 @@ import uuid
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import said
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, missing
 from apps.dashboard.views.webhooks import words
@@ -45,10 +47,14 @@ def _start(request: DashboardRequest, endpoint: Endpoint) -> HttpResponse:
     except NotFound as error:
         missing(error)
     except InvalidRequest as error:
-        messages.error(request, error.message)
+        messages.error(request, said(error.words))
         return _page(request, endpoint, form, status=422)
-    events = f"{run.total} event{'' if run.total == 1 else 's'}"
-    messages.success(request, f"{events} will be sent again, oldest first.")
+    words_of_it = ngettext(
+        "{count} event will be sent again, oldest first.",
+        "{count} events will be sent again, oldest first.",
+        run.total,
+    )
+    messages.success(request, words_of_it.format(count=run.total))
     return to_one(request, endpoint.pk)
 
 

@@ -4,7 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
+
 from apps.core.webhook_urls import host_of
+from apps.dashboard.account_words import told
+from apps.notifications import stored
 from apps.notifications.models import Delivery, Endpoint
 from apps.notifications.selectors.listening import Hour
 
@@ -23,19 +28,28 @@ class Sentence:
 def sentence(endpoint: Endpoint) -> Sentence:
     """Of its state and, while it fails, of the failures in a row."""
     if endpoint.state == Endpoint.State.PAUSED:
-        return Sentence(
-            "idle", "paused", "Nothing is sent. Events that come up are kept for replay."
-        )
+        text = _("Nothing is sent. Events that come up are kept for replay.")
+        return Sentence("idle", _("paused"), text)
     if endpoint.state == Endpoint.State.DISABLED:
-        text = "It failed for 5 days, so nothing is sent. Events that come up are kept for replay."
-        return Sentence("bad", "switched off", text)
+        text = _(
+            "It failed for 5 days, so nothing is sent. Events that come up are kept for replay."
+        )
+        return Sentence("bad", _("switched off"), text)
     if endpoint.failures:
-        times = f"{endpoint.failures} time{'' if endpoint.failures == 1 else 's'}"
-        code = endpoint.failing_status
-        how = f"HTTP {code}" if code else endpoint.failing_error.rstrip(".") or "no answer"
-        text = f"Not acknowledged {times} in a row ({how}). Each event is tried for up to 5 days."
-        return Sentence("bad" if endpoint.told_for else "warn", "failing", text)
-    return Sentence("ok", "active", "Events are sent as they come up.")
+        text = ngettext(
+            "Not acknowledged {count} time in a row ({how}). Each event is tried for up to 5 days.",
+            "Not acknowledged {count} times in a row ({how}). Each event is tried for up to 5 days.",
+            endpoint.failures,
+        ).format(count=endpoint.failures, how=_how(endpoint))
+        return Sentence("bad" if endpoint.told_for else "warn", _("failing"), text)
+    return Sentence("ok", _("active"), _("Events are sent as they come up."))
+
+
+def _how(endpoint: Endpoint) -> str:
+    """What its last failure was."""
+    if endpoint.failing_status:
+        return f"HTTP {endpoint.failing_status}"
+    return told(endpoint.failing_error).rstrip(".。") or _("no answer")
 
 
 @dataclass(frozen=True)
@@ -64,10 +78,20 @@ def spark(hours: Sequence[Hour]) -> Spark:
     delivered, failed = sum(one.delivered for one in hours), sum(one.failed for one in hours)
     waiting = sum(one.waiting for one in hours)
     if not (delivered or failed or waiting):
-        return Spark([], "No events in 24 hours.")
-    parts = [f"{delivered} delivered", f"{failed} not delivered" if failed else ""]
-    parts.append(f"{waiting} waiting" if waiting else "")
-    return Spark(list(_bars(hours)), f"24 hours: {', '.join(part for part in parts if part)}.")
+        return Spark([], _("No events in 24 hours."))
+    return Spark(list(_bars(hours)), _in_words(delivered, failed, waiting))
+
+
+def _in_words(delivered: int, failed: int, waiting: int) -> str:
+    if failed and waiting:
+        text = _("24 hours: {delivered} delivered, {failed} not delivered, {waiting} waiting.")
+    elif failed:
+        text = _("24 hours: {delivered} delivered, {failed} not delivered.")
+    elif waiting:
+        text = _("24 hours: {delivered} delivered, {waiting} waiting.")
+    else:
+        text = _("24 hours: {delivered} delivered.")
+    return text.format(delivered=delivered, failed=failed, waiting=waiting)
 
 
 def _bars(hours: Sequence[Hour]) -> Iterator[Bar]:
@@ -109,55 +133,69 @@ def _try(delivery: Delivery, line: Mapping[str, Any], answer: Mapping[str, Any])
         at=line["at"],
         status=line["status"],
         ms=line["ms"],
-        error=line["error"],
+        error=told(line["error"]),
         diagnosis=diagnosis(line["status"], line["error"], headers),
         headers=sorted(headers.items()),
         body=answer.get("body", ""),
     )
 
 
-_OF_ERROR = {
-    "cannot be reached": (
+# By what an attempt's error holds.
+_OF_ERROR: dict[str, str] = {
+    "cannot be reached": gettext_noop(
         "No connection came about: the name has no address, nothing listens on the port, or the TLS certificate is not "
         "accepted (expired, self-signed, of another name, or without its chain)."
     ),
-    "did not answer in time": (
+    "did not answer in time": gettext_noop(
         "The whole answer did not come within 15 seconds. Acknowledge first and work afterwards."
     ),
-    "not on the open internet": (
+    "not on the open internet": gettext_noop(
         "The name leads to a private address. Give an address that can be reached from the internet."
     ),
-    "cannot be fetched": "What came back is no HTTP answer, broke off, or is larger than 64 KB.",
-    "paused or deleted": (
+    "cannot be fetched": gettext_noop(
+        "What came back is no HTTP answer, broke off, or is larger than 64 KB."
+    ),
+    stored.WITHHELD: gettext_noop(
         "The endpoint was paused or switched off when this event came up. Replay sends it now."
     ),
-    "secret can no longer be read": "The stored secret cannot be opened. Change the secret.",
+    stored.UNREADABLE: gettext_noop("The stored secret cannot be opened. Change the secret."),
 }
 _OF_STATUS = {
-    400: "The receiver does not understand the request. Its answer may say why.",
-    401: "The receiver refuses the signature or wants credentials: see whether it checks this endpoint's present "
-    "secret over the raw body.",
-    403: "The receiver refuses, often a firewall or a failed signature check. Let POST requests with our headers in.",
-    404: "There is nothing at this path. Compare the address with your routes.",
-    405: "The path exists but takes no POST.",
-    410: "The receiver says that it is gone, so this event was not tried again.",
-    413: "The receiver takes smaller bodies only. Events have up to 20 KB and a little more.",
-    429: "The receiver wants fewer requests. We wait as long as it asks and send less at a time.",
+    400: gettext_noop("The receiver does not understand the request. Its answer may say why."),
+    401: gettext_noop(
+        "The receiver refuses the signature or wants credentials: see whether it checks this endpoint's present "
+        "secret over the raw body."
+    ),
+    403: gettext_noop(
+        "The receiver refuses, often a firewall or a failed signature check. Let POST requests with our headers in."
+    ),
+    404: gettext_noop("There is nothing at this path. Compare the address with your routes."),
+    405: gettext_noop("The path exists but takes no POST."),
+    410: gettext_noop("The receiver says that it is gone, so this event was not tried again."),
+    413: gettext_noop(
+        "The receiver takes smaller bodies only. Events have up to 20 KB and a little more."
+    ),
+    429: gettext_noop(
+        "The receiver wants fewer requests. We wait as long as it asks and send less at a time."
+    ),
 }
 
 
 def diagnosis(status: int | None, error: str, headers: Mapping[str, str]) -> str:
     """What an attempt means and what to do; "" where nothing is wrong."""
     if status is None:
-        return next((words for sign, words in _OF_ERROR.items() if sign in error), error)
+        return next((_(words) for sign, words in _OF_ERROR.items() if sign in error), told(error))
     if 300 <= status < 400:
-        host = host_of(headers.get("location", ""))
-        leads = f" It leads to {host}." if host else ""
-        return f"Redirects are not followed.{leads} Give the final address."
+        if host := host_of(headers.get("location", "")):
+            text = _("Redirects are not followed. It leads to {host}. Give the final address.")
+            return text.format(host=host)
+        return _("Redirects are not followed. Give the final address.")
     if status in _OF_STATUS:
-        return _OF_STATUS[status]
+        return _(_OF_STATUS[status])
     if status in (502, 503, 504):
-        return "What stands before the receiver cannot reach it, or it is overloaded. Look at its logs at that time."
+        return _(
+            "What stands before the receiver cannot reach it, or it is overloaded. Look at its logs at that time."
+        )
     if status >= 500:
-        return "The receiver has failed. Look at its logs at that time."
-    return "" if status < 300 else "Not acknowledged: any 2xx answer would be."
+        return _("The receiver has failed. Look at its logs at that time.")
+    return "" if status < 300 else _("Not acknowledged: any 2xx answer would be.")

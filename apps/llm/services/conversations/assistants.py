@@ -13,11 +13,12 @@ from apps.accounts.selectors import Identity
 from apps.catalog.llm.model import LlmKind
 from apps.catalog.llm.registry import llm_model
 from apps.core.errors import InvalidRequest, NotFound
+from apps.core.sentences import sentence
 from apps.files.models import StoredFile
 from apps.files.services import store
 from apps.llm.models import Assistant, AssistantFile
 from apps.llm.selectors import conversations as selectors
-from apps.llm.services.admission import Disabled
+from apps.llm.services.admission import DISABLED, Disabled
 from apps.llm.services.conversations.context import Material, room_for, system_text, with_files
 from apps.llm.services.conversations.excerpts import Text
 from apps.llm.services.conversations.extraction import Extracted
@@ -44,7 +45,9 @@ def create(*, identity: Identity, terms: Terms) -> Assistant:
     """Raises InvalidRequest that names the field."""
     _check(identity, terms)
     if selectors.assistants(workspace_id=identity.workspace_id).count() >= _MOST:
-        raise InvalidRequest(f"A workspace has at most {_MOST} assistants: delete one first.")
+        raise InvalidRequest(
+            sentence("A workspace has at most {most} assistants: delete one first.", most=_MOST)
+        )
     return Assistant.objects.create(
         workspace_id=identity.workspace_id,
         public_id=f"g-{''.join(secrets.choice(_LETTERS) for _ in range(16))}",
@@ -68,15 +71,16 @@ def change(*, identity: Identity, public_id: str, terms: Terms) -> Assistant:
 
 def _check(identity: Identity, terms: Terms) -> None:
     if not identity.is_enabled:
-        raise Disabled("This workspace is disabled; nothing new can be started in it.")
+        raise Disabled(DISABLED)
     if not terms.name.strip() or len(terms.name) > 100:
-        raise InvalidRequest.field("name", "Give a name of 1 to 100 characters.")
+        raise InvalidRequest.field("name", sentence("Give a name of 1 to 100 characters."))
     if len(terms.instructions) > _LONGEST_INSTRUCTIONS:
         raise InvalidRequest.field(
-            "instructions", f"At most {_LONGEST_INSTRUCTIONS} characters are read."
+            "instructions",
+            sentence("At most {most} characters are read.", most=_LONGEST_INSTRUCTIONS),
         )
     if terms.model.startswith(GIZMO) or llm_model(terms.model).kind is not LlmKind.CHAT:
-        raise InvalidRequest.field("model", "Choose a model that holds conversations.")
+        raise InvalidRequest.field("model", sentence("Choose a model that holds conversations."))
 
 
 def delete(*, workspace_id: int, public_id: str) -> None:
@@ -92,9 +96,13 @@ def add_file(*, identity: Identity, public_id: str, found: Extracted) -> Assista
     assistant = selectors.assistant(workspace_id=identity.workspace_id, public_id=public_id)
     there = selectors.assistant_files(workspace_id=identity.workspace_id, assistant_id=assistant.pk)
     if len(there) >= _MOST_FILES:
-        raise InvalidRequest.field("file", f"An assistant has at most {_MOST_FILES} files.")
+        raise InvalidRequest.field(
+            "file", sentence("An assistant has at most {most} files.", most=_MOST_FILES)
+        )
     if found.width is not None:
-        raise InvalidRequest.field("file", "An assistant reads texts; show pictures in a message.")
+        raise InvalidRequest.field(
+            "file", sentence("An assistant reads texts; show pictures in a message.")
+        )
     stored = store.keep(
         workspace_id=identity.workspace_id,
         kind=StoredFile.Kind.INPUT,
@@ -121,7 +129,7 @@ def remove_file(*, workspace_id: int, public_id: str, file_id: str) -> None:
     files = selectors.assistant_files(workspace_id=workspace_id, assistant_id=assistant.pk)
     file = next((one for one in files if one.public_id == file_id), None)
     if file is None:
-        raise NotFound("There is no such file.")
+        raise NotFound(sentence("There is no such file."))
     file.delete()
     if file.stored is not None:
         store.discard([file.stored])

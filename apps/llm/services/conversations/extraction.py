@@ -11,6 +11,7 @@ import imagesize
 
 from apps.core import media
 from apps.core.errors import InvalidRequest, TooLarge
+from apps.core.sentences import sentence
 from apps.llm.services.conversations import pdf
 
 MOST_BYTES = 20 * 1024 * 1024
@@ -24,7 +25,7 @@ _TEXTS: Mapping[str, str] = MappingProxyType(
     }
 )  # fmt: skip
 _PICTURES = frozenset({"image/png", "image/jpeg", "image/webp", "image/gif"})
-KINDS = "txt, md, csv, tsv, json, html, pdf, png, jpg, webp and gif"
+KINDS = sentence("txt, md, csv, tsv, json, html, pdf, png, jpg, webp and gif")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +47,10 @@ def extracted(*, name: str, data: bytes) -> Extracted:
     """Read a file. May block for half a minute (PDF). Raises InvalidRequest or TooLarge, which name the field."""
     checked_name(name)
     if not data:
-        raise InvalidRequest.field("file", "The file is empty.")
+        raise InvalidRequest.field("file", sentence("The file is empty."))
     if len(data) > MOST_BYTES:
         raise TooLarge(
-            f"The file is larger than {MOST_BYTES // 1024 // 1024} MB.",
+            sentence("The file is larger than {most} MB.", most=MOST_BYTES // 1024 // 1024),
             detail={"field": "file", "max_bytes": MOST_BYTES},
         )
     extension = name.rpartition(".")[2].lower() if "." in name else ""
@@ -63,17 +64,20 @@ def extracted(*, name: str, data: bytes) -> Extracted:
 def checked_name(name: str) -> str:
     """Raises InvalidRequest for what is no name of a file."""
     if not name.strip() or len(name) > _LONGEST_NAME:
-        raise InvalidRequest.field("file_name", f"Give a name of 1 to {_LONGEST_NAME} characters.")
+        raise InvalidRequest.field(
+            "file_name", sentence("Give a name of 1 to {most} characters.", most=_LONGEST_NAME)
+        )
     if not name.isprintable() or any(mark in name for mark in "/\\") or name.startswith("."):
         raise InvalidRequest.field(
-            "file_name", "A name has no slashes, no control characters and no dot in front."
+            "file_name",
+            sentence("A name has no slashes, no control characters and no dot in front."),
         )
     return name
 
 
 def _pdf(name: str, data: bytes) -> Extracted:
     if b"%PDF-" not in data[:1024]:
-        raise InvalidRequest.field("file", "The file is called .pdf but is no PDF.")
+        raise InvalidRequest.field("file", sentence("The file is called .pdf but is no PDF."))
     found = pdf.read(data, most_bytes=_MOST_TEXT)
     return Extracted(
         name,
@@ -92,9 +96,11 @@ def _text(name: str, data: bytes, extension: str) -> Extracted:
         text = _stripped(text)
     elif extension == "json":
         text = _laid_out(text)
-    note = "" if text.strip() else "No text was found in the file."
+    note = "" if text.strip() else sentence("No text was found in the file.")
     if len(text) > _MOST_TEXT:
-        note = f"Only the first {_MOST_TEXT // 1024 // 1024} million characters were read."
+        note = sentence(
+            "Only the first {most} million characters were read.", most=_MOST_TEXT // 1024 // 1024
+        )
     return Extracted(
         name, data, _TEXTS[extension], extension, text=_clean(text[:_MOST_TEXT]), note=note
     )
@@ -107,7 +113,7 @@ def _decoded(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         if b"\0" in data:
-            raise InvalidRequest.field("file", "The file is no text.") from None
+            raise InvalidRequest.field("file", sentence("The file is no text.")) from None
         # What Windows writes where it does not write UTF-8.
         return data.decode("cp1252", "replace")
 
@@ -123,18 +129,20 @@ def _laid_out(text: str) -> str:
 def _picture(name: str, data: bytes) -> Extracted:
     found = media.sniff(data)
     if found is None or found.content_type not in _PICTURES:
-        raise InvalidRequest.field("file", f"Files of this kind are not read; give {KINDS}.")
+        raise InvalidRequest.field(
+            "file", sentence("Files of this kind are not read; give {kinds}.", kinds=KINDS)
+        )
     try:
         media.check_pixels(data)
     except media.MediaError as error:
-        raise InvalidRequest.field("file", str(error)) from None
+        raise InvalidRequest.field("file", error.words) from None
     width, height = imagesize.get(io.BytesIO(data))
     return Extracted(
         name,
         data,
         found.content_type,
         found.extension,
-        note="A picture: shown to models that can see.",
+        note=sentence("A picture: shown to models that can see."),
         width=int(width),
         height=int(height),
     )

@@ -6,11 +6,12 @@ from django.db.models.functions import Now
 
 from apps.accounts.selectors import Identity
 from apps.core.errors import InvalidRequest
+from apps.core.sentences import sentence
 from apps.files.models import StoredFile
 from apps.files.services import store
 from apps.llm.models import Conversation, ConversationFile
 from apps.llm.selectors import conversations as selectors
-from apps.llm.services.admission import Disabled
+from apps.llm.services.admission import DISABLED, Disabled
 from apps.llm.services.conversations import prices
 from apps.llm.services.conversations.extraction import Extracted
 from apps.llm.services.conversations.preparing import content_of
@@ -22,13 +23,15 @@ _BATCH = 200
 def add(*, identity: Identity, conversation_id: str, found: Extracted) -> ConversationFile:
     """Keep a file that was read, and charge for it. Raises a DomainError: then nothing is kept or charged."""
     if not identity.is_enabled:
-        raise Disabled("This workspace is disabled; nothing new can be started in it.")
+        raise Disabled(DISABLED)
     conversation = selectors.conversation(
         workspace_id=identity.workspace_id, conversation_id=conversation_id
     )
     there = selectors.files(workspace_id=identity.workspace_id, conversation_id=conversation.pk)
     if len(there) >= _MOST_FILES:
-        raise InvalidRequest.field("file", f"A conversation has at most {_MOST_FILES} files.")
+        raise InvalidRequest.field(
+            "file", sentence("A conversation has at most {most} files.", most=_MOST_FILES)
+        )
     # The bytes first: no storage is waited for while the wallet is locked.
     stored = store.keep(
         workspace_id=identity.workspace_id,

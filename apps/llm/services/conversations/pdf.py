@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from apps.core.sentences import sentence
+
 MOST_PAGES = 500
 _SECONDS = 25
 _CHILD = Path(__file__).with_name("pdf_child.py")
@@ -26,17 +28,27 @@ def read(data: bytes, *, most_bytes: int) -> Pdf:
     """Blocks for up to half a minute. Never raises: what cannot be read has a note."""
     found = _ask_child(data, most_bytes)
     if found is None:
-        return Pdf("", None, "The PDF could not be read in the time and memory there is for it.")
+        return Pdf(
+            "", None, sentence("The PDF could not be read in the time and memory there is for it.")
+        )
     if found.get("is_damaged"):
-        return Pdf("", None, "The PDF is damaged: no text was found in it.")
+        return Pdf("", None, sentence("The PDF is damaged: no text was found in it."))
     pages, text = int(found["pages"]), str(found["text"])
     if found["is_encrypted"]:
-        return Pdf("", None, "The PDF is encrypted: its text cannot be read without the password.")
+        return Pdf(
+            "",
+            None,
+            sentence("The PDF is encrypted: its text cannot be read without the password."),
+        )
     if not text.strip():
-        return Pdf("", pages, "No text was found in the PDF: its pages are probably pictures.")
+        return Pdf(
+            "", pages, sentence("No text was found in the PDF: its pages are probably pictures.")
+        )
     note = ""
     if found["read"] < pages:
-        note = f"Only the first {found['read']} of {pages} pages were read."
+        note = sentence(
+            "Only the first {count} of {all} pages were read.", count=found["read"], all=pages
+        )
     return Pdf(text, pages, note)
 
 

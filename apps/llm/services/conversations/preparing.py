@@ -12,6 +12,7 @@ from apps.catalog.llm.model import LlmModel, Takes
 from apps.catalog.llm.pricing import LlmPrice
 from apps.catalog.llm.registry import llm_model
 from apps.core.errors import DomainError, InvalidRequest, NotFound, PlanRequired
+from apps.core.sentences import sentence
 from apps.files.services import media, store
 from apps.llm.models import Assistant, Conversation, ConversationFile, Message
 from apps.llm.selectors import conversations as selectors
@@ -78,10 +79,14 @@ def checked_opening(*, identity: Identity, opening: Opening) -> tuple[Opening, A
         model, gizmo_id = GIZMO, model.removeprefix(f"{GIZMO}-")
     if model != GIZMO:
         if llm_model(model).kind.value != "chat":
-            raise InvalidRequest.field("model", f"{model} does not hold conversations.")
+            raise InvalidRequest.field(
+                "model", sentence("{model} does not hold conversations.", model=model)
+            )
         return Opening(model), None
     if not _GIZMO_ID.fullmatch(gizmo_id):
-        raise InvalidRequest.field("gizmo_id", "Give the id of a GPT, such as g-3w1rEXGE0.")
+        raise InvalidRequest.field(
+            "gizmo_id", sentence("Give the id of a GPT, such as g-3w1rEXGE0.")
+        )
     return Opening(GIZMO, gizmo_id), _assistant(identity, gizmo_id)
 
 
@@ -142,13 +147,17 @@ def _answering(opening: Opening, assistant: Assistant | None) -> LlmModel:
         return llm_model(f"{GIZMO}-{opening.gizmo_id}")
     model = llm_model(opening.model)
     if not model.serves(Operation.CHAT):
-        raise InvalidRequest.field("model", f"{opening.model} does not hold conversations.")
+        raise InvalidRequest.field(
+            "model", sentence("{model} does not hold conversations.", model=opening.model)
+        )
     return model
 
 
 def _is_private(identity: Identity, model: LlmModel, service_mode: str) -> bool:
     if service_mode not in ("", "public", "private"):
-        raise InvalidRequest.field("service_mode", "Use public, private or leave it empty.")
+        raise InvalidRequest.field(
+            "service_mode", sentence("Use public, private or leave it empty.")
+        )
     if service_mode:
         return service_mode == "private"
     # There are no accounts for what runs on this machine.
@@ -159,7 +168,10 @@ def _check_plan(identity: Identity, model: LlmModel, *, is_private: bool) -> Non
     if is_private or model.name.startswith(_OPEN) or identity.terms.includes(Feature.PUBLIC_GPTS):
         return
     raise PlanRequired(
-        f"Conversations with {model.name} are available from the Developer plan up, or on an own account.",
+        sentence(
+            "Conversations with {model} are available from the Developer plan up, or on an own account.",
+            model=model.name,
+        ),
         detail={"plan": identity.plan, "needed_feature": str(Feature.PUBLIC_GPTS)},
     )
 
@@ -175,7 +187,8 @@ def _earlier(conversation: Conversation | None) -> list[Message]:
 def _check_free(earlier: Sequence[Message]) -> None:
     if any(selectors.is_being_written(one) for one in earlier):
         raise Busy(
-            "This conversation is still answering: wait for its end or stop it.", retry_after=5
+            sentence("This conversation is still answering: wait for its end or stop it."),
+            retry_after=5,
         )
 
 
@@ -221,24 +234,30 @@ def _found(files: Sequence[ConversationFile], file_id: str) -> ConversationFile:
     for one in files:
         if one.public_id == file_id:
             return one
-    raise NotFound(f"There is no file {file_id[:60]} in this conversation: upload it to it first.")
+    words = sentence(
+        "There is no file {id} in this conversation: upload it to it first.", id=file_id[:60]
+    )
+    raise NotFound(words)
 
 
 def _pictures(model: LlmModel, files: Sequence[ConversationFile], said: Said) -> list[str]:
     if not said.pictures:
         return []
     if Takes.IMAGE not in model.takes:
-        raise InvalidRequest.field(
-            "content.parts", f"{model.name} cannot see pictures; ask a model that can, e.g. gpt-4o."
+        words = sentence(
+            "{model} cannot see pictures; ask a model that can, e.g. gpt-4o.", model=model.name
         )
+        raise InvalidRequest.field("content.parts", words)
     if len(said.pictures) > _MOST_PICTURES:
-        raise InvalidRequest.field("content.parts", f"Show at most {_MOST_PICTURES} pictures.")
+        words = sentence("Show at most {most} pictures.", most=_MOST_PICTURES)
+        raise InvalidRequest.field("content.parts", words)
     return [_shown(_found(files, file_id)) for file_id in said.pictures]
 
 
 def _shown(file: ConversationFile) -> str:
     if not file.is_image:
-        raise InvalidRequest.field("content.parts", f"{file.name} is no picture.")
+        words = sentence("{name} is no picture.", name=file.name)
+        raise InvalidRequest.field("content.parts", words)
     data = content_of(file)
     return f"data:{file.content_type};base64,{base64.b64encode(data).decode()}"
 
@@ -250,7 +269,7 @@ def content_of(file: ConversationFile) -> bytes:
             return media.fetch(url=store.url_of(file.stored))
     except media.MediaUnavailable:
         pass
-    raise NotFound("The file is not kept any more.")
+    raise NotFound(sentence("The file is not kept any more."))
 
 
 def _history(earlier: Sequence[Message]) -> list[Turn]:

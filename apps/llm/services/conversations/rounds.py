@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from apps.accounts.selectors import Identity
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.files.models import StoredFile
 from apps.llm.models import Conversation, ConversationFile, Message
 from apps.llm.selectors import conversations as selectors
@@ -100,7 +101,9 @@ def _locked(identity: Identity, prepared: Prepared) -> Conversation:
     newest = Message.objects.of(identity.workspace_id).filter(conversation=conversation)
     number = newest.order_by("-number").values_list("number", flat=True).first() or 0
     if number != prepared.last_number:
-        raise Busy("Somebody else has just asked in this conversation; ask again.", retry_after=2)
+        raise Busy(
+            sentence("Somebody else has just asked in this conversation; ask again."), retry_after=2
+        )
     return conversation
 
 
@@ -115,7 +118,7 @@ def end_lost(conversation: Conversation) -> None:
             state=State.FAILED,
             points=points,
             error_type="internal_error",
-            error="The gateway that wrote this answer was lost.",
+            error=sentence("The gateway that wrote this answer was lost."),
             ended_at=Now(),
         )
 

@@ -9,6 +9,7 @@ from django.conf import settings
 
 from apps.core import media
 from apps.core.egress import EgressError, Refused, Session
+from apps.core.sentences import sentence
 from apps.providers.base import Done
 from apps.tasks.services.results import Copy
 
@@ -39,7 +40,7 @@ async def fetch_all(done: Done, session: Session) -> dict[str, Copy]:
     copies = {name: _looked_at(data) for name, data in done.files.items()}
     found = list(dict.fromkeys(files_in(done.output)))
     if len(found) > _MOST_FILES:
-        raise CannotCopy(f"The result names more than {_MOST_FILES} files.")
+        raise CannotCopy(sentence("The result names more than {most} files.", most=_MOST_FILES))
     fetched = await asyncio.gather(*(_fetched(one, session) for one in found))
     return copies | dict(zip(found, fetched, strict=True))
 
@@ -73,11 +74,11 @@ def _decoded(data_uri: str) -> Copy:
     try:
         return _looked_at(media.inline_bytes(data_uri))
     except media.MediaError:
-        raise CannotCopy("A file in the result cannot be read.") from None
+        raise CannotCopy(sentence("A file in the result cannot be read.")) from None
 
 
 def _looked_at(data: bytes) -> Copy:
     found = media.sniff(data)
     if found is None:
-        raise CannotCopy("A file of the result is in no format we know.")
+        raise CannotCopy(sentence("A file of the result is in no format we know."))
     return Copy(data, found.content_type, found.extension)

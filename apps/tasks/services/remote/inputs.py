@@ -16,6 +16,7 @@ from apps.catalog import registry
 from apps.catalog.inputs import media_in
 from apps.core import media
 from apps.core.egress import EgressError, Session
+from apps.core.sentences import sentence
 from apps.files.services import media as media_files
 from apps.files.services.media import MediaUnavailable
 
@@ -54,7 +55,7 @@ async def _value(value: str, by_url: bool, session: Session) -> str:
     data = await (_own(key) if key is not None else _foreign(value, session))
     kind = media.sniff(data)
     if kind is None:
-        raise MediaUnavailable("The file is not in a format we know.")
+        raise MediaUnavailable(sentence("The file is not in a format we know."))
     return f"data:{kind.content_type};base64,{base64.b64encode(data).decode()}"
 
 
@@ -67,9 +68,11 @@ def _read(key: str) -> bytes:
         with default_storage.open(key) as stored:
             data: bytes = stored.read(_MAX_INLINE_BYTES + 1)
     except FileNotFoundError:
-        raise MediaUnavailable("The file behind the URL does not exist any more.") from None
+        raise MediaUnavailable(
+            sentence("The file behind the URL does not exist any more.")
+        ) from None
     if len(data) > _MAX_INLINE_BYTES:
-        raise MediaUnavailable("The file is larger than 20 MB.")
+        raise MediaUnavailable(sentence("The file is larger than 20 MB."))
     return data
 
 

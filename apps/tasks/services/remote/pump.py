@@ -16,6 +16,7 @@ from apps.byoa import selectors as byoa
 from apps.byoa.models import Account
 from apps.core import sealing, turns
 from apps.core.egress import Session
+from apps.core.sentences import sentence
 from apps.core.stopping import is_stopping
 from apps.providers.base import Access, ProviderUnavailable
 from apps.tasks.models import FailureCode
@@ -233,10 +234,10 @@ async def _without_account(one: Due) -> Outcome:
     if one.state == due.State.ABANDONED:
         return AfterAll(one)
     if one.state == due.State.SENDING:
-        error = ProviderUnavailable("The account cannot be used any more.")
+        error = ProviderUnavailable(sentence("The account cannot be used any more."))
         return Elsewhere(one, error)
     if one.account_id is not None:
         # Its owner may set the credential anew before the task's time is over.
         return Later(one, 30)
-    message = "The account that worked on it was removed. Nothing was charged."
+    message = sentence("The account that worked on it was removed. Nothing was charged.")
     return Ended(one, FailureCode.ACCOUNT_UNAVAILABLE, message)

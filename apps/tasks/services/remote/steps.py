@@ -12,6 +12,7 @@ from django.conf import settings
 from apps.catalog import registry as registry_of_models
 from apps.core.egress import Session
 from apps.core.errors import DomainError
+from apps.core.sentences import sentence
 from apps.files.services.media import MediaUnavailable
 from apps.providers import flow, registry
 from apps.providers.base import (
@@ -55,13 +56,21 @@ _AFTER_ABANDONED = (60.0, 600.0)
 _LONGEST_AFTER_SECONDS = 86_400
 
 _REFUSALS = {
-    Why.INVALID: (FailureCode.PROVIDER_FAILED, "The provider did not accept the input."),
-    Why.MODERATED: (FailureCode.PROVIDER_MODERATED, "The provider's moderation refused it."),
-    Why.FAILED: (FailureCode.PROVIDER_FAILED, "The provider could not make it."),
-    Why.TIMEOUT: (FailureCode.PROVIDER_TIMEOUT, "The provider did not finish in its time."),
-    Why.CANCELLED: (FailureCode.PROVIDER_FAILED, "The provider cancelled the work."),
+    Why.INVALID: (FailureCode.PROVIDER_FAILED, sentence("The provider did not accept the input.")),
+    Why.MODERATED: (
+        FailureCode.PROVIDER_MODERATED,
+        sentence("The provider's moderation refused it."),
+    ),
+    Why.FAILED: (FailureCode.PROVIDER_FAILED, sentence("The provider could not make it.")),
+    Why.TIMEOUT: (
+        FailureCode.PROVIDER_TIMEOUT,
+        sentence("The provider did not finish in its time."),
+    ),
+    Why.CANCELLED: (FailureCode.PROVIDER_FAILED, sentence("The provider cancelled the work.")),
 }
-_FREE = "Nothing was charged."
+_UNFETCHED = sentence("An input could not be fetched.")
+_NO_RESULT = sentence("The result could not be fetched from the provider.")
+_FREE = sentence("Nothing was charged.")
 
 
 async def step(due: Due, access: Access, session: Session) -> Outcome:
@@ -91,15 +100,15 @@ def callback_secret(reference: str) -> str:
 
 def refused(due: Due, error: ProviderRefused) -> Ended:
     """The end of work that the provider will not or could not do."""
-    code, sentence = _REFUSALS[error.why]
-    return Ended(due, code, f"{sentence} {_FREE}", str(error), error.cost_points, error)
+    code, words = _REFUSALS[error.why]
+    return Ended(due, code, f"{words} {_FREE}", str(error), error.cost_points, error)
 
 
 async def _submit(due: Due, adapter: Adapter, access: Access, session: Session) -> Outcome:
     try:
         work = await _work(due, access, session)
     except (MediaUnavailable, DomainError) as error:
-        message = f"An input could not be fetched. {error}"
+        message = f"{_UNFETCHED} {error}"
         return Ended(due, FailureCode.PROVIDER_FAILED, f"{message} {_FREE}", is_inputs_fault=True)
     try:
         answer = await flow.arun(adapter.submit(work, access), session.send)
@@ -251,10 +260,10 @@ async def _fetched(due: Due, done: Done, session: Session) -> Outcome:
             spec = registry_of_models.spec_of(due.model, due.task_type)
             made = await asyncio.to_thread(results.completed, spec, done.output, found)
             return Ready(due, done, made)
-    except TimeoutError:
-        message = "The result could not be fetched before the task's deadline."
     except (copies.CannotCopy, results.CannotRead) as error:
-        message = f"The result could not be fetched from the provider. {error}"
+        message = f"{_NO_RESULT} {error}"
+    except TimeoutError:
+        message = sentence("The result could not be fetched before the task's deadline.")
     return Ended(
         due, FailureCode.OUTPUT_UNAVAILABLE, f"{message} {_FREE}", cost_points=done.cost_points or 0
     )

@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.utils import timezone
 
 from apps.catalog import registry
+from apps.core.sentences import sentence
 from apps.files.models import StoredFile
 from apps.files.services import store
 from apps.tasks.models import FailureCode, Task
@@ -89,7 +90,7 @@ def _not_stored(outcome: Ready | Glimpse, files: Files) -> Outcome:
     return Ended(
         outcome.due,
         FailureCode.OUTPUT_UNAVAILABLE,
-        "The result could not be stored. Nothing was charged.",
+        sentence("The result could not be stored. Nothing was charged."),
         cost_points=outcome.done.cost_points or 0,
         files=list(files.values()),
     )

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import connection
 
 from apps.byoa.services import health
+from apps.core.sentences import sentence
 from apps.files.services import store
 from apps.providers.base import ProviderError, ProviderRefused, ProviderUnavailable
 from apps.tasks.models import Attempt, FailureCode
@@ -150,7 +151,7 @@ def _ending(outcome: Outcome) -> Ending:
         case _:
             failure = Failure(
                 FailureCode.ACCOUNT_UNAVAILABLE,
-                "No account at a provider could take it. Nothing was charged.",
+                sentence("No account at a provider could take it. Nothing was charged."),
                 _words(outcome),
             )
             return Ending(due.task_id, failure, due.number)
@@ -189,7 +190,7 @@ def _turned_down(outcome: Outcome) -> TurnedDown:
 def _words(outcome: Outcome) -> str:
     if isinstance(outcome, Elsewhere):
         return str(outcome.error)
-    return "The request did not reach the provider."
+    return sentence("The request did not reach the provider.")
 
 
 def _tell_health(outcomes: Iterable[Outcome]) -> None:

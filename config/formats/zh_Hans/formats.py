@@ -1,0 +1,5 @@
+"""Simplified Chinese: Django groups digits by four."""
+
+NUMBER_GROUPING = 3
+THOUSAND_SEPARATOR = ","
+DECIMAL_SEPARATOR = "."
