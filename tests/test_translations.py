@@ -40,6 +40,15 @@ def test_every_text_is_translated() -> None:
     assert len(_CHINESE) > 2_000
 
 
+@pytest.mark.django_db
+def test_english_of_allauth_is_in_sentence_case(client: Client) -> None:
+    folder = _FOLDER.parent.parent / "en" / "LC_MESSAGES"
+    written, compiled = polib.pofile(str(folder / "django.po")), polib.mofile(str(folder / "django.mo"))
+
+    assert {one.msgid: one.msgstr for one in compiled} == {one.msgid: one.msgstr for one in written}
+    assert "Reset my password" in client.get("/auth/password/reset/").content.decode()
+
+
 def test_nothing_that_goes_into_a_text_is_lost() -> None:
     lost = [
         english

@@ -12,8 +12,8 @@ from apps.billing.selectors.state import MoneyState
 from apps.byoa import selectors as byoa
 from apps.byoa.services import checklist
 from apps.core.money import POINTS_PER_USD, format_usd
-from apps.core.sentences import said
 from apps.dashboard.account_words import told
+from apps.dashboard.billing_words import kept
 from apps.notifications.announcements import for_strip
 from apps.notifications.models import Announcement
 
@@ -119,7 +119,7 @@ def _of_money(slug: str, money: MoneyState) -> Strip | None:
     if wallet.available < _NOTHING:
         return _empty(slug, wallet.held)
     if money.stopped_reason:
-        text = _("The reason: {reason}").format(reason=said(money.stopped_reason))
+        text = _("The reason: {reason}").format(reason=kept(money.stopped_reason))
         return _strip("warn", _("Automatic top-ups stopped."), text, _("See the card"), slug, "")
     return None
 

@@ -4,6 +4,12 @@
   var root = document.documentElement;
   var dark = window.matchMedia("(prefers-color-scheme: dark)");
   root.classList.add("js");
+  // Error pages are made without a request, so the server could not render what was chosen.
+  var chosen = /(?:^|; )theme=(light|dark)(?:;|$)/.exec(document.cookie);
+  if (chosen && root.dataset.theme === "auto") {
+    root.dataset.theme = chosen[1];
+    root.setAttribute("data-bs-theme", chosen[1]);
+  }
   function apply() {
     if (root.dataset.theme === "auto") {
       root.setAttribute("data-bs-theme", dark.matches ? "dark" : "light");

@@ -1,12 +1,16 @@
 """Links to a result: who may make one, what it shows, and when it shows nothing."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
 from apps.accounts.models import AuditEvent, Workspace
+from apps.core.errors import InvalidRequest
 from apps.files.models import StoredFile
 from apps.tasks.models import Share, Task
 from apps.tasks.services.shares import MOST_OPEN, create_share
@@ -247,6 +251,31 @@ def test_links_to_one_task_are_not_endless(workspace: Workspace, owner: Client) 
     answer = owner.post(_shares(workspace, done), {"hours": "1"})
 
     assert (answer.status_code, Share.objects.of(workspace.pk).count()) == (422, MOST_OPEN)
+
+
+@pytest.mark.concurrency
+@pytest.mark.django_db(transaction=True)
+def test_two_links_at_once_do_not_pass_the_limit() -> None:
+    workspace = WorkspaceFactory.create()
+    done = completed(workspace)
+    for _ in range(MOST_OPEN - 1):
+        _made(workspace, done)
+    start = Barrier(4)
+
+    def make(_: int) -> bool:
+        try:
+            start.wait()
+            _made(workspace, done)
+            return True
+        except InvalidRequest:
+            return False
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(make, range(4)))
+
+    assert (sum(made), Share.objects.of(workspace.pk).count()) == (1, MOST_OPEN)
 
 
 def test_links_of_a_neighbour_do_not_exist(workspace: Workspace, owner: Client) -> None:

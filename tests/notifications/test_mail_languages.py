@@ -170,6 +170,20 @@ def test_whole_mail_letter_by_letter(language: str, subject: str, text: str) -> 
     assert _written() == {to: (subject, text)}
 
 
+@pytest.mark.django_db
+def test_mail_says_in_the_readers_language_how_an_invoice_was_paid() -> None:
+    to = UserFactory.create(language="zh-hans").email
+
+    mail.add(
+        key="invoice",
+        to=[to],
+        template="invoice",
+        context={**_INVOICE, "kind": "Invoice", "paid_by": "Visa ending in 4242"},
+    )
+
+    assert "Visa 尾号 4242" in _written()[to][1]
+
+
 # ----------------------------------------------------------------------------------- whose
 @pytest.mark.django_db
 def test_language_is_that_of_the_address_else_of_the_owner(workspace: Workspace) -> None:

@@ -15,7 +15,7 @@ from apps.core.errors import InvalidRequest, NotFound
 from apps.core.sentences import sentence
 from apps.files import selectors as files
 from apps.tasks import selectors
-from apps.tasks.models import Status
+from apps.tasks.models import Status, Task
 from apps.tasks.models.shares import Share
 from apps.tasks.selectors.shares import digest, open_shares
 
@@ -39,21 +39,12 @@ def create_share(
     a life that is not in `LIVES`, or when `MOST_OPEN` links of the task work already.
     """
     task = selectors.task(workspace_id=identity.workspace_id, task_id=task_id)
-    if task.status != Status.COMPLETED:
-        raise InvalidRequest(sentence("Only a completed task has something to share."))
-    file = files.first_to_go(workspace_id=task.workspace_id, task_id=task.id)
-    if file is not None and file.deleted_at is not None:
-        raise InvalidRequest(
-            sentence("The files of this task are gone: there is nothing left to share.")
-        )
+    _check_has_something(task)
     if hours not in LIVES:
         raise InvalidRequest.field("hours", sentence("Choose how long the link works."))
-    if len(open_shares(workspace_id=task.workspace_id, task_id=task.id)) >= MOST_OPEN:
-        raise InvalidRequest(
-            sentence("{most} links to this task work already. Revoke one first.", most=MOST_OPEN)
-        )
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     with transaction.atomic():
+        _check_has_room(task)
         share = Share.objects.create(
             workspace_id=task.workspace_id,
             task=task,
@@ -64,6 +55,25 @@ def create_share(
         )
         _record(share, identity, "task.shared")
     return share, token
+
+
+def _check_has_something(task: Task) -> None:
+    if task.status != Status.COMPLETED:
+        raise InvalidRequest(sentence("Only a completed task has something to share."))
+    file = files.first_to_go(workspace_id=task.workspace_id, task_id=task.id)
+    if file is not None and file.deleted_at is not None:
+        raise InvalidRequest(
+            sentence("The files of this task are gone: there is nothing left to share.")
+        )
+
+
+def _check_has_room(task: Task) -> None:
+    # Locked: of two at once, the second counts what the first has made.
+    Task.objects.of(task.workspace_id).select_for_update(no_key=True).get(pk=task.pk)
+    if len(open_shares(workspace_id=task.workspace_id, task_id=task.id)) >= MOST_OPEN:
+        raise InvalidRequest(
+            sentence("{most} links to this task work already. Revoke one first.", most=MOST_OPEN)
+        )
 
 
 def revoke_share(*, identity: Identity, share_id: int) -> Share:
