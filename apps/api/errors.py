@@ -8,10 +8,12 @@ import re
 from typing import Any
 
 import orjson
+from django.conf import settings
 from django.core.exceptions import BadRequest, PermissionDenied, SuspiciousOperation
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template import TemplateDoesNotExist
 from django.template.loader import render_to_string
+from django.utils import translation
 from rest_framework.exceptions import APIException, MethodNotAllowed
 from rest_framework.response import Response
 
@@ -83,7 +85,15 @@ def _page(request: HttpRequest, status: int, type: str, message: str) -> HttpRes
         return HttpResponse(text, status=status, content_type="application/json")
     try:
         # No request context: a page that explains a fault must not need what may be at fault.
-        page = render_to_string(f"{status}.html", {"request_id": _request_id(request)})
+        with translation.override(_language(request)):
+            page = render_to_string(f"{status}.html", {"request_id": _request_id(request)})
     except TemplateDoesNotExist:
         return HttpResponse(f"{status} {message}", status=status, content_type="text/plain")
     return HttpResponse(page, status=status)
+
+
+def _language(request: HttpRequest) -> str:
+    """That of the page; at an address that is none nobody has set one, so what the browser or its cookie asks for."""
+    if request.resolver_match is None:
+        return translation.get_language_from_request(request)
+    return translation.get_language() or settings.LANGUAGE_CODE

@@ -44,6 +44,17 @@ def test_missing_page_is_ours(client: Client) -> None:
     assert (page.status_code, b"There is nothing here" in page.content) == (404, True)
 
 
+def test_missing_page_speaks_the_language_that_was_chosen_or_that_the_browser_asks_for(
+    client: Client,
+) -> None:
+    by_browser = client.get("/nothing/here", headers={"Accept-Language": "zh-CN,zh;q=0.9"})
+    client.cookies["language"] = "zh-hans"
+    chosen = client.get("/nothing/here", headers={"Accept-Language": "en"})
+
+    for page in (by_browser, chosen):
+        assert (page.status_code, "这里什么都没有" in page.content.decode()) == (404, True)
+
+
 @pytest.mark.parametrize("name", ["400.html", "403.html", "403_csrf.html", "404.html", "500.html"])
 def test_error_page_needs_no_context(name: str) -> None:
     assert "<h1>" in render_to_string(name)
