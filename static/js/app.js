@@ -106,6 +106,10 @@
     document.querySelectorAll("form[data-sent]").forEach(function (form) { delete form.dataset.sent; });
   });
 
+  // A page that shows a secret once is the answer to a form: to go back to it or to reload it must not send that again.
+  var once = document.querySelector("[data-once]");
+  if (once) window.history.replaceState(null, "", once.dataset.once);
+
   function focusNews(root) {
     var first = root.querySelector("[data-focus]");
     if (first) first.focus();
