@@ -1,7 +1,7 @@
 // A model in 3D. play-viewer.js loads this, and three.js with it, only when somebody wants to look at one.
 import {
-  Box3, LoadingManager, MathUtils, NeutralToneMapping, PerspectiveCamera, PMREMGenerator, Scene, Sphere, TextureLoader,
-  Vector3, WebGLRenderer,
+  Box3, DirectionalLight, HemisphereLight, LoadingManager, MathUtils, NeutralToneMapping, PerspectiveCamera, PMREMGenerator,
+  Scene, Sphere, TextureLoader, Vector3, WebGLRenderer,
 } from "../vendor/three/three.module.min.js";
 import { OrbitControls } from "../vendor/three/controls/OrbitControls.js";
 import { RoomEnvironment } from "../vendor/three/environments/RoomEnvironment.js";
@@ -34,14 +34,16 @@ function measured(model) {
   if (box.isEmpty()) throw new Error("nothing to see");
   let corners = 0;
   let triangles = 0;
+  let isMetal = false;
   model.traverse((part) => {
     if (!part.isMesh) return;
     const { index, attributes } = part.geometry;
     const times = part.isInstancedMesh ? part.count : 1;
     corners += attributes.position.count * times;
     triangles += ((index || attributes.position).count / 3) * times;
+    isMetal ||= part.material.metalness > 0;
   });
-  return { box, corners, triangles, size: box.getSize(new Vector3()).toArray() };
+  return { box, corners, triangles, isMetal, size: box.getSize(new Vector3()).toArray() };
 }
 
 function disposeOf(model) {
@@ -55,14 +57,20 @@ function disposeOf(model) {
 }
 
 // ------------------------------------------------------------------------ the scene
-// Light from all sides: without surroundings to reflect, metal would be black.
-function roomLight(renderer) {
+// A lamp beside the camera and light from above and below. Metal shows only what is around it, so it gets a room; that is
+// seconds of work where no graphics card helps, so nothing else gets one. Returns what there is to dispose of.
+function lit(scene, camera, renderer, isMetal) {
+  const lamp = new DirectionalLight(0xffffff, 1.8);
+  lamp.position.set(-1, 1, 1);
+  camera.add(lamp);
+  scene.add(camera, new HemisphereLight(0xffffff, 0x9090a0, 2.2));
+  if (!isMetal) return [];
   const generator = new PMREMGenerator(renderer);
   const room = new RoomEnvironment();
-  const light = generator.fromScene(room, 0.04);
-  room.dispose();
-  generator.dispose();
-  return light;
+  const around = generator.fromScene(room, 0, 0.1, 100, { size: 64 });
+  scene.environment = around.texture;
+  [room, generator].forEach((one) => one.dispose());
+  return [around];
 }
 
 // Puts the camera where the whole model fits into the picture, whatever its shape.
@@ -82,11 +90,11 @@ function fit(camera, controls, box) {
 }
 
 // The model on the canvas. It is drawn when something has changed, and all the time only while it turns by itself.
-function viewOf(canvas, model, box) {
+function viewOf(canvas, model, { box, isMetal }) {
   const renderer = new WebGLRenderer({ canvas, antialias: true, alpha: true });
-  const light = roomLight(renderer);
   const scene = new Scene().add(model);
   const camera = new PerspectiveCamera(MathUtils.radToDeg(FIELD));
+  const lights = lit(scene, camera, renderer, isMetal);
   const controls = new OrbitControls(camera, canvas);
   const view = { controls, isSeen: true, ask, reset: () => fit(camera, controls, box), resize, end };
   let asked = 0;
@@ -113,21 +121,19 @@ function viewOf(canvas, model, box) {
   function end() {
     view.isSeen = false;
     window.cancelAnimationFrame(asked);
-    controls.dispose();
     disposeOf(model);
-    light.dispose();
-    renderer.dispose();
+    [controls, ...lights, renderer].forEach((one) => one.dispose());
     renderer.forceContextLoss();
   }
   renderer.toneMapping = NeutralToneMapping;
-  scene.environment = light.texture;
   controls.addEventListener("change", ask);
   return view;
 }
 
 // ------------------------------------------------------------------------- the page
-function onKeys(frame, controls, halt) {
-  const actions = {
+// What keys do, and the buttons by the names in their data-do.
+function actionsOf({ controls, reset }, turns) {
+  return {
     ArrowLeft: () => controls.rotateLeft(-STEP),
     ArrowRight: () => controls.rotateLeft(STEP),
     ArrowUp: () => controls.rotateUp(-STEP),
@@ -135,14 +141,9 @@ function onKeys(frame, controls, halt) {
     "+": () => controls.dollyIn(NEARER),
     "=": () => controls.dollyIn(NEARER),
     "-": () => controls.dollyOut(NEARER),
+    turn: () => turns(!controls.autoRotate),
+    reset,
   };
-  frame.addEventListener("keydown", (event) => {
-    const action = actions[event.key];
-    if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
-    event.preventDefault();
-    halt();
-    action();
-  });
 }
 
 // Sizes, rests while nobody sees it, and ends with its place in the page.
@@ -157,8 +158,7 @@ function watched(frame, view) {
     [sizes, sight, presence].forEach((observer) => observer.disconnect());
     view.end();
   });
-  sizes.observe(frame);
-  sight.observe(frame);
+  [sizes, sight].forEach((observer) => observer.observe(frame));
   presence.observe(document, { childList: true, subtree: true });
 }
 
@@ -169,21 +169,21 @@ export async function show(place, bytes) {
   if (!place.isConnected) return facts;
   place.hidden = false;
   const [frame, turn] = [".model-frame", "[data-do=turn]"].map((one) => place.querySelector(one));
-  const view = viewOf(frame.querySelector("canvas"), model, facts.box);
+  const view = viewOf(frame.querySelector("canvas"), model, facts);
   const { controls } = view;
   function turns(value) {
     controls.autoRotate = value;
     turn.setAttribute("aria-pressed", value);
     view.ask();
   }
-  const actions = {
-    nearer: () => controls.dollyIn(NEARER),
-    farther: () => controls.dollyOut(NEARER),
-    turn: () => turns(!controls.autoRotate),
-    reset: view.reset,
-  };
+  const actions = actionsOf(view, turns);
   place.querySelectorAll("[data-do]").forEach((one) => one.addEventListener("click", actions[one.dataset.do]));
-  onKeys(frame, controls, () => turns(false));
+  frame.addEventListener("keydown", (event) => {
+    if (!actions[event.key] || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    turns(false);
+    actions[event.key]();
+  });
   // The wheel zooms where one is at work, and scrolls the page over a model that one only comes by.
   controls.enableZoom = false;
   ["focus", "blur"].forEach((name) => frame.addEventListener(name, () => { controls.enableZoom = name === "focus"; }));
