@@ -1,7 +1,7 @@
 // A model in 3D. play-viewer.js loads this, and three.js with it, only when somebody wants to look at one.
 import {
-  Box3, DirectionalLight, HemisphereLight, LoadingManager, MathUtils, NeutralToneMapping, PerspectiveCamera, PMREMGenerator,
-  Scene, Sphere, TextureLoader, Vector3, WebGLRenderer,
+  Box3, DirectionalLight, HemisphereLight, LoadingManager, MathUtils, PerspectiveCamera, PMREMGenerator, Scene, Sphere,
+  TextureLoader, Vector3, WebGLRenderer,
 } from "../vendor/three/three.module.min.js";
 import { OrbitControls } from "../vendor/three/controls/OrbitControls.js";
 import { RoomEnvironment } from "../vendor/three/environments/RoomEnvironment.js";
@@ -25,6 +25,7 @@ function texturesAsPictures(parser) {
 }
 
 async function parsed(bytes) {
+  if (new DataView(bytes).getUint32(8, true) > bytes.byteLength) throw new Error("cut off");
   const loader = new GLTFLoader(new LoadingManager().setURLModifier(inside)).register(texturesAsPictures);
   return (await loader.parseAsync(bytes, "")).scene;
 }
@@ -125,7 +126,6 @@ function viewOf(canvas, model, { box, isMetal }) {
     [controls, ...lights, renderer].forEach((one) => one.dispose());
     renderer.forceContextLoss();
   }
-  renderer.toneMapping = NeutralToneMapping;
   controls.addEventListener("change", ask);
   return view;
 }

@@ -297,7 +297,7 @@
     start.setAttribute("aria-busy", "true");
     says.textContent = words.loading;
     loaded(place.dataset.model, canvas).then(function (both) { return both[0].show(view, both[1]); }).then(function (facts) {
-      says.textContent = "";
+      says.remove();
       place.querySelector("[data-facts]").textContent = sentence(facts);
       canvas.setAttribute("aria-label", canvas.getAttribute("aria-label") + ". " + sentence(facts));
       return canvas.parentNode;
@@ -308,7 +308,7 @@
     }).then(function (next) {
       // The button goes, and its focus must not go with it.
       if (start === document.activeElement) next.focus({ preventScroll: true });
-      start.remove();
+      (says.isConnected ? start : start.parentNode).remove();
     });
   }
 
