@@ -1,4 +1,4 @@
-"""Results in 3D in a real browser: nothing is loaded before somebody asks, and what cannot be shown has its sentence."""
+"""Results in 3D in a real browser: nothing is loaded before somebody asks, and each failure has its sentence."""
 
 import re
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Scripts that import others do so by relative paths: pages have no import map, and hashed names are not put into them."""
+"""Scripts import each other by relative paths: pages have no import map, and hashed names are not put into scripts."""
 
 import re
 from pathlib import Path
