@@ -45,6 +45,11 @@ class Artefact:
         return self.is_ours and self.kind == "image"
 
     @property
+    def is_glb(self) -> bool:
+        """The one kind of 3D file that holds all that is needed to show it in a page."""
+        return self.name.lower().endswith(".glb")
+
+    @property
     def label(self) -> str:
         return self.key.removesuffix("_url").removesuffix("_urls").replace("_", " ")
 

@@ -1,10 +1,11 @@
-// Looking at results: pictures large and side by side, the shape of sound, the size of 3D models. Without scripts each
-// picture is a link, sound has the browser's own player, a model is a download.
+// Looking at results: pictures large and side by side, the shape of sound, 3D models from all sides. Without scripts
+// each picture is a link, sound has the browser's own player, a model is a download.
 (function () {
   "use strict";
 
   var words = document.currentScript.dataset;
   var MOST_BYTES = 32 * 1024 * 1024;
+  var MOST_MODEL_BYTES = 64 * 1024 * 1024;
   var still = window.matchMedia("(prefers-reduced-motion: reduce)");
 
   // Words come from the page, in its language; {name} stands for a value.
@@ -31,10 +32,16 @@
     return new URL(url, window.location.href).origin === window.location.origin;
   }
 
-  function bytesOf(url) {
-    return window.fetch(url, { credentials: "omit" }).then(function (response) {
-      var length = Number(response.headers.get("Content-Length") || 0);
-      if (!response.ok || length > MOST_BYTES) throw new Error("not read");
+  // What went wrong, as the name of the sentence that says it.
+  function failure(name) { return Object.assign(new Error(name), { words: name }); }
+
+  function bytesOf(url, most, headers) {
+    return window.fetch(url, { credentials: "omit", headers: headers }).then(function (response) {
+      if (!response.ok) throw failure("unreachable");
+      if (Number(response.headers.get("Content-Length") || 0) > most) {
+        response.body.cancel();
+        throw failure("tooLarge");
+      }
       return response.arrayBuffer();
     });
   }
@@ -160,6 +167,8 @@
     }
     var both = event.target.closest("[data-compare]");
     if (both) compare(both.parentNode);
+    var start = event.target.closest("[data-look]");
+    if (start) look(start.closest("[data-model]"));
   });
 
   // --------------------------------------------------------------------- sound
@@ -205,7 +214,7 @@
   function wave(canvas) {
     var audio = canvas.parentNode.querySelector("audio");
     if (!window.OfflineAudioContext || !readable(audio.src)) return;
-    bytesOf(audio.src)
+    bytesOf(audio.src, MOST_BYTES)
       .then(function (bytes) { return new window.OfflineAudioContext(1, 1, 44100).decodeAudioData(bytes); })
       .then(function (decoded) {
         var sound = { decoded: decoded, shape: null };
@@ -247,21 +256,60 @@
       places.max.forEach(function (value, axis) { high[axis] = Math.max(high[axis], value); });
     });
     if (!parts.length) return "";
-    var size = high.map(function (value, axis) { return (value - low[axis]).toPrecision(3); }).join(" × ");
     // A node may turn or stretch what is in it; then the mesh's own size says nothing.
     var isMoved = (head.nodes || []).some(function (node) { return node.matrix || node.scale || node.rotation; });
-    return filled(isMoved ? words.shape : words.sizedShape, {
-      size: size,
-      corners: corners.toLocaleString("en"),
-      triangles: Math.round(triangles).toLocaleString("en"),
-    }) + " ";
+    var size = high.map(function (value, axis) { return value - low[axis]; });
+    return sentence({ size: isMoved ? null : size, corners: corners, triangles: triangles });
   }
 
-  function model(line) {
-    if (!readable(line.dataset.model) || !/\.glb$/i.test(line.dataset.model)) return;
-    bytesOf(line.dataset.model).then(function (bytes) {
-      line.textContent = described(headOf(bytes)) + line.textContent;
+  function sentence(facts) {
+    return filled(facts.size ? words.sizedShape : words.shape, {
+      size: facts.size && facts.size.map(function (value) { return Number(value.toPrecision(3)); }).join(" × "),
+      corners: facts.corners.toLocaleString("en"),
+      triangles: Math.round(facts.triangles).toLocaleString("en"),
+    });
+  }
+
+  // The head of nearly every model is in its first quarter of a megabyte; of others the viewer says it.
+  function model(place) {
+    if (!readable(place.dataset.model)) return;
+    bytesOf(place.dataset.model, MOST_BYTES, { Range: "bytes=0-262143" }).then(function (bytes) {
+      place.querySelector("[data-facts]").textContent = described(headOf(bytes));
     }).catch(function () { /* The sentence that is there already holds. */ });
+  }
+
+  // three.js is large, so it comes with the first model that somebody wants to look at.
+  function loaded(url, canvas) {
+    if (!readable(url)) return Promise.reject(failure("elsewhere"));
+    if (!canvas.getContext("webgl2", { antialias: true })) return Promise.reject(failure("flat"));
+    return bytesOf(url, MOST_MODEL_BYTES).then(function (bytes) {
+      if (bytes.byteLength > MOST_MODEL_BYTES) throw failure("tooLarge");
+      return import(words.modelViewer).then(function (module) { return [module, bytes]; });
+    }).catch(function (error) { throw error.words ? error : failure("unreachable"); });
+  }
+
+  function look(place) {
+    var start = place.querySelector("[data-look]");
+    var says = place.querySelector("[data-says]");
+    var view = place.querySelector("[data-view]");
+    var canvas = view.querySelector("canvas");
+    if (start.hasAttribute("aria-busy")) return;
+    start.setAttribute("aria-busy", "true");
+    says.textContent = words.loading;
+    loaded(place.dataset.model, canvas).then(function (both) { return both[0].show(view, both[1]); }).then(function (facts) {
+      says.remove();
+      place.querySelector("[data-facts]").textContent = sentence(facts);
+      canvas.setAttribute("aria-label", canvas.getAttribute("aria-label") + ". " + sentence(facts));
+      return canvas.parentNode;
+    }).catch(function (error) {
+      view.hidden = true;
+      says.textContent = words[error.words || "broken"];
+      return says;
+    }).then(function (next) {
+      // The button goes, and its focus must not go with it.
+      if (start === document.activeElement) next.focus({ preventScroll: true });
+      (says.isConnected ? start : start.parentNode).remove();
+    });
   }
 
   // ---------------------------------------------------------------------- start
@@ -270,9 +318,9 @@
       canvas.dataset.started = "";
       wave(canvas);
     });
-    root.querySelectorAll("[data-model]:not([data-started])").forEach(function (line) {
-      line.dataset.started = "";
-      model(line);
+    root.querySelectorAll("[data-model]:not([data-started])").forEach(function (place) {
+      place.dataset.started = "";
+      model(place);
     });
     root.querySelectorAll("[data-compare]").forEach(function (both) {
       both.hidden = comparable(both.parentNode).length < 2;

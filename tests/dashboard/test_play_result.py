@@ -29,6 +29,10 @@ def _preview(workspace: Workspace, made: Task) -> str:
     return f"/w/{workspace.slug}/preview/{made.id}"
 
 
+def _task_page(workspace: Workspace, made: Task) -> str:
+    return f"/w/{workspace.slug}/tasks/{made.id}"
+
+
 def _stored(workspace: Workspace, made: Task, name: str) -> str:
     """The address of a file that the task made and that is kept."""
     key = f"out/{uuid.uuid4()}-{name}"
@@ -146,6 +150,19 @@ def test_each_kind_has_its_viewer(
 
     assert expected in page
     assert f'href="http://testserver/files/a/{name}" download' in page
+
+
+def test_only_a_glb_can_be_looked_at_in_3d(workspace: Workspace, owner: Client) -> None:
+    pages = [
+        owner.get(path(workspace, _output(workspace, {"model_file": url})), headers=headers)
+        for url in ("http://testserver/files/a/thing.GLB", "http://testserver/files/a/thing.obj")
+        for path, headers in ((_preview, HTMX), (_task_page, {}))
+    ]
+
+    offered = [page.content.decode().count("Look at it in 3D") for page in pages]
+
+    assert offered == [1, 1, 0, 0]
+    assert b'data-model-viewer="/static/js/model-viewer.js"' in pages[1].content
 
 
 def test_files_of_others_are_links_only(workspace: Workspace, owner: Client) -> None:
