@@ -73,6 +73,18 @@ def test_timeline_has_the_files_and_each_try_of_a_webhook(
     assert steps[-1].after == timedelta(seconds=30)
 
 
+def test_pictures_can_be_enlarged_here_as_in_the_playground(
+    workspace: Workspace, owner: Client
+) -> None:
+    done = completed(workspace)
+
+    page = owner.get(f"/w/{workspace.slug}/tasks/{done.id}").content.decode()
+
+    assert f'href="{done.output["image_url"]}"' in page
+    assert page.count("data-zoom") == 1
+    assert "js/play-viewer.js" in page
+
+
 def test_staged_task_says_its_place_in_line(owner: Client, db: None) -> None:
     workspace = WorkspaceFactory.create(plan="hobbyist")
     browser = Client()

@@ -128,7 +128,6 @@ def _preview(request: DashboardRequest, task: Task) -> dict[str, object]:
     is_gone = isinstance(first_file, StoredFile) and first_file.deleted_at is not None
     return {
         **context,
-        **play_result.result(task, sees_input=True),
         "progress": play_progress.progress(task),
         "actions": [] if is_gone else play_result.actions(task, identity=request.identity),
     }

@@ -14,7 +14,7 @@ from apps.billing import selectors as billing
 from apps.catalog import registry
 from apps.core.errors import NotFound
 from apps.core.sentences import said
-from apps.dashboard import follow_ups, snippets, story, task_files, task_story, viewer
+from apps.dashboard import follow_ups, play_result, snippets, story, task_files, task_story
 from apps.dashboard.decorators import in_workspace
 from apps.dashboard.http import DashboardRequest, allowed, missing
 from apps.files.models import StoredFile
@@ -57,7 +57,7 @@ def _preview(request: DashboardRequest, task: Task, made: list[StoredFile]) -> d
         "error_name": task_story.error_name(task),
         "next_step": story.next_step(task),
         "sees_content": sees_content,
-        "shown": viewer.shown(task) if sees_content else None,
+        **(play_result.result(task, sees_input=True) if sees_content else {}),
         # The one that goes first: when it is gone, the page says so.
         "files_until": min(made, key=lambda file: file.expires_at, default=None),
         "is_cancellable": task.status in CANCELLABLE,
