@@ -136,11 +136,13 @@ def _judged(script: Path, chromium: str, url: str, cookie: str) -> dict[str, Any
     ]  # fmt: skip
     said = subprocess.run(
         command,
-        check=True,
+        check=False,
         timeout=300,
         capture_output=True,
         env=os.environ | {"CHROME_PATH": chromium},
     )
+    if said.returncode:
+        raise SystemExit(f"bench: Lighthouse on {url}: {said.stderr.decode()[-600:]}")
     report = json.loads(said.stdout)
     categories = report["categories"]
     weighty = {

@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "apps.dashboard.middleware.CompressedPages",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",  # sets Content-Length
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -203,18 +204,20 @@ _S3_FILES = {
         "file_overwrite": True,
     },
 }
+# A release and `./run up` collect them: hashed names, compressed. Single commands and tests take them from their folders.
+STATIC_COLLECTED = env.flag("STATIC_COLLECTED", default=not LOCAL)
 STORAGES = {
     "default": _S3_FILES if FILES_S3_BUCKET else _LOCAL_FILES,
     "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if LOCAL
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if STATIC_COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
 STATIC_URL = "/static/"
 STATICFILES_DIRS = [BASE_DIR / "static", *([Path(SITE_STATIC_DIR)] if SITE_STATIC_DIR else [])]
 STATIC_ROOT = Path(env.text("STATIC_ROOT", default=str(BASE_DIR / "var" / "static")))
-WHITENOISE_USE_FINDERS = LOCAL
+WHITENOISE_USE_FINDERS = not STATIC_COLLECTED
 WHITENOISE_AUTOREFRESH = False
 
 # ------------------------------------------------------------------ public API

@@ -116,7 +116,18 @@ def _start_servers(supervisor: Supervisor, data_dir: Path) -> dict[str, str]:
     where = {True: f"embedded, in {_short(data_dir)}", False: "as the environment says"}
     _say(f"PostgreSQL answers ({where[servers.postgres]}).")
     _say(f"Valkey answers ({where[servers.valkey]}).")
-    return local_environment(data_dir=data_dir) | given | servers.environment()
+    return (
+        local_environment(data_dir=data_dir)
+        | _static_files(data_dir)
+        | given
+        | servers.environment()
+    )
+
+
+def _static_files(data_dir: Path) -> dict[str, str]:
+    """As in a release: collected, compressed, cached for ever under hashed names."""
+    wanted = {"STATIC_COLLECTED": "true", "STATIC_ROOT": str(data_dir / "static")}
+    return {name: os.environ.get(name) or value for name, value in wanted.items()}
 
 
 def _stand_ins(data_dir: Path) -> list[Program]:

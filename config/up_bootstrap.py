@@ -14,6 +14,7 @@ from signal import SIGKILL
 from typing import TypedDict
 
 import django
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
@@ -56,9 +57,12 @@ def load() -> None:
     opened: two processes would share it.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    # Static files are found in their folders here; collecting them is for production.
+    # Where static files are not collected there is no folder of them.
     warnings.filterwarnings("ignore", "No directory at", UserWarning)
     django.setup()
+    if settings.STATIC_COLLECTED:
+        # Before the web application is loaded: that looks into the folder once.
+        call_command("collectstatic", interactive=False, verbosity=0)
     for module in _WITH_ALL_PROCESSES:
         import_module(module)
     gc.collect()

@@ -1,4 +1,4 @@
-"""The language of every page; a signed-in person's time zone, and when their session was last seen."""
+"""Pages travel compressed; the language of every page; a signed-in person's time zone, and when they were last seen."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http.response import HttpResponse, HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 
@@ -23,6 +24,20 @@ _NOTE_SECONDS = 600
 # What is for people; "" are allauth's pages. All else are interfaces: they answer in English and say UTC, whatever the
 # client's library sends along.
 _OF_PAGES = frozenset({"", "dashboard", "site"})
+
+
+class CompressedPages(GZipMiddleware):
+    """HTML only: answers of the API are small and many, files and exports are streams.
+
+    A page holds secrets next to what a visitor may choose, so its compressed length must not tell of them: Django adds
+    bytes of random number, and masks its token anew in each page (https://breachattack.com).
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if not isinstance(response, HttpResponse) or not is_page:
+            return response
+        return super().process_response(request, response)
 
 
 class Personal:

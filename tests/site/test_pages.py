@@ -27,11 +27,11 @@ def test_landing_without_any_engine_has_no_price_list(client: Client, settings: 
     assert b"What it costs here, now" not in page.content
 
 
-def test_robots_keeps_out_of_customers_pages(client: Client) -> None:
+def test_robots_keeps_out_of_what_is_no_page(client: Client) -> None:
     lines = client.get("/robots.txt").content.decode().splitlines()
 
     assert lines[0] == "User-agent: *"
-    assert {"Disallow: /w/", "Disallow: /files/", "Disallow: /api/"} < set(lines)
+    assert {"Disallow: /r/", "Disallow: /files/", "Disallow: /api/"} < set(lines)
 
 
 def test_favicon_leads_to_the_drawing(client: Client) -> None:

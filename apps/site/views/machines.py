@@ -14,8 +14,8 @@ from apps.site import sitemap as pages
 @require_safe
 @cache_control(max_age=3600, public=True)
 def robots(request: HttpRequest) -> HttpResponse:
-    """Search engines may read the public pages; the rest is nobody's business but the customer's."""
-    closed = ("/w/", "/r/", "/me", "/auth/", "/files/", "/api/", "/ops/")
+    """Search engines may read the public pages. Pages of a workspace need no line: whoever is not signed in gets none."""
+    closed = ("/r/", "/me", "/auth/", "/files/", "/api/", "/ops/")
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
     lines += ["", f"Sitemap: {settings.BASE_URL}{reverse('site:sitemap')}"]
     return HttpResponse("\n".join(lines) + "\n", content_type="text/plain; charset=utf-8")
