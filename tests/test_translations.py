@@ -43,7 +43,10 @@ def test_every_text_is_translated() -> None:
 @pytest.mark.django_db
 def test_english_of_allauth_is_in_sentence_case(client: Client) -> None:
     folder = _FOLDER.parent.parent / "en" / "LC_MESSAGES"
-    written, compiled = polib.pofile(str(folder / "django.po")), polib.mofile(str(folder / "django.mo"))
+    written, compiled = (
+        polib.pofile(str(folder / "django.po")),
+        polib.mofile(str(folder / "django.mo")),
+    )
 
     assert {one.msgid: one.msgstr for one in compiled} == {one.msgid: one.msgstr for one in written}
     assert "Reset my password" in client.get("/auth/password/reset/").content.decode()

@@ -33,7 +33,9 @@ class CompressedPages(GZipMiddleware):
     bytes of random number, and masks its token anew in each page (https://breachattack.com).
     """
 
-    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    def process_response(
+        self, request: HttpRequest, response: HttpResponseBase
+    ) -> HttpResponseBase:
         is_page = response.headers.get("Content-Type", "").startswith("text/html")
         if not isinstance(response, HttpResponse) or not is_page:
             return response
