@@ -204,7 +204,7 @@ _S3_FILES = {
         "file_overwrite": True,
     },
 }
-# A release and `./run up` collect them: hashed names, compressed. Single commands and tests take them from their folders.
+# A release and `./run up` collect them: hashed names, compressed. Commands and tests take them from their folders.
 STATIC_COLLECTED = env.flag("STATIC_COLLECTED", default=not LOCAL)
 STORAGES = {
     "default": _S3_FILES if FILES_S3_BUCKET else _LOCAL_FILES,

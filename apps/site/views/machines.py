@@ -14,7 +14,7 @@ from apps.site import sitemap as pages
 @require_safe
 @cache_control(max_age=3600, public=True)
 def robots(request: HttpRequest) -> HttpResponse:
-    """Search engines may read the public pages. Pages of a workspace need no line: whoever is not signed in gets none."""
+    """Search engines may read the public pages. A workspace's need no line: nobody gets them without signing in."""
     closed = ("/r/", "/me", "/auth/", "/files/", "/api/", "/ops/")
     lines = ["User-agent: *", *(f"Disallow: {path}" for path in closed)]
     lines += ["", f"Sitemap: {settings.BASE_URL}{reverse('site:sitemap')}"]
