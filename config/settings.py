@@ -206,7 +206,7 @@ _S3_FILES = {
 }
 # A release and `./run up` collect them: hashed names, compressed. Commands and tests take them from their folders.
 STATIC_COLLECTED = env.flag("STATIC_COLLECTED", default=not LOCAL)
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": _S3_FILES if FILES_S3_BUCKET else _LOCAL_FILES,
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
