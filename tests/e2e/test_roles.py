@@ -36,7 +36,7 @@ def acme() -> Workspace:
     return workspace
 
 
-def _walk(visitor: Visitor, workspace: Workspace, role: str) -> dict[str, str]:
+def walk(visitor: Visitor, workspace: Workspace, role: str) -> dict[str, str]:
     """The pages that links lead to from the overview, by kind. Fails for what is refused or offered in vain."""
     start = f"/w/{workspace.slug}/"
     seen, left, wrong = {start: start}, deque([start]), []
@@ -99,7 +99,7 @@ def test_whatever_a_role_is_led_to_is_open_to_it(
     visitor.sign_in(acme.memberships.filter(role=role).earliest("id").user, "correct horse")
     menu = visitor.page.locator(".navbar-vertical .nav-link").all_inner_texts()
 
-    pages = _walk(visitor, acme, role)
+    pages = walk(visitor, acme, role)
 
     assert {word.strip() for word in menu} & _CHECKED == _MENU[role]
     assert len(pages) > (12 if role == "billing" else 15)
@@ -107,7 +107,7 @@ def test_whatever_a_role_is_led_to_is_open_to_it(
 
 def test_stranger_finds_no_page_of_another_workspace(visitor: Visitor, acme: Workspace) -> None:
     visitor.sign_in(owner_of(acme), "correct horse")
-    pages = _walk(visitor, acme, "owner")
+    pages = walk(visitor, acme, "owner")
     assert len(pages) > 35
     visitor.context.clear_cookies()
 
