@@ -52,6 +52,16 @@ def of_referral(*, what: str) -> Sentence:
     return sentence("Referral: {what}", what=what)
 
 
+def penalties_waived(*, day: object) -> Sentence:
+    """What a refund was for: a day in UTC, as 2026-11-30."""
+    return sentence("The penalties of {day} are waived.", day=day)
+
+
+def demo_balance() -> Sentence:
+    """What the demo workspace's balance comes from."""
+    return sentence("Demo workspace set to a given balance")
+
+
 KEPT = tuple(
     made.pattern
     for made in (
@@ -60,6 +70,8 @@ KEPT = tuple(
         reorganised(network=""),
         of_code(prefix=""),
         of_referral(what=""),
+        penalties_waived(day=""),
+        demo_balance(),
     )
 )
 # Ways to pay. Part of them could be in any sentence, so they are looked for only where a way to pay stands.

@@ -14,6 +14,7 @@ from apps.accounts import selectors as accounts
 from apps.accounts import services as account_services
 from apps.accounts.models import Plan, User, Workspace
 from apps.billing import selectors as billing
+from apps.billing import words
 from apps.billing.selectors.subscriptions import subscription_of
 from apps.billing.services import movements, onboarding
 
@@ -103,7 +104,7 @@ def _set_points(workspace: Workspace, points: int | None) -> None:
             workspace_id=workspace.pk,
             points=difference,
             reference=f"demo:{secrets.token_hex(8)}",
-            note="Demo workspace set to a given balance",
+            note=words.demo_balance(),
             actor=None,
         )
 

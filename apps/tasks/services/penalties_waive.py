@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 
 from apps.accounts.models import User
 from apps.accounts.services import audit
+from apps.billing import words
 from apps.billing.models import CreditEntry
 from apps.billing.services import movements
 from apps.core.errors import InvalidRequest, NotFound
@@ -126,7 +127,7 @@ def _give_back(day: PenaltyDay) -> int:
             workspace_id=day.workspace_id,
             reference=debt.task.reference,
             points=debt.points,
-            note=f"The penalties of {day.day} are waived.",
+            note=words.penalties_waived(day=day.day),
             actor=day.waived_by,
         ):
             given += debt.points
