@@ -79,7 +79,7 @@ def start(
 
 
 def check_amount(points: int) -> None:
-    """Raises InvalidRequest for what cannot be paid by card."""
+    """Raises InvalidRequest for what is no sum to top up by, however it is paid."""
     if points % gateway.CENT:
         raise InvalidRequest.field("amount", sentence("The smallest step is one cent."))
     least, most = settings.TOPUP_MIN_POINTS, settings.TOPUP_MAX_POINTS

@@ -7,7 +7,6 @@ the same, so a top-up's state only tells how far its own sum is.
 import re
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -17,14 +16,13 @@ from apps.billing import chains, words
 from apps.billing.models import Deposit, DepositAddress, Provider, TopUp
 from apps.billing.selectors import crypto
 from apps.billing.services.crypto import addresses
+from apps.billing.services.topups import check_amount
 from apps.core.errors import InvalidRequest, RateLimited
-from apps.core.money import format_usd
 from apps.core.sentences import sentence
 
 State = TopUp.State
 
 PATIENCE = timedelta(minutes=60)
-CENT = 100_000
 # Addresses of one workspace that still wait: each is looked for on every chain for ever.
 MAX_OPEN = 20
 _CLIENT_KEY = re.compile(r"[A-Za-z0-9_-]{8,64}")
@@ -41,7 +39,7 @@ def start(
 ) -> TopUp:
     """A top-up with its address. The same `client_key` is the same top-up. Raises InvalidRequest, RateLimited."""
     _check_choice(chain, token)
-    _check_amount(amount_points)
+    check_amount(amount_points)
     if not _CLIENT_KEY.fullmatch(client_key):
         raise InvalidRequest.field("client_key", sentence("Reload the page and try again."))
     with transaction.atomic():
@@ -60,16 +58,6 @@ def _check_choice(chain: str, token: str) -> None:
     if found.token(token) is None:
         refused = sentence("Choose a token that {network} has.", network=found.words)
         raise InvalidRequest.field("token", refused)
-
-
-def _check_amount(points: int) -> None:
-    if points % CENT:
-        raise InvalidRequest.field("amount", sentence("The smallest step is one cent."))
-    least, most = settings.TOPUP_MIN_POINTS, settings.TOPUP_MAX_POINTS
-    if points < least:
-        raise InvalidRequest.field("amount", sentence("From {amount}.", amount=format_usd(least)))
-    if points > most:
-        raise InvalidRequest.field("amount", sentence("At most {amount}.", amount=format_usd(most)))
 
 
 def _row(
