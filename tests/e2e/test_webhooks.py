@@ -34,7 +34,7 @@ def test_endpoint_is_added_tried_and_its_events_replayed(visitor: Visitor, shop:
     page = visitor.open(base)
     page.get_by_role("link", name="Add endpoint").click()
     page.fill("[name=url]", shop.url())
-    page.fill("[name=description]", "Shop, live")
+    page.fill("input[name=description]", "Shop, live")
     page.get_by_label("Task created").check()
     page.get_by_role("button", name="Add endpoint").click()
     expect(page.get_by_label("Webhook secret")).to_have_value(re.compile("^whsec_"))
