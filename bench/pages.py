@@ -17,6 +17,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from bench import data, history, load, server
+from scripts import chromium
 
 TASKS = 1_000_000
 LIGHTHOUSE_VERSION = "12.8.2"
@@ -93,16 +94,14 @@ def _p50(port: int, path: str, cookie: str) -> float:
 # ----------------------------------------------------------------------------- Lighthouse
 def _lighthouse(port: int, tenant: data.Tenant, cookie: str) -> dict[str, Any]:
     """Scores of 0 to 100, each the median of some runs on a simulated phone, which is Lighthouse's default."""
-    chromium = (
-        os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-    )
-    if not shutil.which("npm") or not chromium:
+    browser = chromium.find()
+    if not shutil.which("npm") or browser is None:
         return {"lighthouse": "left out: it needs npm and a Chromium"}
     script = _installed()
     figures: dict[str, Any] = {}
     for name, path in _JUDGED.items():
         url = f"http://127.0.0.1:{port}{path.format(slug=tenant.slug)}"
-        runs = [_judged(script, chromium, url, cookie) for _ in range(_LIGHTHOUSE_RUNS)]
+        runs = [_judged(script, browser, url, cookie) for _ in range(_LIGHTHOUSE_RUNS)]
         for category in _CATEGORIES:
             figures[f"{name}_{category}"] = statistics.median(one[category] for one in runs)
         figures[f"{name}_kb"] = statistics.median(one["kb"] for one in runs)
@@ -129,7 +128,7 @@ def _installed() -> Path:
     return script
 
 
-def _judged(script: Path, chromium: str, url: str, cookie: str) -> dict[str, Any]:
+def _judged(script: Path, browser: str, url: str, cookie: str) -> dict[str, Any]:
     command = [
         "node", str(script), url, "--quiet", "--output=json", f"--extra-headers={json.dumps({'Cookie': cookie})}",
         f"--chrome-flags={_CHROME_FLAGS}",
@@ -139,7 +138,7 @@ def _judged(script: Path, chromium: str, url: str, cookie: str) -> dict[str, Any
         check=False,
         timeout=300,
         capture_output=True,
-        env=os.environ | {"CHROME_PATH": chromium},
+        env=os.environ | {"CHROME_PATH": browser},
     )
     if said.returncode:
         raise SystemExit(f"bench: Lighthouse on {url}: {said.stderr.decode()[-600:]}")

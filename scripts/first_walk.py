@@ -9,8 +9,6 @@ complained. Needs Chromium (`CHROMIUM=/path/to/it` where it is not found).
 import argparse
 import base64
 import io
-import os
-import shutil
 import sys
 import time
 import uuid
@@ -19,6 +17,8 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import ConsoleMessage, Page, ViewportSize, sync_playwright
+
+from scripts import chromium
 
 LIMIT_SECONDS = 120
 _SIZE: ViewportSize = {"width": 1120, "height": 700}
@@ -128,21 +128,14 @@ def _type(page: Page, field_name: str, text: str) -> None:
     page.locator(field_name).press_sequentially(text, delay=_KEY_MS)
 
 
-def _chromium() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, names)), None)
-    if found is None:
-        raise SystemExit(
-            "walk: there is no Chromium here: apt-get install chromium, or set CHROMIUM."
-        )
-    return found
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(prog="./run walk", description=__doc__)
     parser.add_argument("url", nargs="?", default="http://127.0.0.1:8000")
     parser.add_argument("film", nargs="?", type=Path)
     options = parser.parse_args()
+    path = chromium.find()
+    if path is None:
+        raise SystemExit("walk: there is no Chromium: apt-get install chromium, or set CHROMIUM.")
     complaints: list[str] = []
 
     def note(message: ConsoleMessage) -> None:
@@ -151,7 +144,7 @@ def main() -> int:
 
     film = Film()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         page = browser.new_page(viewport=_SIZE)
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -4,7 +4,6 @@ Skipped with the reason where there is no Chromium: `apt-get install chromium`, 
 """
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from apps.accounts.models import User
+from scripts import chromium
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text()
 _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -21,15 +21,9 @@ _RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice
 _EXPECTED = ("the server responded with a status of 4", "GPU stall due to ReadPixels")
 
 
-def _chromium() -> str | None:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    found = (shutil.which(name) for name in names)
-    return os.environ.get("CHROMIUM") or next((path for path in found if path), None)
-
-
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    path = _chromium()
+    path = chromium.find()
     if path is None:
         pytest.skip("There is no Chromium here: apt-get install chromium, or set CHROMIUM.")
     # Playwright keeps an event loop in this thread while it runs, which makes Django refuse its database
