@@ -44,9 +44,9 @@ class Listener:
 
     def hears(self) -> bool:
         """Whether a change made a second ago would have reached us. Starts listening when nobody does yet."""
-        if not settings.LISTEN_FOR_CHANGES:
-            return False
         if self._thread is None:
+            if not settings.LISTEN_FOR_CHANGES:
+                return False
             self._start()
         return time.monotonic() - self._heard_at < _SILENCE_SECONDS
 

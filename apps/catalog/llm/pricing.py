@@ -60,6 +60,28 @@ class _Numerators(NamedTuple):
     request: int
     request_without_image: int
 
+    def of_worst(self) -> "_Worst":
+        """Where the request does not say how it will be read and written, the dearest way counts."""
+        reading = max(self.input, self.cached_input, self.cache_write)
+        writing = max(self.output, self.reasoning)
+        return _Worst(
+            reading,
+            max(self.audio_input - reading, 0),
+            writing,
+            max(self.audio_output - writing, 0),
+            max(self.request, self.request_without_image),
+        )
+
+
+class _Worst(NamedTuple):
+    """The same for what is held. Of sound it is what it may cost beyond the rest."""
+
+    reading: int
+    audio_input: int
+    writing: int
+    audio_output: int
+    request: int
+
 
 @dataclass(frozen=True, slots=True)
 class LlmPrice:
@@ -74,6 +96,7 @@ class LlmPrice:
     minimum_points: int
     needs_output: bool
     _per_unit: _Numerators = field(repr=False, compare=False)
+    _at_worst: _Worst = field(repr=False, compare=False)
 
     @classmethod
     def of(
@@ -81,12 +104,14 @@ class LlmPrice:
     ) -> "LlmPrice":
         text = _texts(rates)
         digest = sha256(f"{sorted(text.items())} {minimum_points}".encode()).hexdigest()
+        per_unit = _numerators(rates)
         return cls(
             digest[:12],
             MappingProxyType(dict(rates)),
             minimum_points,
             needs_output,
-            _numerators(rates),
+            per_unit,
+            per_unit.of_worst(),
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -144,21 +169,17 @@ class LlmPrice:
 
         It may be read from a cache, written to one, or thought: of those `upper` need not say how much. Audio it must.
         """
-        rate = self._per_unit
+        rate, worst = self._per_unit, self._at_worst
         read, written = max(upper.input_tokens, 0), max(upper.output_tokens, 0)
-        reading = max(rate.input, rate.cached_input, rate.cache_write)
-        writing = max(rate.output, rate.reasoning)
-        heard = min(max(upper.audio_input_tokens, 0), read)
-        spoken = min(max(upper.audio_output_tokens, 0), written)
         exact = (
-            read * reading
-            + heard * max(rate.audio_input - reading, 0)
-            + written * writing
-            + spoken * max(rate.audio_output - writing, 0)
+            read * worst.reading
+            + min(max(upper.audio_input_tokens, 0), read) * worst.audio_input
+            + written * worst.writing
+            + min(max(upper.audio_output_tokens, 0), written) * worst.audio_output
             + max(upper.images, 0) * rate.image
             + max(upper.characters, 0) * rate.character
             + max(upper.audio_ms, 0) * rate.audio_ms
-            + max(rate.request, rate.request_without_image)
+            + worst.request
         )
         return max(-(-exact // rate.denominator), self.minimum_points)
 

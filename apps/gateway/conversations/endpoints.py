@@ -57,8 +57,8 @@ async def answer(lane: Lane, exchange: Exchange, asked: Asked, prepared: Prepare
     """Hold what it may cost, write the question down, stream the answer."""
     await _require_gpt(lane, prepared)
     question = _question(exchange, asked, prepared)
-    opened = calls.opened(lane, question, told=exchange.told, price=prepared.price, family=FAMILY)
-    async with opened as call:
+    opening = calls.opened(lane, question, told=exchange.told, price=prepared.price, family=FAMILY)
+    with await opening as call:
         round = await in_thread(
             rounds.begin, identity=asked.identity, prepared=prepared, answer_id=question.call_id
         )

@@ -49,7 +49,7 @@ class Plain:
         if parsed.is_stream:
             raise InvalidRequest.field("stream", "This endpoint answers whole; leave it out.")
         question = self._question(parsed, files, asked, exchange.name)
-        async with calls.opened(lane, question, told=exchange.told) as call:
+        with await calls.opened(lane, question, told=exchange.told) as call:
             exchange.told["x-call-id"] = str(question.call_id)
 
             def shown(whole: Whole) -> Ready:

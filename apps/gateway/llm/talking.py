@@ -44,7 +44,7 @@ class Talk:
             parsed, operation=self._surface.operation, identity=asked.identity
         )
         question = question_of(self._surface, answered_as, asked=asked, request_id=exchange.name)
-        async with calls.opened(lane, question, told=exchange.told) as call:
+        with await calls.opened(lane, question, told=exchange.told) as call:
             exchange.told["x-call-id"] = str(question.call_id)
             if parsed.is_stream:
                 encode = self._surface.encoder

@@ -36,10 +36,13 @@ class Admitted:
     model: LlmModel
     is_private: bool
     routes: tuple[LlmRoute, ...]
-    # What stands in where nobody has an account for the model; None: nothing does.
-    sandbox: LlmRoute | None
     # What it may write: by the request, else by the model.
     output_tokens: int
+
+    @property
+    def sandbox(self) -> LlmRoute | None:
+        """What stands in where nobody has an account for the model; None: nothing does."""
+        return None if self.is_private else sandbox_route(self.model)
 
 
 def admit(question: Question) -> Admitted:
@@ -68,9 +71,7 @@ def admit(question: Question) -> Admitted:
     is_private = _is_private(model, question)
     if not is_private:
         _check_plan(model, question)
-    stand_in = None if is_private else sandbox_route(model)
-    output = _most_output(model, question)
-    return Admitted(model, is_private, model.every_route, stand_in, output)
+    return Admitted(model, is_private, model.every_route, _most_output(model, question))
 
 
 # Of our own model server: what shows how a model of this kind is used.

@@ -1,11 +1,9 @@
 """Where a call begins: admitted, priced, held for. What comes back answers it (`serving`).
 
-async with calls.opened(lane, question) as call:
+with await calls.opened(lane, question) as call:
     body = await call.answer(lambda whole: whole.answer.body)
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from apps.byoa.selectors import require_seat
@@ -20,7 +18,6 @@ from apps.llm.services.recorder import Priced
 from apps.llm.services.serving import Serving
 
 
-@asynccontextmanager
 async def opened(
     lane: Lane,
     question: Question,
@@ -28,8 +25,8 @@ async def opened(
     told: dict[str, str] | None = None,
     price: LlmPrice | None = None,
     family: str = "",
-) -> AsyncIterator[Serving]:
-    """A call that may be made, with what it may cost held until the end of the block.
+) -> Serving:
+    """A call that may be made, with what it may cost held until the end of its block.
 
     `told` gets headers about the caller's allowance. Raises a DomainError when it may not be made; then nothing was
     held or charged.
@@ -64,11 +61,7 @@ async def opened(
     except BaseException:
         lane.limits.correct_tokens(tokens, used=0)
         raise
-    call = Serving(lane, question, admitted, bounds=limits, held=held, tokens=tokens)
-    try:
-        yield call
-    finally:
-        call.release()
+    return Serving(lane, question, admitted, bounds=limits, held=held, tokens=tokens)
 
 
 async def _price(

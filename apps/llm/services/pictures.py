@@ -40,6 +40,8 @@ class Pictures:
 
     @property
     def count(self) -> int:
+        if not self._is_wanted:
+            return 0
         return self._beside + len(_SHOWN.findall("".join(self._texts)))
 
 

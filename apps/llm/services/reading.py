@@ -2,15 +2,13 @@
 
 from typing import Any
 
-# Under these names answers of every operation keep what was written.
-_TEXTS = frozenset(
+# Under these names answers of every operation keep what was written, and what holds it.
+_READ = frozenset(
     {
         "content", "text", "refusal", "reasoning_content", "reasoning", "arguments", "thinking", "input",
+        "choices", "message", "output", "summary", "tool_calls", "function", "function_call",
     }
 )  # fmt: skip
-_HOLDERS = frozenset(
-    {"choices", "message", "output", "summary", "tool_calls", "function", "function_call"}
-)
 
 
 def written_bytes(body: Any) -> int:
@@ -26,5 +24,5 @@ def written_bytes(body: Any) -> int:
         elif isinstance(value, list):
             waiting += value
         elif isinstance(value, dict):
-            waiting += [part for name, part in value.items() if name in _TEXTS or name in _HOLDERS]
+            waiting += [part for name, part in value.items() if name in _READ]
     return total

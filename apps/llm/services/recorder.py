@@ -99,6 +99,8 @@ class Recorder:
         self._prices: dict[str, Priced] = {}
         self._known: set[str] = set()
         self._is_working = False
+        # A statement is on its way to the database, for which its socket has had no room yet.
+        self._is_flushing = False
         # So many of the waiting were in a batch that the database refused: each goes alone now.
         self._alone = 0
         self._recovering: asyncio.Task[None] | None = None
@@ -165,8 +167,10 @@ class Recorder:
         loop = asyncio.get_running_loop()
         if pgconn.flush():
             loop.add_writer(pgconn.socket, self._writable)
-        else:
+            self._is_flushing = True
+        elif self._is_flushing:
             loop.remove_writer(pgconn.socket)
+            self._is_flushing = False
 
     def _writable(self) -> None:
         if self._connection is not None:
@@ -285,6 +289,7 @@ class Recorder:
             loop = asyncio.get_running_loop()
             loop.remove_reader(conn.pgconn.socket)
             loop.remove_writer(conn.pgconn.socket)
+        self._is_flushing = False
         await conn.close()
 
 

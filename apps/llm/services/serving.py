@@ -7,10 +7,11 @@ once, with a row that says how, and with what was held given back.
 import asyncio
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from apps.billing.services.caps import SpendLimitReached
 from apps.billing.services.credits import InsufficientCredits
+from apps.catalog.llm.model import LlmKind
 from apps.core.errors import DomainError
 from apps.core.sentences import sentence
 from apps.core.values import frozen
@@ -56,7 +57,7 @@ class Whole:
 
 
 class Serving:
-    """One call. Either `answer`, or `start`, `more` until None and `finish`; `release` in any case."""
+    """One call, to be used in a `with`. Either `answer`, or `start`, `more` until None and `finish`."""
 
     def __init__(
         self,
@@ -84,6 +85,18 @@ class Serving:
         self._whole: Try | None = None
         self._pictures = Pictures(held)
         self.charged: Charged | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Give back what is held where nothing was charged."""
+        if self._held is not None and not self._is_ending:
+            self._lane.purse.settle(self._held.reservation, cost=0)
+        if self._whole is not None:
+            self._whole.slot.close()
+        used = self.charged.usage if self.charged else Usage()
+        self._lane.limits.correct_tokens(self._tokens, used=used.input_tokens + used.output_tokens)
 
     # -------------------------------------------------------------------------- whole
     async def answer(self, shown: Callable[[Whole], T]) -> T:
@@ -202,16 +215,6 @@ class Serving:
         if sent is not None and not self._is_ending:
             sent.opened.close()
             await self._end(sent, end)
-
-    def release(self) -> None:
-        """Give back what is held where nothing was charged. Safe to repeat."""
-        if self._held is not None and not self._is_ending:
-            self._lane.purse.settle(self._held.reservation, cost=0)
-        if self._whole is not None:
-            self._whole.slot.close()
-        used = self.charged.usage if self.charged else Usage()
-        self._lane.limits.correct_tokens(self._tokens, used=used.input_tokens + used.output_tokens)
-        self._tokens = None
 
     async def _pieces(self, sent: Sent) -> list[Piece] | None:
         """The next pieces that say anything; None when the provider has said all."""
@@ -335,7 +338,7 @@ def _size(piece: Piece) -> int:
 
 
 def _how_whole(answer: Answer, sent: Sent, admitted: Admitted) -> End:
-    is_text = admitted.model.kind.value == "chat"
+    is_text = admitted.model.kind is LlmKind.CHAT
     is_empty = is_text and not sent.one.text_bytes and not _has_output(answer.usage)
     return End.EMPTY if is_empty else End.COMPLETED
 

@@ -155,8 +155,8 @@ class Tries:
             self._avoid.append(line)
 
     def _routes(self) -> Sequence[LlmRoute]:
-        sandbox = self._admitted.sandbox
-        return (sandbox,) if self.is_sandbox and sandbox is not None else self._admitted.routes
+        sandbox = self._admitted.sandbox if self.is_sandbox else None
+        return self._admitted.routes if sandbox is None else (sandbox,)
 
     def _may_stand_in(self) -> bool:
         """Only where the operator has no account at all for the model: a stand-in is never taken for it."""

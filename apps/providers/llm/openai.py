@@ -4,6 +4,7 @@ The address is used as it is; where it has no path, `/v1` is added. `Access.conf
 a server that refuses to be asked for usage in a stream, and `native_responses`: true for one that has `/responses`.
 """
 
+from functools import lru_cache
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -89,11 +90,16 @@ class OpenAI:
 
 def is_openai(access: Access) -> bool:
     """Whether the account is at OpenAI itself."""
+    return not access.base_url or _is_of_openai(access.base_url)
+
+
+@lru_cache(maxsize=1024)
+def _is_of_openai(address: str) -> bool:
     try:
-        host = urlsplit(access.base_url).hostname or ""
+        host = urlsplit(address).hostname or ""
     except ValueError:
         return False
-    return not access.base_url or f".{host}".endswith(".api.openai.com")
+    return f".{host}".endswith(".api.openai.com")
 
 
 def _accept(call: Call) -> str:

@@ -20,7 +20,7 @@ def count(value: Any) -> int | None:
 
 def part(value: Any, most: int) -> int:
     """A count that is contained in another."""
-    return min(count(value) or 0, most)
+    return 0 if value is None else min(count(value) or 0, most)
 
 
 def tokens(found: Any, *, has_output: bool = True) -> Usage | None:
