@@ -1,7 +1,10 @@
 """`./run bench llm`: the gateway next to Portkey and LiteLLM, then its weight, then its books."""
 
 import contextlib
+import platform
 import signal
+import sys
+import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -39,8 +42,15 @@ def _run(quick: bool) -> dict[str, Any]:
             **streams.run(place, mock, quick=quick),
             **exact.run(place),
             "missing": missing,
+            "python": f"{platform.python_version()}, {_build()}",
             "table": [cell.row() for cell in cells],
         }
+
+
+def _build() -> str:
+    """Whether this Python was built with its optimisations; what a distribution has in /usr does not say so, but is."""
+    is_optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
+    return "optimised" if is_optimised or sys.base_prefix == "/usr" else "not optimised"
 
 
 def _leave(number: int, _frame: object) -> None:

@@ -1,7 +1,9 @@
 """The parts of `./run` and of `up` that need nothing installed and nothing running."""
 
+import shutil
 import socket
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,48 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
         "setup",
     ]
     assert (done.returncode, verbs, done.stderr) == (0, expected, "")
+
+
+def chosen(folder: Path, pythons: Mapping[str, str], **environment: str) -> str:
+    """What `./run` says it would use, on a machine that has these: what a Python is called, and what it says of itself."""
+    for name, said in pythons.items():
+        (folder / name).write_text(f"#!/bin/sh\n{said}\n")
+        (folder / name).chmod(0o755)
+    # All that it needs of the machine before it has found one.
+    for tool in ("bash", "cat", "dirname"):
+        (folder / tool).symlink_to(str(shutil.which(tool)))
+    script = 'source "$1" help >/dev/null; find_python; echo "$found of ${pythons[*]}"'
+    done = subprocess.run(
+        ["bash", "-c", script, "-", RUN],
+        env={"PATH": str(folder), **environment},
+        capture_output=True,
+        text=True,
+    )
+    return (done.stdout or done.stderr).strip()
+
+
+SLOW, FAST, NONE = "echo no:/opt/slow", "echo yes:/usr/fast", "exit 1"
+
+
+@pytest.mark.parametrize(
+    ("pythons", "asked", "used"),
+    [
+        ({"python3": SLOW, "python3.12": FAST}, "", "/usr/fast of /opt/slow /usr/fast"),
+        ({"python3": FAST, "python3.14": SLOW}, "", "/usr/fast of /usr/fast"),
+        ({"python3": SLOW, "python3.13": NONE}, "", "/opt/slow of /opt/slow"),
+        ({"python3": SLOW, "python3.12": FAST}, "python3", "/opt/slow of /opt/slow"),
+        # One that would not do is passed over: it may be what the shell happens to have in PYTHON.
+        ({"python2": NONE, "python3": FAST}, "python2", "/usr/fast of /usr/fast"),
+    ],
+)
+def test_a_python_with_optimisations_is_preferred(
+    tmp_path: Path, pythons: Mapping[str, str], asked: str, used: str
+) -> None:
+    assert chosen(tmp_path, pythons, PYTHON=asked) == used
+
+
+def test_a_machine_without_a_python_is_told_what_to_install(tmp_path: Path) -> None:
+    assert chosen(tmp_path, {"python3": NONE}).startswith("run: Python 3.11 to 3.14 is missing; ")
 
 
 def test_unknown_verb_is_refused() -> None:
