@@ -26,6 +26,8 @@ LITELLM_VERSION = "1.106.2"
 
 _FOLDER = Path(__file__).resolve().parents[2] / "var" / "bench"
 _INSTALL_SECONDS = 600
+# The Python that .venv was made of.
+_BASE = Path(getattr(sys, "_base_executable", sys.executable))
 
 
 class Missing(Exception):
@@ -119,10 +121,10 @@ def _version_of_portkey(package: Path) -> str:
 
 
 def _installed_litellm() -> Path:
-    """Its Python."""
+    """Its Python, which is the same as ours: they are not all equally fast."""
     folder = _FOLDER / "litellm"
     python = folder / "bin" / "python"
-    if _version_of_litellm(python) != LITELLM_VERSION:
+    if _version_of_litellm(python) != LITELLM_VERSION or python.resolve() != _BASE.resolve():
         folder.mkdir(parents=True, exist_ok=True)
         wanted = f"litellm[proxy]=={LITELLM_VERSION}"
         _try(*_ways_to_install(folder, python, wanted))
@@ -134,11 +136,10 @@ def _installed_litellm() -> Path:
 def _ways_to_install(folder: Path, python: Path, wanted: str) -> Iterator[list[list[str]]]:
     """By uv if ./run has it, else by pip, which may know another package index."""
     uv = Path(__file__).resolve().parents[2] / ".boot" / "bin" / "uv"
-    base = getattr(sys, "_base_executable", sys.executable)
     if uv.exists():
-        make = [str(uv), "venv", "--quiet", "--clear", "--python", base, str(folder)]
+        make = [str(uv), "venv", "--quiet", "--clear", "--python", str(_BASE), str(folder)]
         yield [make, [str(uv), "pip", "install", "--quiet", "--python", str(python), wanted]]
-    make = [base, "-m", "venv", "--clear", str(folder)]
+    make = [str(_BASE), "-m", "venv", "--clear", str(folder)]
     yield [make, [str(python), "-m", "pip", "install", "--quiet", wanted]]
 
 
