@@ -37,7 +37,7 @@ def test_help_names_every_verb(tmp_path: Path) -> None:
 
 
 def chosen(folder: Path, pythons: Mapping[str, str], **environment: str) -> str:
-    """What `./run` says it would use, on a machine that has these: what a Python is called, and what it says of itself."""
+    """What `./run` says it would use, on a machine that has these: a Python's name, and what it says of itself."""
     for name, said in pythons.items():
         (folder / name).write_text(f"#!/bin/sh\n{said}\n")
         (folder / name).chmod(0o755)
