@@ -1,6 +1,5 @@
 """Who may call the gateway: the same rules, limits and refusals as on the routes that Django serves."""
 
-from functools import lru_cache
 from typing import Any
 
 from starlette.types import Scope
@@ -19,16 +18,10 @@ def meta_of(scope: Scope) -> dict[str, Any]:
     meta: dict[str, Any] = {"REMOTE_ADDR": (scope.get("client") or ("",))[0]}
     for raw_name, raw_value in scope["headers"]:
         if b"_" not in raw_name:
-            name = _named(raw_name)
+            name = "HTTP_" + raw_name.decode("latin-1").upper().replace("-", "_")
             value = raw_value.decode("latin-1")
             meta[name] = f"{meta[name]},{value}" if name in meta else value
     return meta
-
-
-# Callers choose these names, but nearly all choose the same.
-@lru_cache(maxsize=1024)
-def _named(raw_name: bytes) -> str:
-    return "HTTP_" + raw_name.decode("latin-1").upper().replace("-", "_")
 
 
 def admit(meta: dict[str, Any], *, scope: str, told: dict[str, str]) -> Identity:

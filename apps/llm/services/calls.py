@@ -26,7 +26,7 @@ async def opened(
     price: LlmPrice | None = None,
     family: str = "",
 ) -> Serving:
-    """A call that may be made, with what it may cost held until the end of its block.
+    """A call that may be made, for a `with`: until its end what it may cost is held.
 
     `told` gets headers about the caller's allowance. Raises a DomainError when it may not be made; then nothing was
     held or charged.

@@ -157,7 +157,7 @@ def _charge(lane: Lane, one: Try, held: Held | None) -> None:
 def _settle(lane: Lane, one: Try, held: Held | None, points: int, is_written: bool) -> None:
     """The row is there, or will never be: what was held for it is free again.
 
-    A whole answer is under way until it has left (the end of `Serving`): if this process dies first, it costs nothing.
+    A whole answer is under way until it has left (`Serving.__exit__`): if this process dies first, it costs nothing.
     """
     if one.attempt.is_stream or not one.attempt.points:
         one.slot.close()
