@@ -163,8 +163,12 @@ _REQUESTS: dict[str, Schema] = {
         response_format=text(enum=["json", "text", "srt", "verbose_json", "vtt"]),
         temperature=_number(0, 1),
     ),
-    "LlmModeration": _asked(
-        ("input",), input={"description": "A text, or a list of texts or parts."}
+    "LlmModeration": obj(
+        {
+            "model": {**_MODEL, "default": "omni-moderation-latest"},
+            "input": {"description": "A text, or a list of texts or parts."},
+        },
+        required=("input",),
     ),
 }
 _CHAT_USAGE = obj(

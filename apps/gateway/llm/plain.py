@@ -27,7 +27,10 @@ _MOST_INPUTS = 2048
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One of the operations: its rules, what it needs, whether it comes as a form, and how it is measured."""
+    """One of the operations: its rules, what it needs, whether it comes as a form, and how it is measured.
+
+    `model` is the one that answers whoever names none, where OpenAI's own interface lets the name away; "": none does.
+    """
 
     operation: Operation
     rules: Mapping[str, checks.Rule]
@@ -35,6 +38,7 @@ class Kind:
     measure: Callable[[dict[str, Any], tuple[FilePart, ...]], Usage]
     is_form: bool = False
     files: tuple[str, ...] = ()
+    model: str = ""
 
 
 class Plain:
@@ -68,6 +72,8 @@ class Plain:
 
     def _parsed(self, fields: Any, files: tuple[FilePart, ...]) -> Parsed:
         cleaned = checks.cleaned(fields, self._kind.rules)
+        if self._kind.model:
+            cleaned.setdefault("model", self._kind.model)
         parsed = checks.parsed(cleaned, required=self._kind.required)
         given = {one.field.removesuffix("[]") for one in files}
         for name in self._kind.files:
@@ -237,4 +243,6 @@ MODERATION = Kind(
     MappingProxyType({"model": checks.model, "input": _moderated}),
     ("input",),
     _nothing,
+    # It costs nothing, so nobody pays for what he did not name.
+    model="omni-moderation-latest",
 )
