@@ -122,6 +122,8 @@ def _while_waiting(service: Service, process: Gateway) -> type[Exception]:
     with ThreadPoolExecutor() as asking_meanwhile:
         call = asking_meanwhile.submit(service.chat, {"before": 30})
         wait_for(lambda: service.provider.under_way == 1)
+        # It is noted just after it was sent; killed in between, the gateway would leave nothing to be found.
+        wait_for(lambda: any(b'"attempt"' in journal.read_bytes() for journal in journals()))
         process.kill()
         return type(call.exception())  # type: ignore[return-value]
 
