@@ -3,8 +3,6 @@
 import contextlib
 import platform
 import signal
-import sys
-import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +13,7 @@ from bench.llm import exact, ours, rounds, streams
 from bench.llm.namespace import network
 from bench.llm.peers import PEERS, Missing, Target
 from bench.llm.processes import Mock, Place, use_files
+from scripts import python_build
 
 OURS, OURS_ONE = "modelyard", "modelyard_1_worker"
 
@@ -42,15 +41,9 @@ def _run(quick: bool) -> dict[str, Any]:
             **streams.run(place, mock, quick=quick),
             **exact.run(place),
             "missing": missing,
-            "python": f"{platform.python_version()}, {_build()}",
+            "python": f"{platform.python_version()}, {'' if python_build.is_optimised() else 'not '}optimised",
             "table": [cell.row() for cell in cells],
         }
-
-
-def _build() -> str:
-    """Whether this Python was built with its optimisations; what a distribution has in /usr does not say so, but is."""
-    is_optimised = "--enable-optimizations" in (sysconfig.get_config_var("CONFIG_ARGS") or "")
-    return "optimised" if is_optimised or sys.base_prefix == "/usr" else "not optimised"
 
 
 def _leave(number: int, _frame: object) -> None:

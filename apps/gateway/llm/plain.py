@@ -243,6 +243,6 @@ MODERATION = Kind(
     MappingProxyType({"model": checks.model, "input": _moderated}),
     ("input",),
     _nothing,
-    # It costs nothing, so nobody pays for what he did not name.
+    # As OpenAI has it. Unless the operator prices it, it costs nothing: nobody pays for what he did not name.
     model="omni-moderation-latest",
 )
