@@ -4,6 +4,9 @@ import os
 import tempfile
 from pathlib import Path
 
+from tests import worker_servers
+
+os.environ.update(worker_servers.environment())
 os.environ.setdefault("APP_ENV", "local")
 os.environ.setdefault("SECRET_KEY", "tests-only-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz")
 os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="modelyard-tests-"))

@@ -70,6 +70,7 @@ def test_body_of_the_limit_is_taken_and_one_byte_more_is_not(fetch: Fetch):
         ("deflate", zlib.compress(b"hello")),
         ("identity", b"hello"),
     ],
+    ids=["gzip", "GZIP", "deflate", "identity"],
 )
 def test_compressed_body_is_unpacked(fetch: Fetch, encoding: str, body: bytes):
     with serving(reply(body, Content_Encoding=encoding)) as server:
