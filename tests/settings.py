@@ -1,15 +1,13 @@
 """The project's settings for the test suite: fast hashing, jobs run in place, nothing leaves the machine."""
 
 import os
-import tempfile
 from pathlib import Path
 
-from tests import worker_servers
+from tests import process
 
-os.environ.update(worker_servers.environment())
+os.environ.update(process.environment())
 os.environ.setdefault("APP_ENV", "local")
 os.environ.setdefault("SECRET_KEY", "tests-only-secret-key-0123456789-abcdefghijklmnopqrstuvwxyz")
-os.environ.setdefault("DATA_DIR", tempfile.mkdtemp(prefix="modelyard-tests-"))
 os.environ.setdefault("DATABASE_URL", "postgresql://app@127.0.0.1:5432/app")
 os.environ.setdefault("REDIS_URL", "redis://127.0.0.1:6379/0")
 os.environ["BASE_URL"] = "http://testserver"
