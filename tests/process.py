@@ -38,7 +38,8 @@ def _servers() -> dict[str, str]:
 
 
 def _folder() -> Path:
-    folder = Path(tempfile.mkdtemp(prefix="modelyard-tests-"))
+    # In the suite's own folder, which goes at its end: a process that was killed removes nothing.
+    folder = Path(tempfile.mkdtemp(prefix="modelyard-tests-", dir=os.environ.get("DATA_DIR")))
     _at_exit(lambda: _remove(folder))
     return folder
 
